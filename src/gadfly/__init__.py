@@ -1,0 +1,1 @@
+"""gadfly: find out whether a language model can be trusted."""

@@ -1,0 +1,1 @@
+"""Reaching models: any Inspect provider, the local engine, weights, serving."""

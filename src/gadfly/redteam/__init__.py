@@ -1,0 +1,1 @@
+"""Red teaming: attackers, focuses, the questioning game, diversity and triage."""

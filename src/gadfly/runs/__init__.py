@@ -1,0 +1,1 @@
+"""Running games wide and deep, and keeping what came out."""
