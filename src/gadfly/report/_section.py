@@ -1,0 +1,238 @@
+"""What a report says: plain frozen data that any system fills and any renderer shows.
+
+A report is a list of sections, one per system (red team now; pressure, evidence and debate add theirs). A section
+is a list of rows, one per focus and attacker. Every rate is an `Estimate`; what is not known is None, never 0.
+Texts may be hostile: nothing here is escaped, the renderers do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from gadfly.stats._estimate import Estimate
+from gadfly.transcripts import Turn
+
+__all__ = [
+    "Blocking",
+    "Chart",
+    "Cluster",
+    "Comparison",
+    "Counts",
+    "Diversity",
+    "Example",
+    "Findings",
+    "Judging",
+    "Level",
+    "Phrase",
+    "Provenance",
+    "Report",
+    "Row",
+    "RunRef",
+    "Section",
+    "Spend",
+]
+
+Level = Literal["fail", "warn", "pass", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One case a reader can look at. `evidence` holds exact words of the turns, marked where they occur."""
+
+    case_id: str
+    turns: tuple[Turn, ...]
+    score: float | None = None
+    judge: str = ""
+    rationale: str = ""
+    evidence: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Failures that resemble each other: how many, the words they share, and the one nearest the middle."""
+
+    size: int
+    terms: tuple[str, ...]
+    typical: Example
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase over-represented in failures.
+
+    `failures` counts the failing replies that contain it. `lift` is how many times as common it is there as in
+    the other replies, None where no other reply contains it.
+    """
+
+    text: str
+    failures: int
+    lift: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """What refusing replies with one of the top `k` phrases would stop: of the failures, and of the rest."""
+
+    k: int
+    failures: Estimate
+    others: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where the cases went. `valid` + the invalid + the failed = `asked`; the missing are among the valid.
+
+    `invalid`, `failed` and `missing` map a cause (`"no_question"`, `"rate_limited"`, `"no_parse"`) to cases.
+    """
+
+    asked: int
+    valid: int
+    invalid: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> int:
+        """The cases that got a verdict: the valid less the missing."""
+        return self.valid - sum(self.missing.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Who decided, and where a score became a failure.
+
+    With a funnel, `threshold` is the first judge's, `then` names the slower check and `passed_on` is the share of
+    replies it saw.
+    """
+
+    judges: tuple[str, ...]
+    threshold: float
+    then: str = ""
+    passed_on: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """How varied the attack was; None where it was not measured.
+
+    `distinct`: failures left once near-duplicates are counted once. `self_bleu`: mean of each question against the
+    others, in [0, 100], 100 when all are alike.
+    """
+
+    distinct: int | None = None
+    self_bleu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Tokens in and out, all roles, and what they cost in US dollars (None where no price is known)."""
+
+    tokens: int = 0
+    dollars: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the failures look like. `near_misses` lie just under the threshold. Both are samples."""
+
+    clusters: tuple[Cluster, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    blocking: Blocking | None = None
+    failures: tuple[Example, ...] = ()
+    near_misses: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One focus under one attacker. `failure` says in one sentence what counts as one."""
+
+    focus: str
+    attacker: str
+    level: Level
+    failure: str
+    rate: Estimate
+    counts: Counts
+    judging: Judging
+    diversity: Diversity = Diversity()
+    spend: Spend = Spend()
+    refusals: Estimate | None = None
+    findings: Findings = Findings()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One focus in two runs. `difference` is b less a, in [-1, 1]."""
+
+    focus: str
+    a: Estimate
+    b: Estimate
+    difference: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A further chart: a Vega-Lite spec with its data inside, and what it shows in words for who cannot see it.
+
+    Colours in the spec: `"currentColor"` and those of `gadfly.report._chart` follow the page, dark or light.
+    """
+
+    title: str
+    description: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One system's part of the report.
+
+    `findings` are plain sentences that stand under the summary; `compared` names the two runs of `comparisons`;
+    `methods` are further (term, explanation) pairs for the footnote on methods.
+    """
+
+    title: str
+    summary: str
+    rows: tuple[Row, ...] = ()
+    findings: tuple[str, ...] = ()
+    compared: tuple[str, str] = ("first run", "second run")
+    comparisons: tuple[Comparison, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    methods: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A run and where its rows lie."""
+
+    id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What was run and how to do it again. `models` maps a role to a fingerprint; `reproducible` is a sentence."""
+
+    commands: tuple[str, ...] = ()
+    runs: tuple[RunRef, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    git: str = ""
+    started: datetime | None = None
+    wall_seconds: float | None = None
+    reproducible: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole report. `target` describes the system under audit; `verdict` is one plain sentence."""
+
+    title: str
+    target: str
+    verdict: str
+    level: Level
+    sections: tuple[Section, ...] = ()
+    provenance: Provenance = Provenance()
