@@ -5,35 +5,147 @@ Weights are not what people meet. Two systems on one model have different finger
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from inspect_ai.model import GenerateConfig, Model
 
-from gadfly.transcripts import Turn, Usage
+from gadfly.errors import CallError
+from gadfly.models._transport import (
+    LOCAL,
+    InspectTransport,
+    Message,
+    ProviderTransport,
+    Reply,
+    Retry,
+    Transport,
+    provider_of,
+)
 
-__all__ = ["Reply", "System", "Transport"]
+__all__ = ["Reply", "System", "direct_transport"]
+
+_direct: ContextVar[bool] = ContextVar("gadfly_direct_transport", default=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a system said. `stop` is as in `Turn`. `logprob` is the sum over tokens in nats, None where unknown.
+@contextmanager
+def direct_transport() -> Iterator[None]:
+    """Within it, systems are called by the cheapest client that reaches them instead of `Model.generate`.
 
-    `first_token` maps the alternatives for the first token to their log-probabilities (empty where unknown): it is
-    what turns a judge's "yes" into a probability.
+    For a runner that calls a million times: Inspect's events, limits and logs do not see these calls. Tasks
+    created inside inherit it.
     """
+    token = _direct.set(True)
+    try:
+        yield
+    finally:
+        _direct.reset(token)
 
-    text: str
-    stop: str = "stop"
-    usage: Usage = field(default_factory=Usage)
-    logprob: float | None = None
-    first_token: dict[str, float] = field(default_factory=dict)
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A model, what it is told first, and how it is sampled. Compare two by `fingerprint`, not by `==`."""
+
+    model: Model
+    system_prompt: str | None = None
+    sampling: GenerateConfig = field(default_factory=GenerateConfig)
+    retry: Retry = field(default_factory=Retry)
+
+    @property
+    def name(self) -> str:
+        """`provider/model`."""
+        return str(self.model)
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same seed gives the same reply: only where we hold the weights or the script."""
+        return self._provider in LOCAL
+
+    async def reply(self, messages: Sequence[Message], *, seed: int | None = None) -> Reply:
+        """The next message of a conversation given as (role, text) pairs.
+
+        A first message with the role "system" is appended to the system prompt: it is how a case plants its
+        secret. An empty reply is asked for once more; `CallError` when there is none, except where a filter
+        took it away.
+        """
+        conversation = self._conversation(messages)
+        reply = await self._transport.chat(conversation, seed)
+        if not reply.text and reply.stop != "content_filter" and not self.reproducible:
+            reply = await self._transport.chat(conversation, seed)
+        return self._not_empty(reply)
+
+    async def complete(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] = ()) -> Reply:
+        """What comes after `prompt`, raw: no chat template and no system prompt.
+
+        A service that offers only chat is asked, in words, to continue the text. `stop` replaces the sampling
+        settings' own stop sequences and is not part of the reply.
+        """
+        reply = await self._transport.complete(prompt, seed, stop)
+        if not reply.text and reply.stop != "content_filter" and not self.reproducible:
+            reply = await self._transport.complete(prompt, seed, stop)
+        return self._not_empty(reply)
+
+    def with_sampling(self, **settings: Any) -> System:
+        """The same system with some of `GenerateConfig`'s settings changed (`max_tokens=1`,
+        `logprobs=True`).
+        """
+        return replace(self, sampling=self.sampling.model_copy(update=settings))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What makes this system this one, as JSON values and without credentials."""
+        prompt = self.system_prompt or ""
+        sampling = self.model.config.merge(self.sampling)
+        return {
+            "model": self.name,
+            "provider": self._provider,
+            "base_url": _without_credentials(self.model.api.base_url),
+            "system_prompt": self.system_prompt,
+            "system_prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
+            "sampling": sampling.model_dump(mode="json", exclude_none=True, exclude={"extra_headers"}),
+            "weights_sha256": getattr(self.model.api, "weights_sha256", None),
+            "reproducible": self.reproducible,
+        }
+
+    @cached_property
+    def _provider(self) -> str:
+        return provider_of(self.model)
+
+    @property
+    def _transport(self) -> Transport:
+        return self._cheapest if _direct.get() else self._inspect
+
+    @cached_property
+    def _inspect(self) -> Transport:
+        return InspectTransport(self.model, self.sampling, self.retry)
+
+    @cached_property
+    def _cheapest(self) -> Transport:
+        if self._provider in LOCAL:
+            return ProviderTransport(self.model, self.sampling, self.retry)
+        return self._inspect
+
+    def _conversation(self, messages: Sequence[Message]) -> Sequence[Message]:
+        if not self.system_prompt:
+            return messages
+        if messages and messages[0][0] == "system":
+            return [("system", f"{self.system_prompt}\n\n{messages[0][1]}"), *messages[1:]]
+        return [("system", self.system_prompt), *messages]
+
+    def _not_empty(self, reply: Reply) -> Reply:
+        if reply.text or reply.stop == "content_filter":
+            return reply
+        advice = " before max_tokens; raise it" if reply.stop == "length" else ""
+        raise CallError(f"{self.name} said nothing{advice}.", "empty_reply")
 
 
-class Transport(Protocol):
-    """How a call reaches a model. Raises `CallError` once its retries are exhausted."""
-
-    async def chat(self, messages: Sequence[tuple[str, str]], config: GenerateConfig) -> Reply: ...
-
-    async def complete(self, prompt: str, config: GenerateConfig) -> Reply: ...
+def _without_credentials(url: str | None) -> str | None:
+    if not url:
+        return None
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
