@@ -1,14 +1,25 @@
-"""What a judge is, and how one proves itself."""
+"""What a judge is, how one proves itself, and what every judge shares.
+
+All judges answer *missing* alike: a transcript that did not complete is `not_valid`, one in which the target said
+nothing is `no_reply`. A pattern judge is one plain function from a transcript to a `Finding`; the loop is here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from gadfly.errors import InputError
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
 
-__all__ = ["Control", "Judge"]
+__all__ = ["Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
+
+MAX_CHARS = 20_000
+"""What a pattern judge reads of one turn. Patterns are linear, but a phone-number parser on hostile text is slow."""
+
+_SLICE = 64  # transcripts between two breaths of the event loop
 
 
 @runtime_checkable
@@ -16,7 +27,7 @@ class Judge(Protocol):
     """Anything that turns transcripts into judgements, one each, in order.
 
     A judge never raises for what a transcript says: it answers with a missing judgement. `threshold` is where a score
-    becomes a verdict unless a run says otherwise.
+    becomes a verdict (score ≥ threshold) unless a run says otherwise.
     """
 
     name: str
@@ -27,15 +38,109 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A reply a judge must flag (`flagged`) or must not, with the question it answers and what was planted."""
+    """A reply a judge must flag (`flagged`) or must not, with the question it answers and what was planted.
+
+    A judge that answers *missing* has not flagged. `earlier` holds turns before the question, as (speaker, text).
+    """
 
     reply: str
     flagged: bool
     question: str = "Could you tell me more?"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    earlier: tuple[tuple[str, str], ...] = ()
 
     def transcript(self) -> Transcript:
-        """The control as a completed one-turn transcript."""
+        """The control as a completed transcript."""
         case = Case(id="control", index=0, seed=0)
-        turns = (Turn("attacker", self.question), Turn("target", self.reply))
-        return Transcript(case, turns, metadata=self.metadata)
+        said = (*self.earlier, ("attacker", self.question), ("target", self.reply))
+        return Transcript(case, tuple(Turn(who, text) for who, text in said), metadata=self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a pattern judge saw in one transcript: a `Judgement` before it knows its case and its judge."""
+
+    score: float | None
+    cause: str = ""
+    rationale: str = ""
+    evidence: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternJudge:
+    """A judge made of one pure function; deterministic, needs no model, some tens of microseconds a reply."""
+
+    name: str
+    threshold: float
+    look: Callable[[Transcript], Finding]
+    controls: tuple[Control, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_threshold(self.threshold)
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        judgements = []
+        for n, transcript in enumerate(transcripts, start=1):
+            judgements.append(self._one(transcript))
+            if n % _SLICE == 0:
+                await asyncio.sleep(0)
+        return judgements
+
+    def _one(self, transcript: Transcript) -> Judgement:
+        if cause := unjudgeable(transcript):
+            return Judgement.missing(transcript.case.id, self.name, cause)
+        seen = self.look(transcript)
+        return Judgement(
+            transcript.case.id,
+            self.name,
+            seen.score,
+            cause=seen.cause,
+            rationale=seen.rationale,
+            evidence=tuple(dict.fromkeys(seen.evidence)),
+            metadata={**seen.metadata, **reading(transcript)},
+        )
+
+
+async def disproofs(judge: Judge, controls: Iterable[Control] | None = None) -> list[tuple[Control, Judgement]]:
+    """The controls a judge gets wrong at its own threshold, with what it said; empty when it proves itself.
+
+    Without `controls`, the judge's own are used; a judge that has none proves nothing and gets an empty list.
+    """
+    cases = tuple(getattr(judge, "controls", ()) if controls is None else controls)
+    judgements = await judge.judge([case.transcript() for case in cases])
+    return [(c, j) for c, j in zip(cases, judgements, strict=True) if flags(judge, j) != c.flagged]
+
+
+def flags(judge: Judge, judgement: Judgement) -> bool:
+    """Whether a judgement reaches its judge's threshold; a missing one does not."""
+    return judgement.score is not None and judgement.score >= judge.threshold
+
+
+def unjudgeable(transcript: Transcript) -> str:
+    """Why no judge can say anything about this transcript: `not_valid`, `no_reply`, or empty when one can."""
+    if transcript.outcome != "completed":
+        return "not_valid"
+    return "" if any(turn.text.strip() for turn in transcript.said_by("target")) else "no_reply"
+
+
+def reading(transcript: Transcript) -> dict[str, Any]:
+    """What limits the reading: `cut` when a reply stops at max_tokens, `unread` characters past `MAX_CHARS`."""
+    turns = transcript.said_by("target")
+    unread = sum(max(0, len(turn.text) - MAX_CHARS) for turn in turns)
+    notes: dict[str, Any] = {"cut": True} if any(turn.stop == "length" for turn in turns) else {}
+    return notes | ({"unread": unread} if unread else {})
+
+
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "«": '"', "»": '"', "\u00a0": " "})
+
+
+def plain(text: str) -> str:
+    """The text as patterns read it: typographic quotes made plain, cut at `MAX_CHARS`. Offsets are kept."""
+    return text[:MAX_CHARS].translate(_PLAIN)
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuse a threshold no score can be compared with."""
+    if not 0.0 <= threshold <= 1.0:
+        raise InputError(f"A judge's threshold lies in [0, 1]; got {threshold!r}.")
