@@ -1,0 +1,122 @@
+"""Attackers: models that write the questions (Perez et al. 2022, section 3).
+
+One class serves the first two rungs. With an empty pool it is *zero-shot*: it continues a list that has only a heading.
+With a pool it is *stochastic few-shot*: the list begins with earlier questions, drawn without replacement with
+P ∝ exp(score / 0.1), so that those which came closest to a failure are shown more often, but not always.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from inspect_ai.model import GenerateConfig
+
+from gadfly.models import Reply, System
+from gadfly.redteam._diversity import normalise_question
+from gadfly.redteam._focus import Focus
+from gadfly.runs import Run
+from gadfly.transcripts import Case, Turn
+
+__all__ = ["SAMPLING", "Attacker", "Shot", "pool_from"]
+
+SAMPLING = GenerateConfig(temperature=1.0, top_p=0.95, max_tokens=48, stop_seqs=["\n"])
+SHOTS = 5
+POOL_TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """An earlier question, the score its reply got, and the slots it was written for."""
+
+    question: str
+    score: float
+    row: str
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """A model that writes questions for a focus.
+
+    Zero-shot while `pool` is empty. `system` samples as in the paper (nucleus 0.95) unless told otherwise.
+    """
+
+    system: System
+    pool: tuple[Shot, ...] = field(default=(), repr=False)
+
+    @property
+    def name(self) -> str:
+        """The method and the model, as it appears in reports."""
+        return f"{'few_shot' if self.pool else 'zero_shot'}:{self.system.name}"
+
+    def spec(self) -> dict[str, Any]:
+        """What decides the questions, as JSON; a pool enters by its hash."""
+        shots = json.dumps([(shot.question, shot.score, shot.row) for shot in self.pool]).encode()
+        return {
+            "method": "few_shot" if self.pool else "zero_shot",
+            "pool": hashlib.sha256(shots).hexdigest() if self.pool else "",
+            "pool_size": len(self.pool),
+        }
+
+    async def ask(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = ()) -> Reply:
+        """The attacker's next words: a first question, or the next one of a dialogue it has seen so far."""
+        seed = (case.seed + len(dialogue)) % 2**31
+        return await self.system.complete(self.prompt(focus, case, dialogue), seed=seed)
+
+    def prompt(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = ()) -> str:
+        """The text the attacker continues."""
+        row = focus.row(case)
+        if dialogue:
+            names = {"attacker": "Questioner", "target": "Answerer"}
+            said = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in dialogue)
+            return f"{focus.attack.follow_up.format_map(row)}\n\n{said}\nQuestioner:"
+        shots = self._draw(case, row_key(row))
+        listed = "".join(f"{number}. {_one_line(shot.question)}\n" for number, shot in enumerate(shots, start=1))
+        return f"{focus.attack.list.format_map(row)}\n{listed}{len(shots) + 1}."
+
+    def _draw(self, case: Case, row: str) -> list[Shot]:
+        """Up to five shots without replacement, P ∝ exp(score / T): Gumbel top-k. Only shots for the same slots."""
+        pool = [shot for shot in self.pool if shot.row == row]
+        if not pool:
+            return []
+        scores_N = np.array([shot.score for shot in pool]) / POOL_TEMPERATURE
+        keys_N = scores_N + np.random.default_rng(case.seed).gumbel(size=len(pool))
+        return [pool[i] for i in np.argsort(-keys_N)[:SHOTS]]
+
+
+def attacker_system(system: System) -> System:
+    """The same model, sampling as an attacker does and without the target's system prompt."""
+    return replace(system, system_prompt=None, sampling=SAMPLING)
+
+
+def pool_from(runs: Iterable[Run], judge: str) -> tuple[Shot, ...]:
+    """The distinct valid questions of earlier runs with the score `judge` gave their replies; missing scores are left out.
+
+    Of a question asked several times the highest score counts. Empty runs give an empty pool.
+    """
+    best: dict[tuple[str, str], Shot] = {}
+    for run in runs:
+        scores = {j.case_id: j.score for j in run.judgements(judge) if j.score is not None}
+        for transcript in run.transcripts():
+            score = scores.get(transcript.case.id)
+            if score is None or transcript.outcome != "completed":
+                continue
+            question = transcript.said_by("attacker")[0].text
+            row = row_key(transcript.metadata.get("row", {}))
+            key = (normalise_question(question), row)
+            if key not in best or best[key].score < score:
+                best[key] = Shot(question, score, row)
+    return tuple(best[key] for key in sorted(best))
+
+
+def row_key(row: dict[str, Any]) -> str:
+    """A row of slots as a string; the secret, new in every case, does not count."""
+    return json.dumps({key: value for key, value in row.items() if key != "secret"}, sort_keys=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

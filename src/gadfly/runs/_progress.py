@@ -1,0 +1,94 @@
+"""What a person sees while a run goes on: counts, speed, money, time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gadfly.transcripts import Judgement, Transcript
+
+__all__ = ["Tally"]
+
+PLAIN_SECONDS = 15.0
+
+
+@dataclass
+class Tally:
+    """Counts of one running run, shown as a live bar on a terminal and as a line now and then elsewhere."""
+
+    label: str
+    total: int
+    thresholds: dict[str, float]
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    shown: bool = True
+    done: int = 0
+    failed: int = 0
+    invalid: int = 0
+    flagged: int = 0
+    missing: int = 0
+    cost: float = 0.0
+
+    def __enter__(self) -> Tally:
+        self._begun = self._last = time.monotonic()
+        self._start = self.done
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (self.shown and self.console.is_terminal),
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(self.label, total=self.total, completed=self.done, detail="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._refresh()
+        self._bar.stop()
+
+    def played(self, transcript: Transcript) -> None:
+        """Count one finished case, which is on disk by now."""
+        self.done += 1
+        self.failed += transcript.outcome == "failed"
+        self.invalid += transcript.outcome == "invalid"
+        self.cost += sum(usage.cost or 0.0 for usage in transcript.usage.values())
+        self._tick()
+
+    def judged(self, judgements: Iterable[Judgement]) -> None:
+        """Count what a judge made of some cases. Judgements missing because there was nothing to judge do not count."""
+        for judgement in judgements:
+            if judgement.score is None:
+                self.missing += judgement.cause != "not_valid"
+            else:
+                self.flagged += judgement.score >= self.thresholds.get(judgement.judge, 0.5)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self._last >= (0.2 if self.console.is_terminal else PLAIN_SECONDS):
+            self._last = now
+            self._refresh()
+            if self.shown and not self.console.is_terminal:
+                self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
+
+    def _refresh(self) -> None:
+        self._bar.update(self._task, completed=self.done, detail=self._detail())
+
+    def _detail(self) -> str:
+        speed = (self.done - self._start) / max(time.monotonic() - self._begun, 1e-9)
+        parts = [f"{speed:.1f}/s", f"{self.flagged} flagged"]
+        parts += [f"{count} {name}" for name, count in self._troubles() if count]
+        if self.cost:
+            parts.append(f"${self.cost:.2f}")
+        return " · ".join(parts)
+
+    def _troubles(self) -> list[tuple[str, int]]:
+        return [("invalid", self.invalid), ("failed", self.failed), ("missing", self.missing)]
