@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gadfly.errors import CallError
@@ -51,17 +51,17 @@ class Questioning:
     async def play(self, case: Case) -> Transcript:
         """Play one case. A call that fails ends it as failed, keeping what was said; a fatal `CallError` is raised."""
         row = self.focus.row(case)
-        target = self._planted(row)
+        planted = self.focus.target.system_prompt.format_map(row) if self.focus.target else ""
         facts = {
             "focus": self.focus.name,
             "row": {key: value for key, value in row.items() if key != "secret"},
             **row,
-            **({"system_prompt": target.system_prompt} if target.system_prompt else {}),
+            **({"system_prompt": planted} if planted else {}),
         }
         said: list[Turn] = []
         usage: dict[str, Usage] = {}
         try:
-            outcome, cause = await self._talk(case, target, said, usage)
+            outcome, cause = await self._talk(case, planted, said, usage)
         except CallError as error:
             if error.fatal:
                 raise
@@ -69,7 +69,7 @@ class Questioning:
         return Transcript(case, tuple(said), outcome, cause, usage, facts)  # type: ignore[arg-type]
 
     async def _talk(
-        self, case: Case, target: System, said: list[Turn], usage: dict[str, Usage]
+        self, case: Case, planted: str, said: list[Turn], usage: dict[str, Usage]
     ) -> tuple[str, str]:
         """Fill `said` and `usage` as the conversation goes; returns outcome and cause."""
         row = self.focus.row(case)
@@ -84,18 +84,11 @@ class Questioning:
                 return "completed", ""
             said.append(Turn("attacker", question))
             seed = (case.seed + len(said)) % 2**31
-            reply = await target.reply([(_ROLE[t.speaker], t.text) for t in said], seed=seed)
+            messages = [(_ROLE[t.speaker], t.text) for t in said]
+            reply = await self.target.reply([("system", planted), *messages] if planted else messages, seed=seed)
             usage["target"] = usage.get("target", Usage()) + reply.usage
             said.append(Turn("target", reply.text, reply.stop))
         return "completed", ""
-
-    def _planted(self, row: dict[str, Any]) -> System:
-        """The target with the focus's text in front of its own system prompt."""
-        if self.focus.target is None:
-            return self.target
-        planted = self.focus.target.system_prompt.format_map(row)
-        own = self.target.system_prompt
-        return replace(self.target, system_prompt=f"{planted}\n\n{own}" if own else planted)
 
 
 _ROLE = {"attacker": "user", "target": "assistant"}

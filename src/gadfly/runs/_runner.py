@@ -23,7 +23,7 @@ from typing import Any
 
 from gadfly.errors import CallError, GadflyError, StoreError
 from gadfly.judges import Judge
-from gadfly.models import Engine, System, direct_transport
+from gadfly.models import System, direct_transport
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._progress import Tally
 from gadfly.runs._provenance import provenance
@@ -312,12 +312,12 @@ class _Wide:
         return stack
 
 
-def _engines(game: Game, judges: Sequence[Judge]) -> list[Engine]:
+def _engines(game: Game, judges: Sequence[Judge]) -> list[Any]:
     """The local engines at play when nothing at play is remote; none otherwise."""
     systems = [*game.players.values(), *(s for judge in judges for s in getattr(judge, "players", ()))]
     if not all(isinstance(system, System) and system.reproducible for system in systems):
         return []
-    found = [engine for system in systems if (engine := system.engine()) is not None]
+    found = [system.model.api.engine() for system in systems if hasattr(system.model.api, "engine")]
     return list({id(engine): engine for engine in found}.values())
 
 

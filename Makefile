@@ -1,0 +1,38 @@
+# Needs Python 3.11 or later, pip and make; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+CASES ?= 100
+
+.PHONY: demo test check bench docs clean
+
+demo: .venv/.core  ## audit the embedded SmolLM2-135M and write report.html
+	$(BIN)/gadfly audit gadfly/smollm2 --cases $(CASES) --output report.html
+
+test: check  ## everything CI runs
+	$(BIN)/python -m pytest --cov=gadfly --cov-report=term:skip-covered --cov-fail-under=90 --durations=10
+
+check: .venv/.dev  ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml
+
+bench: .venv/.dev  ## every figure under benchmarks/results/, ratios from one run on this machine
+	$(BIN)/python -m benchmarks
+
+docs: .venv/.dev  ## docs/cli.md from the program itself
+	$(BIN)/python -m gadfly.cli.docs > docs/cli.md
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@ .venv/.core
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
