@@ -20,14 +20,17 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _REFUSED_CONTENT = re.compile(r"moderation|flagged|content.?(policy|filter)", re.IGNORECASE)
+_CODE = re.compile(r"^Error code: \d+ - ")
 
 
-def call_error(failure: Exception, model: Model) -> CallError | GadflyError:
-    """What a provider raised, as ours. A `GadflyError` passes through; no status and no known kind is
-    `"error"`.
+def call_error(failure: Exception, model: Model, *, in_process: bool) -> BaseException:
+    """What a provider raised, as ours; no status and no known kind is `"error"`.
+
+    A `GadflyError` passes through, and so does whatever goes wrong within this process: that is a bug of
+    ours (or of a script) and keeps its traceback.
     """
     root = _root(failure)
-    if isinstance(root, GadflyError):
+    if isinstance(root, GadflyError) or in_process:
         return root
     status = getattr(root, "status_code", None) or getattr(failure, "status_code", None)
     said = printable(str(getattr(root, "provider_message", None) or root))
@@ -40,6 +43,10 @@ def call_error(failure: Exception, model: Model) -> CallError | GadflyError:
     if "Connect" in kind:
         return CallError(
             f"{name} cannot be reached ({said}). Check that its server runs.", "unreachable", fatal=True
+        )
+    if isinstance(root, ValueError | TypeError | KeyError | IndexError) or kind == "OpenAIResponseError":
+        return CallError(
+            f"{name} answered with something its client cannot read ({kind}: {said}).", "bad_reply"
         )
     return CallError(f"{name} failed with {kind}: {said}", "error")
 
@@ -61,9 +68,9 @@ def status_error(status: int, said: str, model: str, key: str) -> CallError:
             "The account's quota is used up: add credit." if spent else "Lower the concurrency and resume."
         )
         return CallError(f"{model} is rate-limited ({words}). {advice}", "rate_limited", fatal=spent)
-    if status == 408:
+    if status in (408, 425):
         return CallError(f"{model} did not answer in time ({words}). Try a lower concurrency.", "timeout")
-    if status >= 500:
+    if status >= 500 or status == 409:
         return CallError(f"{model} is failing on its side ({words}). Resume the run later.", "server_error")
     return CallError(f"{model} rejected the request ({words}).", "rejected", fatal=status == 402)
 
@@ -77,7 +84,7 @@ def key_variable(model: Model) -> str:
 def printable(text: str, limit: int = 200) -> str:
     """A service's words on one line, without control characters, cut at `limit`."""
     clean = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
-    clean = " ".join(clean.split())
+    clean = _CODE.sub("", " ".join(clean.split()))
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

@@ -6,7 +6,7 @@ Weights are not what people meet. Two systems on one model have different finger
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from inspect_ai.model import GenerateConfig, Model
 
 from gadfly.errors import CallError
+from gadfly.models._http import HttpTransport, speaks_plain_http
 from gadfly.models._transport import (
     LOCAL,
     InspectTransport,
@@ -73,22 +74,18 @@ class System:
         secret. An empty reply is asked for once more; `CallError` when there is none, except where a filter
         took it away.
         """
-        conversation = self._conversation(messages)
-        reply = await self._transport.chat(conversation, seed)
-        if not reply.text and reply.stop != "content_filter" and not self.reproducible:
-            reply = await self._transport.chat(conversation, seed)
-        return self._not_empty(reply)
+        conversation, transport = self._conversation(messages), self._transport
+        return await self._answered(lambda: transport.chat(conversation, seed))
 
     async def complete(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] = ()) -> Reply:
         """What comes after `prompt`, raw: no chat template and no system prompt.
 
-        A service that offers only chat is asked, in words, to continue the text. `stop` replaces the sampling
-        settings' own stop sequences and is not part of the reply.
+        A service that offers only chat is asked, in words, to continue the text. `stop` replaces the
+        sampling settings' own stop sequences and is not part of the reply. Inspect has no call for raw
+        completion, so a service reached over plain HTTP is always asked by our own client.
         """
-        reply = await self._transport.complete(prompt, seed, stop)
-        if not reply.text and reply.stop != "content_filter" and not self.reproducible:
-            reply = await self._transport.complete(prompt, seed, stop)
-        return self._not_empty(reply)
+        transport = self._http or self._transport
+        return await self._answered(lambda: transport.complete(prompt, seed, stop))
 
     def with_sampling(self, **settings: Any) -> System:
         """The same system with some of `GenerateConfig`'s settings changed (`max_tokens=1`,
@@ -103,7 +100,7 @@ class System:
         return {
             "model": self.name,
             "provider": self._provider,
-            "base_url": _without_credentials(self.model.api.base_url),
+            "base_url": _without_credentials(_base_url(self.model)),
             "system_prompt": self.system_prompt,
             "system_prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
             "sampling": sampling.model_dump(mode="json", exclude_none=True, exclude={"extra_headers"}),
@@ -127,7 +124,11 @@ class System:
     def _cheapest(self) -> Transport:
         if self._provider in LOCAL:
             return ProviderTransport(self.model, self.sampling, self.retry)
-        return self._inspect
+        return self._http or self._inspect
+
+    @cached_property
+    def _http(self) -> HttpTransport | None:
+        return HttpTransport(self.model, self.sampling, self.retry) if speaks_plain_http(self.model) else None
 
     def _conversation(self, messages: Sequence[Message]) -> Sequence[Message]:
         if not self.system_prompt:
@@ -136,11 +137,19 @@ class System:
             return [("system", f"{self.system_prompt}\n\n{messages[0][1]}"), *messages[1:]]
         return [("system", self.system_prompt), *messages]
 
-    def _not_empty(self, reply: Reply) -> Reply:
-        if reply.text or reply.stop == "content_filter":
-            return reply
+    async def _answered(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        for _ in range(1 if self.reproducible else 2):
+            reply = await ask()
+            if reply.text or reply.stop == "content_filter":
+                return reply
         advice = " before max_tokens; raise it" if reply.stop == "length" else ""
         raise CallError(f"{self.name} said nothing{advice}.", "empty_reply")
+
+
+def _base_url(model: Model) -> str | None:
+    """Where its client, if it has one, was told to go: Inspect resolves some addresses only there."""
+    resolved = getattr(getattr(model.api, "client", None), "base_url", None) or model.api.base_url
+    return None if resolved is None else str(resolved)
 
 
 def _without_credentials(url: str | None) -> str | None:

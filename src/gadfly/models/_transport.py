@@ -108,7 +108,7 @@ class InspectTransport:
         try:
             output = await self._generate(chat_messages(messages), config)
         except Exception as failure:
-            raise call_error(failure, self.model) from failure
+            raise call_error(failure, self.model, in_process=self.is_local) from failure
         return reply_from(output)
 
     async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
