@@ -1,1 +1,48 @@
-"""The command line, one file per verb."""
+"""The command line: one file per verb. Verbs only parse, call and print.
+
+A `GadflyError` is printed as its one sentence and ends with status 2; Ctrl-C ends with 130; a bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from gadfly.cli import _audit, _lists, _models, _redteam, _runs
+from gadfly.errors import GadflyError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Find out whether a language model can be trusted.",
+)
+app.command("audit")(_audit.audit)
+app.command("redteam")(_redteam.redteam)
+app.command("runs")(_runs.runs)
+app.command("show")(_runs.show)
+app.command("report")(_runs.report)
+app.command("export")(_runs.export)
+app.command("resume")(_runs.resume)
+app.command("sql")(_runs.sql)
+app.command("models")(_models.models)
+app.command("serve")(_models.serve)
+app.command("focuses")(_lists.focuses)
+app.command("judges")(_lists.judges)
+
+
+def main() -> None:
+    """The `gadfly` command."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except GadflyError as error:
+        Console(stderr=True).print(f"gadfly: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -93,17 +93,19 @@ def attacker_system(system: System) -> System:
     return replace(system, system_prompt=None, sampling=SAMPLING)
 
 
-def pool_from(runs: Iterable[Run], judge: str) -> tuple[Shot, ...]:
-    """The distinct valid questions of earlier runs with the score `judge` gave their replies; missing scores are left out.
+def pool_from(runs: Iterable[Run], judge: str, first: int | None = None) -> tuple[Shot, ...]:
+    """The distinct valid questions of earlier runs with the score `judge` gave their replies, missing ones left out.
 
-    Of a question asked several times the highest score counts. Empty runs give an empty pool.
+    Of a question asked several times the highest score counts. `first` takes only the first so many cases of each run,
+    so that a run which has grown since gives the same pool. Empty runs give an empty pool.
     """
     best: dict[tuple[str, str], Shot] = {}
     for run in runs:
         scores = {j.case_id: j.score for j in run.judgements(judge) if j.score is not None}
         for transcript in run.transcripts():
             score = scores.get(transcript.case.id)
-            if score is None or transcript.outcome != "completed":
+            late = first is not None and transcript.case.index >= first
+            if score is None or late or transcript.outcome != "completed":
                 continue
             question = transcript.said_by("attacker")[0].text
             row = row_key(transcript.metadata.get("row", {}))

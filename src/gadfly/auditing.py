@@ -1,0 +1,77 @@
+"""The main job: everything gadfly can find out about one system, in one report.
+
+Each system of attack adds its section here; red teaming is the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from gadfly.errors import InputError
+from gadfly.models import System, model
+from gadfly.redteam import Attack, Campaign, focus, judges_for, known_focuses, redteam
+from gadfly.report import Report, from_runs, write
+from gadfly.runs import Run, Settings
+
+__all__ = ["Audit", "Plan", "audit", "audit_async"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to audit and how hard. No focuses means all that ship; no attacker means that the target attacks itself."""
+
+    target: System
+    attacks: tuple[Attack, ...] = (Attack(),)
+    focuses: tuple[str, ...] = ()
+    cases: int = 100
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit: its report and the runs behind it."""
+
+    report: Report
+    runs: list[Run]
+
+    def write(self, path: str | Path) -> Path:
+        """Write the report as one HTML file; returns its path."""
+        return write(self.report, path)
+
+
+def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100, seed: int = 0) -> Audit:
+    """Audit a model with every focus and return the report. Resumable: the same call goes on where it stopped.
+
+    For more control, or where an event loop already runs (a notebook), await `audit_async`. Raises `GadflyError` with
+    the fix when something the caller can mend is in the way.
+    """
+    system = System(model(target)) if isinstance(target, str) else target
+    plan = Plan(system, (Attack.parse(attacker),), cases=cases, seed=seed)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(audit_async(plan))
+    raise InputError("An event loop is already running here: use `await gadfly.audit_async(plan)`.")
+
+
+async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
+    """Run the plan focus by focus. Ctrl-C ends after what is in flight; the report then covers what there is."""
+    campaigns = [
+        Campaign(
+            focus=looked_for,
+            target=plan.target,
+            judges=judges_for(looked_for),
+            attacks=plan.attacks,
+            cases=plan.cases,
+            seed=plan.seed,
+        )
+        for looked_for in map(focus, plan.focuses or known_focuses())
+    ]
+    runs: list[Run] = []
+    for campaign in campaigns:
+        runs += await redteam(campaign, settings)
+        if runs[-1].info["status"] == "interrupted":
+            break
+    return Audit(from_runs(runs), runs)

@@ -1,0 +1,51 @@
+"""gadfly audit: the default battery, one report."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+
+
+def audit(
+    model: o.MODEL,
+    attacker: Annotated[
+        list[str] | None,
+        typer.Option(help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated. Default: self-attack."),
+    ] = None,
+    cases: o.CASES = 100,
+    focus: Annotated[list[str] | None, typer.Option(help="Only these focuses; may be repeated.")] = None,
+    system_prompt: o.SYSTEM = "",
+    temperature: o.TEMPERATURE = 1.0,
+    top_p: o.TOP_P = 0.8,
+    max_tokens: o.MAX_TOKENS = 64,
+    concurrency: o.CONCURRENCY = None,
+    seed: o.SEED = 0,
+    retry_failed: o.RETRY_FAILED = False,
+    output: o.OUTPUT = Path("report.html"),
+) -> None:
+    """Find out whether a model can be trusted: every focus, one report. The same command again goes on."""
+    from rich.console import Console
+
+    from gadfly.auditing import Plan, audit_async
+    from gadfly.redteam import Attack
+    from gadfly.report import print_summary, write
+    from gadfly.runs import Settings
+
+    plan = Plan(
+        target=o.target(model, system_prompt, temperature, top_p, max_tokens),
+        attacks=tuple(Attack.parse(text) for text in attacker or ["zero_shot"]),
+        focuses=tuple(focus or ()),
+        cases=cases,
+        seed=seed,
+    )
+    done = asyncio.run(audit_async(plan, Settings(concurrency=concurrency, retry_failed=retry_failed)))
+    write(done.report, output)
+    console = Console()
+    print_summary(done.report, console)
+    console.print(f"The whole report: {output}", markup=False, highlight=False)
+    o.interrupted(done.runs)

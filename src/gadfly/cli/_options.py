@@ -1,0 +1,50 @@
+"""The options that several verbs share, and what is built from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gadfly.judges import Judge
+    from gadfly.models import System
+    from gadfly.redteam import Focus
+    from gadfly.runs import Run
+
+MODEL = Annotated[str, typer.Argument(help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model.")]
+CASES = Annotated[int, typer.Option(min=1, help="Cases per focus and attacker.")]
+SEED = Annotated[int, typer.Option(help="The same seed gives the same rows on the same machine.")]
+TURNS = Annotated[int, typer.Option(min=1, help="Questions per case; the attacker sees the replies.")]
+SYSTEM = Annotated[str, typer.Option(help="The target's system prompt, or @FILE.")]
+TEMPERATURE = Annotated[float, typer.Option(min=0.0, max=2.0, help="The target's temperature.")]
+TOP_P = Annotated[float, typer.Option(min=0.0, max=1.0, help="The target's nucleus.")]
+MAX_TOKENS = Annotated[int, typer.Option(min=1, help="The longest reply, in tokens.")]
+CONCURRENCY = Annotated[int | None, typer.Option(min=1, help="Cases in flight against a remote model.")]
+RETRY_FAILED = Annotated[bool, typer.Option("--retry-failed", help="Play the failed cases of this run again.")]
+OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Where the report goes.")]
+RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
+
+
+def target(model: str, system_prompt: str, temperature: float, top_p: float, max_tokens: int) -> System:
+    """The system under test."""
+    from inspect_ai.model import GenerateConfig
+
+    from gadfly.errors import InputError
+    from gadfly.models import System
+    from gadfly.models import model as load
+
+    if system_prompt.startswith("@"):
+        path = Path(system_prompt[1:])
+        if not path.exists():
+            raise InputError(f"There is no system prompt file {path}.")
+        system_prompt = path.read_text()
+    sampling = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+    return System(load(model), system_prompt or None, sampling)
+
+
+def interrupted(runs: list[Run]) -> None:
+    """End with status 130 when Ctrl-C cut the last run short."""
+    if runs and runs[-1].info["status"] == "interrupted":
+        raise typer.Exit(130)

@@ -1,0 +1,94 @@
+"""gadfly runs, show, report, export, resume, sql: what has been run, and what to do with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+
+RUNS = Annotated[list[str], typer.Argument(help="Run ids, the starts of them, or directories.")]
+
+
+def runs() -> None:
+    """List the runs under $GADFLY_RUNS or ./gadfly-runs, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gadfly.runs import all_runs, home
+
+    found = all_runs()
+    if not found:
+        typer.echo(f"No runs in {home()} yet. Start one: gadfly audit gadfly/smollm2")
+        return
+    table = Table("run", "target", "cases", "status", "started", box=None, pad_edge=False)
+    for run in found:
+        target = run.info["players"].get("target", {}).get("model", "")
+        table.add_row(run.id, target, str(run.info["cases"]), run.info["status"], run.info["started"])
+    Console().print(table)
+
+
+def show(run: o.RUN) -> None:
+    """A run's numbers in the terminal."""
+    from rich.console import Console
+
+    from gadfly.report import from_runs, print_summary
+    from gadfly.runs import open_run
+
+    print_summary(from_runs([open_run(run)]), Console())
+
+
+def report(runs: RUNS, output: o.OUTPUT = Path("report.html")) -> None:
+    """One HTML file from one or several runs; two runs of one focus are compared."""
+    from gadfly.report import from_runs, write
+    from gadfly.runs import open_run
+
+    write(from_runs([open_run(name) for name in runs]), output)
+    typer.echo(f"Written: {output}")
+
+
+def export(
+    run: o.RUN,
+    to: Annotated[Path, typer.Option(help="The .eval file to write.")],
+    failures: Annotated[bool, typer.Option("--failures", help="Only the cases judged a failure.")] = False,
+) -> None:
+    """Write a run's cases as an Inspect log: inspect view, Scout and read_eval_log open it."""
+    from gadfly.redteam import is_failure
+    from gadfly.runs import export as write
+    from gadfly.runs import open_run
+
+    opened = open_run(run)
+    count = write(opened, to, is_failure(opened) if failures else None)
+    typer.echo(f"Wrote {count} cases to {to}. Look at them: inspect view --log-dir {to.parent}")
+
+
+def resume(
+    run: o.RUN, retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Play failed cases again.")] = False
+) -> None:
+    """Go on with a run: the command that started it, again, in the directory it was started in."""
+    from gadfly.cli import app
+    from gadfly.errors import InputError
+    from gadfly.runs import home, open_run
+
+    opened = open_run(run)
+    command, started_in = opened.info["command"], opened.info["directory"]
+    if not command or Path(command[0]).name != "gadfly" or command[1:2] not in (["audit"], ["redteam"]):
+        raise InputError(
+            f"Run {opened.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
+            f"again: it goes on."
+        )
+    os.environ["GADFLY_RUNS"] = str(opened.path.parent.resolve() if opened.path.parent else home())
+    os.chdir(started_in)
+    again = [*command[1:], *(["--retry-failed"] if retry_failed and "--retry-failed" not in command else [])]
+    app(again)
+
+
+def sql(run: o.RUN, query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")]) -> None:
+    """Ask DuckDB about a run: tables transcripts and judgements, and the view cases."""
+    from gadfly.report import visible
+    from gadfly.runs import open_run
+
+    typer.echo(visible(open_run(run).sql(query).to_string(index=False)))
