@@ -1,1 +1,46 @@
-"""One HTML file from runs and estimates."""
+"""One HTML file from runs and estimates, and the same numbers in the terminal."""
+
+from gadfly.report._html import render, write
+from gadfly.report._section import (
+    Blocking,
+    Chart,
+    Cluster,
+    Comparison,
+    Counts,
+    Diversity,
+    Example,
+    Findings,
+    Judging,
+    Level,
+    Phrase,
+    Provenance,
+    Report,
+    Row,
+    RunRef,
+    Section,
+    Spend,
+)
+from gadfly.report._terminal import print_summary
+
+__all__ = [
+    "Blocking",
+    "Chart",
+    "Cluster",
+    "Comparison",
+    "Counts",
+    "Diversity",
+    "Example",
+    "Findings",
+    "Judging",
+    "Level",
+    "Phrase",
+    "Provenance",
+    "Report",
+    "Row",
+    "RunRef",
+    "Section",
+    "Spend",
+    "print_summary",
+    "render",
+    "write",
+]

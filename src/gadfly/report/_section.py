@@ -1,8 +1,8 @@
 """What a report says: plain frozen data that any system fills and any renderer shows.
 
-A report is a list of sections, one per system (red team now; pressure, evidence and debate add theirs). A section
-is a list of rows, one per focus and attacker. Every rate is an `Estimate`; what is not known is None, never 0.
-Texts may be hostile: nothing here is escaped, the renderers do that.
+A report is a list of sections, one per system (red team now; pressure, evidence and debate add theirs). A
+section is a list of rows, one per focus and attacker. Every rate is an `Estimate`; what is not known is None,
+never 0. Texts may be hostile: nothing here is escaped, the renderers do that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from gadfly.stats._estimate import Estimate
+from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
 __all__ = [
@@ -64,8 +64,8 @@ class Cluster:
 class Phrase:
     """A phrase over-represented in failures.
 
-    `failures` counts the failing replies that contain it. `lift` is how many times as common it is there as in
-    the other replies, None where no other reply contains it.
+    `failures` counts the failing replies that contain it. `lift` is how many times as common it is there as
+    in the other replies, None where no other reply contains it.
     """
 
     text: str
@@ -105,8 +105,8 @@ class Counts:
 class Judging:
     """Who decided, and where a score became a failure.
 
-    With a funnel, `threshold` is the first judge's, `then` names the slower check and `passed_on` is the share of
-    replies it saw.
+    With a funnel, `threshold` is the first judge's, `then` names the slower check and `passed_on` is the
+    share of replies it saw.
     """
 
     judges: tuple[str, ...]
@@ -119,8 +119,8 @@ class Judging:
 class Diversity:
     """How varied the attack was; None where it was not measured.
 
-    `distinct`: failures left once near-duplicates are counted once. `self_bleu`: mean of each question against the
-    others, in [0, 100], 100 when all are alike.
+    `distinct`: failures left once near-duplicates are counted once. `self_bleu`: mean of each question
+    against the others, in [0, 100], 100 when all are alike.
     """
 
     distinct: int | None = None
@@ -175,7 +175,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A further chart: a Vega-Lite spec with its data inside, and what it shows in words for who cannot see it.
+    """A further chart: a Vega-Lite spec with its data inside, and what it shows in words for who cannot see
+    it.
 
     Colours in the spec: `"currentColor"` and those of `gadfly.report._chart` follow the page, dark or light.
     """
@@ -189,8 +190,8 @@ class Chart:
 class Section:
     """One system's part of the report.
 
-    `findings` are plain sentences that stand under the summary; `compared` names the two runs of `comparisons`;
-    `methods` are further (term, explanation) pairs for the footnote on methods.
+    `findings` are plain sentences that stand under the summary; `compared` names the two runs of
+    `comparisons`; `methods` are further (term, explanation) pairs for the footnote on methods.
     """
 
     title: str
@@ -213,7 +214,9 @@ class RunRef:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What was run and how to do it again. `models` maps a role to a fingerprint; `reproducible` is a sentence."""
+    """What was run and how to do it again. `models` maps a role to a fingerprint; `reproducible` is a
+    sentence.
+    """
 
     commands: tuple[str, ...] = ()
     runs: tuple[RunRef, ...] = ()

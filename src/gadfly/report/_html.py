@@ -1,0 +1,136 @@
+"""A report as one HTML file that opens anywhere, asks the network for nothing and runs nothing a model wrote.
+
+Every string reaches the page through jinja's autoescape after `visible` (the `finalize` hook); the few values
+that are markup are made in `_inert` and `_chart`. The content security policy allows this file's own style and
+script, by hash, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gadfly.errors import StoreError
+from gadfly.report import _words
+from gadfly.report._chart import rate_against_diversity, svg
+from gadfly.report._inert import line, said, visible
+from gadfly.report._section import Report, Row, Section
+
+__all__ = ["render", "write"]
+
+
+def render(report: Report) -> str:
+    """The page. The same report gives the same text."""
+    sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
+    rows = [row for section in report.sections for row in section.rows]
+    style, script = _asset("style.css"), _asset("script.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            sections=sections,
+            totals=_totals(rows),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            style_hash=_digest(style),
+            script_hash=_digest(script),
+        )
+    )
+
+
+def write(report: Report, path: str | os.PathLike[str]) -> Path:
+    """Render into `path`, all or nothing: a reader never sees half a page. Returns the path."""
+    target = Path(path)
+    page = render(report).encode()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(page)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"The report could not be written to {target} ({reason}); free some space there or name another "
+            "place with --to."
+        ) from error
+    return target
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(
+        loader=PackageLoader("gadfly.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    words = ("causes", "change", "count", "difference", "duration", "money", "name", "per_failure", "percent")
+    env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "spend", "tokens")}
+    env.filters |= {"line": line, "said": said, "json": _json, "svg": svg}
+    env.globals["levels"] = _words.LEVELS
+    return env
+
+
+def _view(number: int, section: Section) -> dict[str, Any]:
+    """A section with what the template needs beside it: numbered rows, the bars' axis, the charts."""
+    rows = list(enumerate(section.rows, 1))
+    built_in = rate_against_diversity(rows)
+    differences = [c.difference for c in section.comparisons]
+    return {
+        "id": f"s{number}",
+        "section": section,
+        "rows": rows,
+        "top": _words.scale(row.rate for row in section.rows),
+        "reach": max((max(abs(d.low), abs(d.high)) for d in differences), default=0.0) or 1.0,
+        "charts": ((built_in,) if built_in else ()) + section.charts,
+        "examples": sum(len(r.findings.failures) + len(r.findings.near_misses) for r in section.rows),
+        "attackers": len({row.attacker for row in section.rows}),
+    }
+
+
+def _totals(rows: list[Row]) -> dict[str, Any]:
+    costs = [row.spend.dollars for row in rows if row.spend.dollars is not None]
+    return {
+        "asked": sum(row.counts.asked for row in rows),
+        "judged": sum(row.rate.n for row in rows),
+        "missing": sum(row.rate.missing for row in rows),
+        "distinct": sum(row.diversity.distinct or 0 for row in rows),
+        "tokens": sum(row.spend.tokens for row in rows),
+        "dollars": sum(costs) if costs else None,
+    }
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str, sort_keys=isinstance(value, Mapping))
+
+
+@cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,98 @@
+"""Hostile text made inert: what a model said, shown as it is, able to do nothing.
+
+Two steps, always in this order. `visible` replaces every character that acts instead of showing (escape
+sequences, bidirectional overrides, zero-width and tag characters, lone surrogates) by a marker such as
+⟦U+202E⟧; it is what both the page and the terminal print. Escaping for HTML comes after it and is never
+optional: `said` returns markup, and the templates autoescape everything else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from markupsafe import Markup, escape
+
+__all__ = ["CLIP", "KEEP", "line", "said", "visible"]
+
+CLIP = 2_000
+"""Characters of one text that show before "show all"."""
+KEEP = 400_000
+"""Characters of one text that a page holds at most; the rest stays in the run."""
+
+_MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")
+_ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0))
+
+
+def _acts(char: str) -> bool:
+    code = ord(char)
+    return (
+        unicodedata.category(char) in _ACTING
+        or char in _BLANK
+        or any(code in selectors for selectors in _SELECTORS)
+        or code & 0xFFFE == 0xFFFE
+        or 0xFDD0 <= code <= 0xFDEF
+    )
+
+
+def _mark(char: str, times: int) -> str:
+    return f"⟦U+{ord(char):04X}⟧" if times == 1 else f"⟦U+{ord(char):04X} ×{times:,}⟧"
+
+
+def visible(text: str) -> str:
+    """The text with every acting character as ⟦U+XXXX⟧, repeats as ⟦U+XXXX ×n⟧. Newlines and tabs stay."""
+    text = text.replace("\r\n", "\n")
+    if text.isascii() and (text.isprintable() or not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)):
+        return text
+    out: list[str] = []
+    for run in re.finditer(r"(.)\1*", text, re.DOTALL):
+        char = run.group(1)
+        acts = char not in "\n\t" and _acts(char)
+        out.append(_mark(char, len(run.group())) if acts else run.group())
+    return "".join(out)
+
+
+def line(text: str, limit: int = 120) -> str:
+    """`visible` on one line, white space folded, cut with an ellipsis at `limit` characters."""
+    flat = " ".join(visible(text[: 4 * limit]).split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def said(text: str, evidence: Iterable[str] = ()) -> Markup:
+    """The text as HTML: inert, the evidence marked, and past `CLIP` characters behind a fold."""
+    words = tuple(evidence)
+    if len(text) <= CLIP + CLIP // 4:
+        return _marked(text, words)
+    kept = text[CLIP:KEEP]
+    rest = len(text) - CLIP - len(kept)
+    tail = f"\n… {rest:,} further characters are kept in the run." if rest > 0 else ""
+    return Markup('{}<details class="rest"><summary>Show all {} characters</summary>{}{}</details>').format(
+        _marked(text[:CLIP], words), f"{len(text):,}", _marked(kept, words), tail
+    )
+
+
+def _marked(text: str, evidence: tuple[str, ...]) -> Markup:
+    hit, miss = Markup("<mark>{}</mark>"), Markup("{}")
+    pieces = _split(text, evidence)
+    return Markup("").join((hit if found else miss).format(_shown(piece)) for piece, found in pieces)
+
+
+def _shown(text: str) -> Markup:
+    """Escaped, with the markers set apart from the words around them."""
+    inert = str(escape(visible(text)))
+    return Markup(_MARKER.sub(r'<span class="hidden-char">\g<0></span>', inert))  # noqa: S704 - escaped above
+
+
+def _split(text: str, evidence: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """Pieces of the text in order, and whether each is evidence. They add up to the text."""
+    longest_first = sorted({words for words in evidence if words.strip()}, key=len, reverse=True)
+    if not longest_first:
+        yield text, False
+        return
+    pattern = re.compile("(" + "|".join(re.escape(words) for words in longest_first) + ")")
+    for index, part in enumerate(pattern.split(text)):
+        if part:
+            yield part, index % 2 == 1

@@ -1,0 +1,99 @@
+"""The report's numbers in a terminal.
+
+Every text goes in as a `rich.text.Text` that `line` made visible first: no escape sequence a model wrote reaches the
+terminal, and no square bracket is read as markup.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gadfly.report._inert import line
+from gadfly.report._section import Level, Report, Row, Section
+from gadfly.report._words import LEVELS, causes, change, count, difference, name, rate, spend
+
+__all__ = ["print_summary"]
+
+_COLOURS: dict[Level, str] = {"fail": "red", "warn": "yellow", "pass": "green", "inconclusive": "dim"}
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """The verdict, then one table per section, then how to run it again."""
+    console.print()
+    console.print(_text(report.title, 300, "bold"))
+    console.print(_text(report.target, 600, "dim"))
+    console.print()
+    console.print(Text.assemble(_badge(report.level), ": ", _text(report.verdict, 600, "bold")))
+    for section in report.sections:
+        _print_section(section, console)
+    if report.provenance.commands:
+        console.print("\nTo run it again:")
+        for command in report.provenance.commands:
+            console.print(Padding(_text(command, 2_000), (0, 0, 0, 2)), soft_wrap=True)
+
+
+def _print_section(section: Section, console: Console) -> None:
+    console.print()
+    console.print(_text(section.title, 200, "bold"))
+    for sentence in (section.summary, *section.findings):
+        if sentence:
+            console.print(_text(sentence, 600))
+    if section.rows:
+        console.print(_rates(section.rows))
+        for row in section.rows:
+            _print_left_out(row, console)
+    elif not section.comparisons:
+        console.print("Nothing was run for this part.", style="dim")
+    if section.comparisons:
+        console.print(_differences(section))
+
+
+def _rates(rows: tuple[Row, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("What was tried", "Result", "Failure rate [95% interval]"):
+        table.add_column(Text(heading))
+    for heading in ("Missing", "Distinct", "Cost"):
+        table.add_column(heading, justify="right")
+    attackers = len({row.attacker for row in rows}) > 1
+    for row in rows:
+        focus = _text(name(row.focus), 80)
+        if attackers:
+            focus.append_text(_text(f"\u00a0by {row.attacker}", 80, "dim"))
+        distinct = row.diversity.distinct
+        found = "–" if distinct is None else count(distinct)
+        words = (rate(row.rate), count(row.rate.missing), found, spend(row))
+        table.add_row(focus, _badge(row.level), *map(Text, words))
+    return table
+
+
+def _print_left_out(row: Row, console: Console) -> None:
+    """Why cases are missing from a row, where any are."""
+    kinds = (
+        ("not valid", row.counts.invalid),
+        ("failed", row.counts.failed),
+        ("no verdict", row.counts.missing),
+    )
+    parts = [f"{kind}: {causes(tally)}" for kind, tally in kinds if sum(tally.values())]
+    if parts:
+        console.print(_text(f"{name(row.focus)}, left out: {'; '.join(parts)}", 400, "dim"))
+
+
+def _differences(section: Section) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("What was tried", *section.compared, "Difference"):
+        table.add_column(_text(heading, 60))
+    for c in section.comparisons:
+        words = (rate(c.a), rate(c.b), f"{change(c.difference)}, {difference(c.difference)}")
+        table.add_row(_text(name(c.focus), 80), *map(Text, words))
+    return table
+
+
+def _badge(level: Level) -> Text:
+    return Text(LEVELS[level], style=f"bold {_COLOURS[level]}")
+
+
+def _text(words: str, limit: int, style: str = "") -> Text:
+    return Text(line(words, limit), style=style)

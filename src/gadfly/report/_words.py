@@ -1,0 +1,160 @@
+"""Numbers and causes in words, the same on the page and in the terminal.
+
+A rate is never said without its interval: `rate` is the only way from an `Estimate` to text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from gadfly.report._inert import line
+from gadfly.report._section import Level, Row
+from gadfly.stats import Estimate
+
+__all__ = [
+    "LEVELS",
+    "causes",
+    "change",
+    "count",
+    "difference",
+    "duration",
+    "money",
+    "name",
+    "per_failure",
+    "percent",
+    "rate",
+    "scale",
+    "spend",
+    "tokens",
+]
+
+LEVELS: Mapping[Level, str] = {
+    "fail": "Fails",
+    "warn": "Caution",
+    "pass": "Passes",
+    "inconclusive": "Unclear",
+}
+
+_CAUSES = {
+    "no_question": "no question was asked",
+    "rate_limited": "rate limit reached",
+    "server_error": "server error",
+    "unauthorized": "key refused",
+    "not_found": "model not found",
+    "unreachable": "server not reachable",
+    "timeout": "no answer in time",
+    "bad_reply": "unreadable reply from the server",
+    "empty_reply": "empty reply",
+    "context_overflow": "too long for the model",
+    "rejected": "request rejected",
+    "no_parse": "verdict could not be read",
+    "no_reply": "nothing to judge",
+    "not_valid": "case was not valid",
+    "call_failed": "call to the judge failed",
+}
+
+
+def percent(share: float) -> str:
+    """A share as a percentage to one decimal, never rounded to 0% or 100% when it is neither."""
+    value = 100 * share
+    if value in (0, 100):
+        return f"{value:.0f}%"
+    edge = min(abs(value), abs(100 - value))
+    decimals = 1 if edge >= 0.05 else min(12, 1 - math.floor(math.log10(edge)))
+    return f"{value:.{decimals}f}%"
+
+
+def rate(estimate: Estimate) -> str:
+    """A rate with its interval and n: `40.2% [38.0%, 42.4%], n = 1,912`."""
+    level = "" if estimate.level == 0.95 else f" ({percent(estimate.level)} interval)"
+    if estimate.point is None or estimate.n == 0:
+        return "no verdicts"
+    if estimate.point == 0:
+        return f"none seen in {estimate.n:,}; could still be up to {percent(estimate.high)}{level}"
+    if estimate.point == 1:
+        return f"all of {estimate.n:,}; could still be as low as {percent(estimate.low)}{level}"
+    interval = f"[{percent(estimate.low)}, {percent(estimate.high)}]{level}"
+    return f"{percent(estimate.point)} {interval}, n = {estimate.n:,}"
+
+
+def difference(estimate: Estimate) -> str:
+    """A difference of two rates in percentage points with its interval."""
+    if estimate.point is None:
+        return "no verdicts to compare"
+    point, low, high = (f"{100 * x:+.1f}" for x in (estimate.point, estimate.low, estimate.high))
+    level = "" if estimate.level == 0.95 else f" ({percent(estimate.level)} interval)"
+    return f"{point} points [{low}, {high}]{level}".replace("-", "\u2212")
+
+
+def change(estimate: Estimate) -> str:
+    """What a difference amounts to, in two words."""
+    if estimate.point is None:
+        return "not known"
+    if estimate.low > 0:
+        return "more failures"
+    return "fewer failures" if estimate.high < 0 else "no clear change"
+
+
+def count(number: int) -> str:
+    """1234567 as `1,234,567`."""
+    return f"{number:,}"
+
+
+def tokens(number: float) -> str:
+    """A number of tokens in at most four figures: `812`, `41.2 k`, `3.1 M`."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return f"{number:.0f}"
+
+
+def money(dollars: float) -> str:
+    """US dollars with as many decimals as it takes to show two figures."""
+    if dollars == 0 or dollars >= 0.1:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.{min(12, 1 - math.floor(math.log10(dollars)))}f}"
+
+
+def spend(row: Row) -> str:
+    """What a row cost: tokens, and money where a price is known."""
+    used = f"{tokens(row.spend.tokens)} tokens"
+    return used if row.spend.dollars is None else f"{money(row.spend.dollars)}, {used}"
+
+
+def per_failure(row: Row) -> str:
+    """What one distinct failure cost; empty where there was none."""
+    distinct = row.diversity.distinct
+    if not distinct:
+        return ""
+    used = f"{tokens(row.spend.tokens / distinct)} tokens"
+    return used if row.spend.dollars is None else f"{money(row.spend.dollars / distinct)}, {used}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `48 s`, `4 min 12 s`, `3 h 5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def causes(tally: Mapping[str, int]) -> str:
+    """Causes with their counts, most frequent first: `no answer in time 12, server error 3`."""
+    ranked = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(
+        f"{_CAUSES.get(cause, name(cause, 60).lower())} {number:,}" for cause, number in ranked if number
+    )
+
+
+def name(identifier: str, limit: int = 80) -> str:
+    """An identifier as a heading: `contact_details` reads "Contact details"."""
+    words = line(identifier.replace("_", " "), limit)
+    return words[:1].upper() + words[1:]
+
+
+def scale(estimates: Iterable[Estimate]) -> float:
+    """A round number at or above every upper end, so that bars in one table share one axis. 1 for none."""
+    top = max((e.high for e in estimates if e.point is not None), default=1.0)
+    return next((step for step in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8) if top <= step), 1.0)
