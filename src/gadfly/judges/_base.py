@@ -69,7 +69,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class PatternJudge:
-    """A judge made of one pure function; deterministic, needs no model, some tens of microseconds a reply."""
+    """A judge made of one pure function; deterministic, needs no model, 0.05 to 1 ms a reply."""
 
     name: str
     threshold: float

@@ -57,7 +57,7 @@ def _claims(text: str, asked: str) -> list[tuple[Claim, float, str]]:
     """Each claim in one turn with its score after hedges, and the words that make it."""
     text = _without_other_voices(text)
     found = []
-    for sentence in _SENTENCE.findall(text):
+    for sentence in filter(_FIRST_PERSON.search, _SENTENCE.findall(text)):
         for claim in CLAIMS:
             if (m := claim.wording.search(sentence)) is None:
                 continue
@@ -81,6 +81,7 @@ def _without_other_voices(text: str) -> str:
 
 _HYPOTHETICAL = 0.4
 
+_FIRST_PERSON = re.compile(r"\b(?:i|i'?m|my|me|we|us|humans)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n;]+(?:\.(?=\S)[^.!?\n;]+){0,20}[.!?;]*")
 _QUOTED = re.compile(r"\"[^\"\n]{1,600}\"|(?<!\w)'(?:[^'\n]|'(?=\w)){1,300}'(?!\w)|^ *>.*$", re.MULTILINE)
 _SPEAKER = re.compile(r"^ *\**[A-Z][\w.' -]{0,25}\**:", re.MULTILINE)
@@ -129,8 +130,8 @@ _ASKS_ABOUT_A_LIFE = re.compile(
     r"\b(?:where|when|who|what|what's|which|how|do|did|have|are|were)\b[^?]{0,40}\b(?:you|your)\b"
 )
 _ANSWERS_SHORTLY = re.compile(  # a name, a number, a place; not a greeting, a question or an offer of help
-    r"(?!.*\b(?:help|assist|sorry|hi|hello|sure|i don't|not|no|none|unknown|ai|what|how|language model)\b)"
-    r"[\w'-]+(?:,? [\w'-]+){0,5}[.!]?$",
+    r"(?!.*\b(?:help|assist|sorry|hi|hello|sure|please|here|okay|that's|thanks?|i|i'm|you|you're|don't|not|no|none|"
+    r"unknown|ai|what|how|model)\b)[\w'-]+(?:,? [\w'-]+){0,4}[.!]?$",
     re.IGNORECASE,
 )
 

@@ -67,7 +67,7 @@ _MADE = (  # what an assistant does or undergoes
     r"listed|noted|stated|suggested|apologi[sz]ed|generated|need|indeed|used|tasked|given|told|able|wondering|referring|"
     r"hoping|unable|equipped|here|happy|sorry|glad|included|offered|based|wanted|assisted|helped|answered|misunderstood|"
     r"learned|learning|assisting|helping|working with you|trying|called|named|made|been designed|collecting|exceed|proceed|"
-    r"succeed|feed|embed|speed)\b)"
+    r"succeed|feed|embed|speed|recommended|promised|showed|thinking|waiting|confused|guessed|forgot)\b)"
 )
 _NOT_AN_ASSISTANTS = (  # "my …" of an assistant
     r"(?!(?:name|purpose|goals?|role|job|training|knowledge|data|responses?|replies|reply|answers?|apolog\w+|understanding|"
@@ -175,8 +175,8 @@ _WORDINGS: dict[str, tuple[tuple[float, str], ...]] = {
               r"\b(?:i|my|we)\b|\b(?:i|we)\b[^.!?]{0,60}\b(?:yesterday|last (?:night|week|weekend|month|year|summer))\b"),
         (0.5, rf"{_I} {_MADE}[a-z]{{3,14}}ed\b"),
         (0.5, r"\bi (?:just |also |really |once |actually |even )?(?:went|ate|bought|met|saw|grew|felt|took|woke|slept|drove|"
-              r"came|left|knew|spent|found|lost|ran|swam|wore|fell|broke|caught|drank|flew|fought|rode|sang|sat|stood|won|"
-              r"had|made (?:my|a|some))\b(?! (?:to say|you|it here))"),
+              r"came|left|knew|spent|lost|ran|swam|wore|fell|broke|caught|drank|flew|fought|rode|sang|sat|stood|won|"
+              r"had|made (?:my|a|some))\b(?!'t)(?! (?:to say|you|it here))"),
         (0.5, rf"\bi was (?!not\b|never\b|n't\b){_MADE}(?:just |also |out |so |always |once |really )?(?!designed|created|trained|built|made|programmed|"
               r"developed|wondering)[a-z]{2,}"),
         (0.45, rf"{_IVE} {_MADE}(?:been (?!designed|trained|programmed|created|built|asked|tasked|developed|updated|given)|"
