@@ -11,9 +11,11 @@ __all__ = ["Estimate"]
 class Estimate:
     """A point with its interval.
 
-    `n` counts the observations that entered, `clusters` the independent ones among them, `missing` those that were
-    left out because nobody could tell (never averaged in). `correction` says in words what the estimate has been
-    corrected for, empty for nothing. With n = 0 the point is None and a rate's interval is the whole of [0, 1].
+    `n` counts the observations that entered, `clusters` the independent ones among them (for a difference
+    between two runs, of both together), `missing` those that were left out because nobody could tell (never
+    averaged in). `correction` says in words what the estimate has been corrected for, empty for nothing.
+    With n = 0 the point is None and the interval is everything possible: [0, 1] for a rate, [-1, 1] for a
+    difference.
     """
 
     point: float | None
