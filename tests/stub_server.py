@@ -20,6 +20,7 @@ FAULTS = {
     "401": (401, "Incorrect API key provided."),
     "404": (404, "The model does not exist."),
     "429": (429, "Rate limit reached."),
+    "quota": (429, "You exceeded your current quota, please check your plan and billing details."),
     "500": (500, "The server had an error."),
     "overflow": (400, "This model's maximum context length is 128 tokens."),
 }
@@ -47,6 +48,7 @@ class Stub:
         self.retry_after = retry_after
         self.has_completions = has_completions
         self.requests: list[dict[str, Any]] = []
+        self.headers: dict[str, str] = {}
         self.count = 0
         self.keep_requests = True
         self.url = ""
@@ -75,6 +77,7 @@ class Stub:
         self.count += 1
         if self.keep_requests:
             self.requests.append(body)
+            self.headers = {name.lower(): value for name, value in request.headers.items()}
         if self.latency:
             await asyncio.sleep(self.latency)
         chat = request.path.endswith("/chat/completions")
