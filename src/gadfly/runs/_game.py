@@ -17,9 +17,9 @@ __all__ = ["Cases", "Game"]
 class Game(Protocol):
     """The rules under which players produce a transcript.
 
-    `spec()` holds, as JSON, everything that decides what a case's transcript can be (the players' fingerprints
-    included): two games with equal specs are the same game. `play` raises `CallError` when a call fails for good, and
-    nothing else for what a model says. A game does not know which runner plays it.
+    `spec()` holds, as JSON, everything that decides what a case's transcript can be (the players'
+    fingerprints included): two games with equal specs are the same game. `play` raises `CallError` when a
+    call fails for good, and nothing else for what a model says. A game does not know which runner plays it.
     """
 
     @property
@@ -37,8 +37,8 @@ class Game(Protocol):
 class Cases:
     """The cases of one run: `count` of them, the i-th with `data[i]` where the caller brought data.
 
-    An id is a hash of the game's spec, the data, the run's seed and the index, so the first cases of a longer run are
-    those of a shorter one.
+    An id is a hash of the game's spec, the data, the run's seed and the index. So the first cases of a longer
+    run are those of a shorter one; other data makes another run.
     """
 
     count: int

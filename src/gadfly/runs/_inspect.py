@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalRevision, EvalSample, EvalSpec, write_eval_log
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput, ModelUsage
+from inspect_ai.log import (
+    EvalConfig,
+    EvalDataset,
+    EvalLog,
+    EvalRevision,
+    EvalSample,
+    EvalSpec,
+    write_eval_log,
+)
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    ModelOutput,
+    ModelUsage,
+)
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from gadfly.errors import CallError, InputError
-from gadfly.judges import Judge
+from gadfly.errors import CallError, InputError, StoreError
 from gadfly.runs._game import Cases, Game
-from gadfly.runs._store import Run
+from gadfly.runs._store import Run, transcript_from_row, transcript_row
 from gadfly.transcripts import Judgement, Transcript
+
+if TYPE_CHECKING:
+    from gadfly.judges import Judge
 
 __all__ = ["as_task", "export"]
 
-_KEY = "gadfly_transcript"
+KEY = "gadfly_transcript"
+"""Where a sample's store keeps its transcript, as a row: JSON, so that scoring a log again finds it too."""
+
+Keep = Callable[[Transcript, Sequence[Judgement]], bool]
 
 
 def as_task(
@@ -30,14 +49,20 @@ def as_task(
 ) -> Task:
     """The same game as an Inspect `Task`: one sample per case, one scorer per judge.
 
-    Cases have the ids and seeds that `run` would give them. A missing judgement is an unscored sample, never 0.
+    Cases have the ids and seeds that `run` would give them, and the game calls its own players: the model
+    given to `inspect eval` changes nothing. A missing judgement is an unscored sample, never 0; a call that
+    would fail for every case is the sample's error.
     """
     plan = Cases.of(game, cases, seed)
-    samples = [Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index}) for case in plan]
+    samples = [
+        Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index}) for case in plan
+    ]
+    target = game.players.get("target")
     return Task(
         dataset=MemoryDataset(samples, name=game.name),
         solver=_play(game, plan),
-        scorer=[_scorer(judge) for judge in judges],
+        scorer=[_scorer(judge) for judge in judges] or None,
+        model=target.model if target else None,
         name=game.name,
         metadata={"spec": game.spec(), "seed": seed},
     )
@@ -45,6 +70,9 @@ def as_task(
 
 @solver
 def _play(game: Game, plan: Cases) -> Solver:
+    target = game.players.get("target")
+    prompt = target.system_prompt if target else None
+
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         case = plan.case(state.metadata["index"])
         try:
@@ -53,10 +81,9 @@ def _play(game: Game, plan: Cases) -> Solver:
             if error.fatal:
                 raise
             transcript = Transcript(case, (), "failed", error.cause)
-        state.store.set(_KEY, transcript)
-        state.messages = messages(transcript)
-        replies = transcript.said_by("target")
-        state.output = ModelOutput.from_content(str(state.model), replies[-1].text if replies else "")
+        state.store.set(KEY, transcript_row(transcript))
+        state.messages = messages(transcript, prompt)
+        state.output = _last_reply(transcript, str(state.model))
         state.metadata = {**state.metadata, **_facts(transcript)}
         return state
 
@@ -69,10 +96,10 @@ def _scorer(judge: Judge) -> Scorer:
     @scorer(metrics=[mean(), stderr()], name=judge.name)
     def factory() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
-            transcript = state.store.get(_KEY)
-            if not isinstance(transcript, Transcript):
+            row = state.store.get(KEY)
+            if row is None:
                 return Score.unscored(reason="not_played")
-            [judgement] = await judge.judge([transcript])
+            [judgement] = await judge.judge([transcript_from_row(row)])
             return as_score(judgement)
 
         return score
@@ -82,15 +109,21 @@ def _scorer(judge: Judge) -> Scorer:
 
 def as_score(judgement: Judgement) -> Score:
     """A judgement as an Inspect score; missing becomes unscored, with its cause as the reason."""
-    metadata = {**judgement.metadata, "evidence": list(judgement.evidence), "uncertainty": judgement.uncertainty}
+    said = {"evidence": list(judgement.evidence), "uncertainty": judgement.uncertainty, **judgement.metadata}
+    why = judgement.rationale or None
     if judgement.score is None:
-        return Score.unscored(reason=judgement.cause, explanation=judgement.rationale or None, metadata=metadata)
-    return Score(value=judgement.score, explanation=judgement.rationale or None, metadata=metadata)
+        return Score.unscored(reason=judgement.cause, explanation=why, metadata=said)
+    return Score(value=judgement.score, explanation=why, metadata=said)
 
 
-def messages(transcript: Transcript) -> list[ChatMessage]:
-    """The turns as chat messages: the target is the assistant, everyone else the user, system prompt not included."""
-    return [
+def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMessage]:
+    """The turns as chat messages: the target is the assistant, everyone else the user.
+
+    What the target was told comes first: the system's own prompt, then what the case planted.
+    """
+    told = "\n\n".join(filter(None, [system_prompt, transcript.metadata.get("system_prompt")]))
+    system: list[ChatMessage] = [ChatMessageSystem(content=told)] if told else []
+    return system + [
         ChatMessageAssistant(content=turn.text, source="generate")
         if turn.speaker == "target"
         else ChatMessageUser(content=turn.text, metadata={"speaker": turn.speaker})
@@ -98,10 +131,12 @@ def messages(transcript: Transcript) -> list[ChatMessage]:
     ]
 
 
-def export(run: Run, path: str | Path, keep: Callable[[Transcript, Sequence[Judgement]], bool] | None = None) -> int:
-    """Write the cases of `run` that `keep` accepts (all, by default) to an Inspect `.eval` log; returns how many.
+def export(run: Run, path: str | Path, keep: Keep | None = None) -> int:
+    """Write the cases of `run` that `keep` accepts (all, by default) to an Inspect `.eval` log; returns how
+    many.
 
-    One sample per case with its messages, metadata and every judge's score. Raises `InputError` when nothing is left to
+    One sample per case, by index, with its messages, metadata and every judge's score. Inspect wants the
+    samples of a log all at once: about 20 kB of memory each. Raises `InputError` when nothing is left to
     write or `path` does not end in `.eval`.
     """
     path = Path(path)
@@ -110,35 +145,32 @@ def export(run: Run, path: str | Path, keep: Callable[[Transcript, Sequence[Judg
     samples = list(_samples(run, keep))
     if not samples:
         raise InputError(f"Run {run.id} has no case of that kind; nothing was written to {path}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial.eval")
-    write_eval_log(_log(run, samples), temporary)
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_eval_log(_log(run, samples), temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"{path} cannot be written ({error.strerror or error}).") from error
     return len(samples)
 
 
-def _samples(
-    run: Run, keep: Callable[[Transcript, Sequence[Judgement]], bool] | None
-) -> Iterator[EvalSample]:
-    judged: dict[str, list[Judgement]] = {}
-    for judgement in run.judgements():
-        judged.setdefault(judgement.case_id, []).append(judgement)
-    model = run.info["players"].get("target", {}).get("model", "unknown")
-    for transcript in run.transcripts():
-        judgements = judged.get(transcript.case.id, [])
+def _samples(run: Run, keep: Keep | None) -> Iterator[EvalSample]:
+    target = run.info["players"].get("target", {})
+    for transcript, judgements in run.judged():
         if keep is None or keep(transcript, judgements):
-            yield _sample(transcript, judgements, model)
+            yield _sample(transcript, judgements, target)
 
 
-def _sample(transcript: Transcript, judgements: Iterable[Judgement], model: str) -> EvalSample:
-    replies = transcript.said_by("target")
+def _sample(transcript: Transcript, judgements: Iterable[Judgement], target: Mapping[str, Any]) -> EvalSample:
     return EvalSample(
         id=transcript.case.id,
         epoch=1,
         input=transcript.question or f"case {transcript.case.index}",
         target="",
-        messages=messages(transcript),
-        output=ModelOutput.from_content(model, replies[-1].text if replies else ""),
+        messages=messages(transcript, target.get("system_prompt")),
+        output=_last_reply(transcript, target.get("model", "unknown")),
         scores={judgement.judge: as_score(judgement) for judgement in judgements},
         metadata={"index": transcript.case.index, "seed": transcript.case.seed, **_facts(transcript)},
         role_usage={
@@ -146,6 +178,7 @@ def _sample(transcript: Transcript, judgements: Iterable[Judgement], model: str)
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
                 total_tokens=usage.input_tokens + usage.output_tokens,
+                total_cost=usage.cost,
             )
             for role, usage in transcript.usage.items()
         },
@@ -155,7 +188,7 @@ def _sample(transcript: Transcript, judgements: Iterable[Judgement], model: str)
 def _log(run: Run, samples: list[EvalSample]) -> EvalLog:
     info = run.info
     spec = EvalSpec(
-        created=info.get("started", datetime.now(UTC).isoformat()),
+        created=info["started"],
         task=info["game"],
         task_id=info["id"],
         run_id=info["id"],
@@ -173,10 +206,16 @@ def _log(run: Run, samples: list[EvalSample]) -> EvalLog:
 
 
 def _revision(info: Mapping[str, Any]) -> EvalRevision | None:
-    commit = info.get("git", {}).get("commit")
-    return EvalRevision(type="git", origin="", commit=commit, dirty=info["git"]["changed"]) if commit else None
+    commit = info["git"]["commit"]
+    return (
+        EvalRevision(type="git", origin="", commit=commit, dirty=info["git"]["changed"]) if commit else None
+    )
+
+
+def _last_reply(transcript: Transcript, model: str) -> ModelOutput:
+    replies = transcript.said_by("target")
+    return ModelOutput.from_content(model, replies[-1].text if replies else "")
 
 
 def _facts(transcript: Transcript) -> dict[str, Any]:
-    return {"outcome": transcript.outcome, "cause": transcript.cause, **transcript.metadata}
-
+    return {**transcript.metadata, "outcome": transcript.outcome, "cause": transcript.cause}

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -55,6 +57,18 @@ class Tally:
         self._refresh()
         self._bar.stop()
 
+    def already_played(self, outcomes: Any, usage: Any) -> None:
+        """Count cases of an earlier session: two Arrow columns of the transcripts table."""
+        self.done += len(outcomes)
+        self.failed += outcomes.to_pylist().count("failed")
+        self.invalid += outcomes.to_pylist().count("invalid")
+        self.cost += pc.sum(pc.struct_field(pc.list_flatten(usage), "cost")).as_py() or 0.0
+
+    def already_judged(self, judge: str, scores: Any, causes: Any) -> None:
+        """Count one judge's judgements of an earlier session: two Arrow columns of the judgements table."""
+        for score, cause in zip(scores.to_pylist(), causes.to_pylist(), strict=True):
+            self._judgement(judge, score, cause)
+
     def played(self, transcript: Transcript) -> None:
         """Count one finished case, which is on disk by now."""
         self.done += 1
@@ -64,12 +78,16 @@ class Tally:
         self._tick()
 
     def judged(self, judgements: Iterable[Judgement]) -> None:
-        """Count what a judge made of some cases. Judgements missing because there was nothing to judge do not count."""
+        """Count what a judge made of some cases."""
         for judgement in judgements:
-            if judgement.score is None:
-                self.missing += judgement.cause != "not_valid"
-            else:
-                self.flagged += judgement.score >= self.thresholds.get(judgement.judge, 0.5)
+            self._judgement(judgement.judge, judgement.score, judgement.cause)
+
+    def _judgement(self, judge: str, score: float | None, cause: str) -> None:
+        """Missing because there was nothing to judge does not count."""
+        if score is None:
+            self.missing += cause != "not_valid"
+        else:
+            self.flagged += score >= self.thresholds.get(judge, 0.5)
 
     def _tick(self) -> None:
         now = time.monotonic()

@@ -1,11 +1,12 @@
 """The wide runner: any game, any number of cases, constant memory, resumable to the case.
 
-Cases are played by a fixed set of workers, so a slow model slows the feed and nothing piles up. Every finished case is
-appended to disk, then counted, then handed to the judges, each of which takes whatever has accumulated.
+Cases are played by a fixed set of workers, so a slow model slows the feed and nothing piles up. Every
+finished case is appended to disk, then counted, then handed to the judges, each of which takes whatever has
+accumulated.
 
-Where every player runs in this process on weights we hold, cases are played in *blocks* of `BLOCK` instead: results
-then depend only on the block, so the same seed gives the same rows, and a run killed in the middle of a block plays
-that block again and keeps what it already had.
+Where every player runs in this process on weights we hold, cases are played in *blocks* of `BLOCK` instead:
+results then depend only on the block, so the same seed gives the same rows, and a run killed in the middle of
+a block plays that block again and keeps what it already had.
 """
 
 from __future__ import annotations
@@ -15,26 +16,42 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gadfly.errors import CallError, GadflyError, StoreError
-from gadfly.judges import Judge
-from gadfly.models import System, direct_transport
+from gadfly.errors import CallError, StoreError
+from gadfly.models import direct_transport
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._progress import Tally
 from gadfly.runs._provenance import provenance
-from gadfly.runs._store import FORMAT, Run, home, indices, judgement_row, open_run, transcript_row
-from gadfly.transcripts import Case, Judgement, Transcript
+from gadfly.runs._recovery import forget_failed, recover
+from gadfly.runs._store import (
+    FORMAT,
+    Run,
+    home,
+    judgement_row,
+    open_run,
+    transcript_from_row,
+    transcript_row,
+)
+from gadfly.transcripts import Case, Transcript
+
+if TYPE_CHECKING:  # some judges load a classifier
+    from gadfly.judges import Judge
 
 __all__ = ["BLOCK", "Settings", "run"]
 
 BLOCK = 128
+"""Cases played together on local weights."""
+
 JUDGE_BATCH = 256
+"""Most transcripts a judge is given at once, and most that may wait for it."""
+
 HOPELESS = 100
+"""Failed cases in a row after which a run stops."""
 
 
 @dataclass(frozen=True)
@@ -59,44 +76,44 @@ async def run(
     seed: int = 0,
     settings: Settings | None = None,
 ) -> Run:
-    """Play `cases` cases of `game`, have every judge judge them, and keep all of it under `settings.directory`.
+    """Play `cases` cases of `game`, have every judge judge them, and keep all of it under
+    `settings.directory`.
 
-    The same call again goes on where it stopped, extends the run when `cases` has grown, and judges what is there
-    when a judge is new. Ctrl-C finishes what is in flight and returns the run with status `interrupted`. Raises the
-    `CallError` that makes every further case pointless (status `stopped`), and `StoreError` when disk fails; what was
-    finished by then is kept.
+    The same call again goes on where it stopped, extends the run when `cases` has grown, and judges what is
+    there when a judge is new. Ctrl-C finishes what is in flight and returns the run with status
+    `interrupted`. Raises the `CallError` that makes every further case pointless, `StoreError` when the disk
+    fails and whatever a faulty game or judge raised (status `stopped`); what was in flight is finished first,
+    and nothing that was finished is lost.
     """
     settings = settings or Settings()
     plan = Cases.of(game, cases, seed)
-    record = _open(game, plan, judges, seed, settings)
+    record = Run(settings.directory / f"{game.name}-{plan.key[:8]}", {})
     lock = record.lock()
     try:
+        record = _open(record.path, game, plan, judges, seed)
         return await _Wide(game, plan, judges, record, settings).go()
     finally:
         lock.release()
 
 
-def _open(game: Game, plan: Cases, judges: Sequence[Judge], seed: int, settings: Settings) -> Run:
-    path = settings.directory / f"{game.name}-{plan.key[:8]}"
+def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: int) -> Run:
     if (path / "run.json").exists():
         record = open_run(path)
     else:
-        path.mkdir(parents=True, exist_ok=True)
-        record = Run(
-            path,
-            {
-                "format": FORMAT,
-                "id": path.name,
-                "game": game.name,
-                "spec": game.spec(),
-                "seed": seed,
-                "judges": {},
-                "players": {role: system.fingerprint() for role, system in game.players.items()},
-                "reproducible": all(system.reproducible for system in game.players.values()),
-                "wall_s": 0.0,
-                **provenance(),
-            },
-        )
+        players = {role: system.fingerprint() for role, system in game.players.items()}
+        info = {
+            "format": FORMAT,
+            "id": path.name,
+            "game": game.name,
+            "spec": game.spec(),
+            "seed": seed,
+            "judges": {},
+            "players": players,
+            "reproducible": all(system.reproducible for system in game.players.values()),
+            "wall_s": 0.0,
+            **provenance(),
+        }
+        record = Run(path, info)
     known = {**record.info["judges"], **{judge.name: {"threshold": judge.threshold} for judge in judges}}
     cases = max(plan.count, record.info.get("cases", 0))
     return record.save(judges=known, cases=cases, command=sys.argv, status="running")
@@ -111,63 +128,67 @@ class _Wide:
         self.game, self.plan, self.judges, self.record, self.settings = game, plan, judges, record, settings
         self.transcripts = record.transcript_table
         self.judgements = record.judgement_table
+        thresholds = {judge.name: judge.threshold for judge in judges}
+        self.tally = Tally(game.name, plan.count, thresholds, shown=settings.progress)
         self.stopping = False
-        self.error: GadflyError | None = None
+        self.error: Exception | None = None
         self.failures_in_a_row = 0
-        self.engines = _engines(game, judges)
 
     async def go(self) -> Run:
         began = time.monotonic()
-        self._recover()
-        thresholds = {judge.name: judge.threshold for judge in self.judges}
-        self.tally = Tally(
-            self.game.name, self.plan.count, thresholds, shown=self.settings.progress, done=sum(self.played)
-        )
         try:
-            with self.tally, direct_transport(), self._interruptible():
-                await (self._blocks() if self.engines else self._stream())
+            if self.settings.retry_failed:
+                forget_failed(self.transcripts, self.judgements)
+            self.done = recover(
+                self.transcripts, self.judgements, [judge.name for judge in self.judges], self.tally
+            )
+            if not self.done.all():
+                await self._work()
+            self._seal()
+        except StoreError as error:
+            self._stop_for(error)
         finally:
-            with suppress(StoreError):
-                self.transcripts.seal()
-                self.judgements.seal()
-            status = "stopped" if self.error else "interrupted" if self.stopping else "complete"
             wall_s = self.record.info["wall_s"] + time.monotonic() - began
-            with suppress(OSError):
-                self.record = self.record.save(status=status, wall_s=round(wall_s, 1))
+            with suppress(StoreError):
+                self.record = self.record.save(status=self._status(), wall_s=round(wall_s, 1))
         if self.error:
             raise self.error
         return self.record
 
-    def _recover(self) -> None:
-        """Mend the tables and learn what is done. One byte per case and judge: constant memory in practice."""
-        self.transcripts.recover()
-        self.judgements.recover()
-        if self.settings.retry_failed:
-            self._forget_failed()
-        self.played = _marks(self.plan.count, indices(self.transcripts.batches(["index"])))
-        self.judged = {judge.name: bytearray(self.plan.count) for judge in self.judges}
-        for batch in self.judgements.batches(["index", "judge"]):
-            for index, judge in zip(batch["index"].to_pylist(), batch["judge"].to_pylist(), strict=True):
-                if judge in self.judged and index < self.plan.count:
-                    self.judged[judge][index] = 1
+    async def _work(self) -> None:
+        engines = _engines(self.game, self.judges)
+        try:
+            with self.tally, direct_transport(), self._interruptible():
+                await (self._blocks(engines) if engines else self._stream())
+        except BaseException:  # the second Ctrl-C: the journals keep what cannot be sealed
+            with suppress(StoreError):
+                self._seal()
+            raise
 
-    def _forget_failed(self) -> None:
-        """Drop failed cases and every judgement that is missing because of one, so that both are made anew."""
-        self.transcripts.drop("outcome", "failed")
-        self.judgements.drop("cause", "not_valid")
+    def _seal(self) -> None:
+        self.transcripts.seal()
+        self.judgements.seal()
+
+    def _status(self) -> str:
+        if self.error:
+            return "stopped"
+        whole = self.plan.count >= self.record.info["cases"] and self.done.all()
+        return "complete" if whole else "interrupted"
+
+    def _stop_for(self, error: Exception) -> None:
+        self.error = self.error or error
 
     # Streaming: any mix of remote and local models.
 
     async def _stream(self) -> None:
-        queues: list[asyncio.Queue[Transcript]] = [asyncio.Queue(4 * JUDGE_BATCH) for _ in self.judges]
-        feed = (case for case in self.plan if not self.played[case.index])
+        queues: list[asyncio.Queue[Transcript]] = [asyncio.Queue(JUDGE_BATCH) for _ in self.judges]
+        feed = (case for case in self.plan if not self.done.played[case.index])
         async with asyncio.TaskGroup() as group:
             judging = [
                 group.create_task(self._judge_loop(judge, queue))
                 for judge, queue in zip(self.judges, queues, strict=True)
             ]
-            for transcript in self._unjudged():
-                await self._hand_over(transcript, queues)
+            await self._catch_up(queues)
             playing = [group.create_task(self._worker(feed, queues)) for _ in range(self._concurrency())]
             await asyncio.wait(playing)
             for queue in queues:
@@ -175,18 +196,26 @@ class _Wide:
             for task in judging:
                 task.cancel()
 
-    async def _worker(self, feed: Iterator[Case], queues: Sequence[asyncio.Queue[Transcript]]) -> None:
-        for case in feed:
-            transcript = await self._play(case)
-            if transcript is None or not self._keep([transcript]):
-                return
-            await self._hand_over(transcript, queues)
+    async def _catch_up(self, queues: Sequence[asyncio.Queue[Transcript]]) -> None:
+        """Hand over the transcripts of an earlier session that some judge has not seen."""
+        unjudged = self.done.unjudged()
+        if not unjudged.any():
+            return
+        for transcript in self.record.transcripts():
             if self.stopping or self.error:
                 return
+            if transcript.case.index < self.plan.count and unjudged[transcript.case.index]:
+                await self._hand_over(transcript, queues)
+
+    async def _worker(self, feed: Iterator[Case], queues: Sequence[asyncio.Queue[Transcript]]) -> None:
+        while not (self.stopping or self.error) and (case := next(feed, None)):
+            if transcript := await self._play(case):
+                await self._hand_over(transcript, queues)
+            await asyncio.sleep(0)  # a model that answers at once must not keep Ctrl-C and the judges waiting
 
     async def _hand_over(self, transcript: Transcript, queues: Sequence[asyncio.Queue[Transcript]]) -> None:
         for judge, queue in zip(self.judges, queues, strict=True):
-            if not self.judged[judge.name][transcript.case.index]:
+            if not self.done.judged[judge.name][transcript.case.index]:
                 await queue.put(transcript)
 
     async def _judge_loop(self, judge: Judge, queue: asyncio.Queue[Transcript]) -> None:
@@ -194,98 +223,91 @@ class _Wide:
             batch = [await queue.get()]
             while not queue.empty() and len(batch) < JUDGE_BATCH:
                 batch.append(queue.get_nowait())
-            if not self.error:
-                await self._judge(judge, batch)
+            await self._judge(judge, batch)
             for _ in batch:
                 queue.task_done()
 
-    def _unjudged(self) -> Iterator[Transcript]:
-        """Transcripts of an earlier call that some judge has not seen; reads nothing when there are none."""
-        waiting = any(map(any, (map(int.__gt__, self.played, done) for done in self.judged.values())))
-        if not waiting:
-            return
-        for transcript in self.record.transcripts():
-            index = transcript.case.index
-            if index < self.plan.count and not all(done[index] for done in self.judged.values()):
-                yield transcript
-
     # Blocks: every player on local weights.
 
-    async def _blocks(self) -> None:
+    async def _blocks(self, engines: Sequence[Any]) -> None:
         with ExitStack() as stack:
-            for engine in self.engines:
+            for engine in engines:
                 stack.enter_context(engine.rounds())
             cases = iter(self.plan)
             while block := list(islice(cases, BLOCK)):
                 if self.stopping or self.error:
                     return
-                if not all(self._complete(case.index) for case in block):
-                    await self._block(block)
+                await self._block(block)
 
     async def _block(self, block: Sequence[Case]) -> None:
-        results = await asyncio.gather(*(self._play(case) for case in block))
-        transcripts = [transcript for transcript in results if transcript is not None]
-        fresh = [t for t in transcripts if not self.played[t.case.index]]
-        if not self._keep(fresh):
+        """Play a block whole unless all of it is there, keep the cases that were not, and judge what was
+        kept.
+        """
+        span = slice(block[0].index, block[-1].index + 1)
+        if self.done.played[span].all() and all(marks[span].all() for marks in self.done.judged.values()):
             return
+        kept = [transcript_from_row(row) for row in self.transcripts.between(span.start, span.stop)]
+        if len(kept) < len(block):
+            played = await asyncio.gather(*(self._play(case) for case in block))
+            kept = sorted([*kept, *filter(None, played)], key=lambda transcript: transcript.case.index)
         for judge in self.judges:
-            if not self.error and not all(self.judged[judge.name][t.case.index] for t in transcripts):
-                await self._judge(judge, transcripts)
-
-    def _complete(self, index: int) -> bool:
-        return bool(self.played[index]) and all(done[index] for done in self.judged.values())
+            await self._judge(judge, kept)
 
     # What both share.
 
     async def _play(self, case: Case) -> Transcript | None:
+        """Play one case and keep it; None when that did not work or when it had been kept before."""
         try:
             transcript = await self.game.play(case)
         except CallError as error:
             if error.fatal:
-                self.error = self.error or error
+                self._stop_for(error)
                 return None
             transcript = Transcript(case, (), "failed", error.cause)
+        except Exception as bug:
+            self._stop_for(bug)
+            return None
+        if self.done.played[case.index]:
+            return None
         self._watch(transcript)
-        return transcript
+        return transcript if self._keep(transcript) else None
 
     def _watch(self, transcript: Transcript) -> None:
         """Stop a run in which nothing works any more."""
         self.failures_in_a_row = self.failures_in_a_row + 1 if transcript.outcome == "failed" else 0
-        if self.failures_in_a_row >= HOPELESS and not self.error:
-            self.error = CallError(
+        if self.failures_in_a_row >= HOPELESS:
+            message = (
                 f"The last {HOPELESS} cases all failed ({transcript.cause}). Mend that, then "
-                f"`gadfly resume {self.record.id} --retry-failed`.",
-                transcript.cause,
-                fatal=True,
+                f"`gadfly resume {self.record.id} --retry-failed`."
             )
+            self._stop_for(CallError(message, transcript.cause, fatal=True))
 
-    def _keep(self, transcripts: Sequence[Transcript]) -> bool:
-        """Put transcripts on disk, then count them; False when the disk refused."""
+    def _keep(self, transcript: Transcript) -> bool:
+        """Put a transcript on disk, then count it; False when that did not work."""
         try:
-            self.transcripts.append([transcript_row(t) for t in transcripts])
-        except StoreError as error:
-            self.error = self.error or error
+            self.transcripts.append([transcript_row(transcript)])
+        except Exception as error:
+            self._stop_for(error)
             return False
-        for transcript in transcripts:
-            self.played[transcript.case.index] = 1
-            self.tally.played(transcript)
+        self.done.played[transcript.case.index] = True
+        self.tally.played(transcript)
         return True
 
     async def _judge(self, judge: Judge, transcripts: Sequence[Transcript]) -> None:
-        done = self.judged[judge.name]
+        """Have them judged and keep what is new, unless the run is stopping for an error."""
+        marks = self.done.judged[judge.name]
+        if self.error or all(marks[transcript.case.index] for transcript in transcripts):
+            return
         try:
             judgements = await judge.judge(transcripts)
-            fresh: list[tuple[Judgement, int]] = [
-                (judgement, transcript.case.index)
-                for judgement, transcript in zip(judgements, transcripts, strict=True)
-                if not done[transcript.case.index]
-            ]
+            pairs = zip(judgements, (transcript.case.index for transcript in transcripts), strict=True)
+            fresh = [(judgement, index) for judgement, index in pairs if not marks[index]]
             self.judgements.append([judgement_row(judgement, index) for judgement, index in fresh])
-        except (CallError, StoreError) as error:
-            self.error = self.error or error
+        except Exception as error:
+            self._stop_for(error)
             return
         for _, index in fresh:
-            done[index] = 1
+            marks[index] = True
         self.tally.judged(judgement for judgement, _ in fresh)
 
     def _concurrency(self) -> int:
@@ -293,37 +315,40 @@ class _Wide:
         known = [count for count in own if count]
         return max(1, self.settings.concurrency or (min(known) if known else 64))
 
-    def _interruptible(self) -> ExitStack:
-        """The first Ctrl-C finishes what is in flight; the second is Python's own."""
-        stack = ExitStack()
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            self.stopping = True
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """The first Ctrl-C finishes what is in flight; the second is Python's own. In a thread, neither is
+        ours.
+        """
+        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+        try:
+            loop.add_signal_handler(signal.SIGINT, self._stop)
+        except (NotImplementedError, ValueError, RuntimeError):
+            yield
+            return
+        try:
+            yield
+        finally:
             loop.remove_signal_handler(signal.SIGINT)
-            self.tally.console.print(
-                f"\nFinishing the cases in flight (Ctrl-C again drops them). "
-                f"To go on later: gadfly resume {self.record.id}"
-            )
+            signal.signal(signal.SIGINT, before)
 
-        with suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.add_signal_handler(signal.SIGINT, stop)
-            stack.callback(loop.remove_signal_handler, signal.SIGINT)
-        return stack
+    def _stop(self) -> None:
+        self.stopping = True
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        self.tally.console.print(
+            "\nFinishing the cases in flight (Ctrl-C again drops them). To go on later: "
+            f"gadfly resume {self.record.id}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _engines(game: Game, judges: Sequence[Judge]) -> list[Any]:
     """The local engines at play when nothing at play is remote; none otherwise."""
-    systems = [*game.players.values(), *(s for judge in judges for s in getattr(judge, "players", ()))]
-    if not all(isinstance(system, System) and system.reproducible for system in systems):
+    systems = [*game.players.values()]
+    for judge in judges:
+        systems += getattr(judge, "players", {}).values()
+    if not all(system.reproducible for system in systems):
         return []
     found = [system.model.api.engine() for system in systems if hasattr(system.model.api, "engine")]
     return list({id(engine): engine for engine in found}.values())
-
-
-def _marks(count: int, done: Iterator[int]) -> bytearray:
-    marks = bytearray(count)
-    for index in done:
-        if index < count:
-            marks[index] = 1
-    return marks

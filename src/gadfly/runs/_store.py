@@ -4,69 +4,73 @@
     RUN/transcripts/        one row per case
     RUN/judgements/         one row per case and judge
 
-`Run` is the reading side and also what the runner writes through. Rows become `Transcript` and `Judgement` here and
-nowhere else.
+`Run` is the reading side and also what the runner writes through. Rows become `Transcript` and `Judgement`
+here and nowhere else.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-import pandas as pd
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from gadfly.errors import InputError, StoreError, UnknownNameError
-from gadfly.runs._table import Table
+from gadfly.runs._table import Table, storage_error, sync
 from gadfly.transcripts import Case, Judgement, Transcript, Turn, Usage
+
+if TYPE_CHECKING:  # together 60 MB of memory that playing cases does not need
+    import duckdb
+    import pandas as pd
+
+logger = logging.getLogger("gadfly")
 
 __all__ = ["FORMAT", "Run", "all_runs", "home", "open_run"]
 
 FORMAT = 1
 
+TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
+
+
+def _fields(**columns: pa.DataType) -> list[pa.Field[Any]]:
+    return [pa.field(name, kind) for name, kind in columns.items()]
+
+
+TURN = pa.struct(_fields(speaker=TEXT, text=TEXT, stop=TEXT))
+USAGE = pa.struct(_fields(role=TEXT, input_tokens=WHOLE, output_tokens=WHOLE, cost=REAL))
 TRANSCRIPTS = pa.schema(
-    [
-        ("case_id", pa.string()),
-        ("index", pa.int64()),
-        ("seed", pa.int64()),
-        ("data", pa.string()),
-        ("turns", pa.list_(pa.struct([("speaker", pa.string()), ("text", pa.string()), ("stop", pa.string())]))),
-        ("outcome", pa.string()),
-        ("cause", pa.string()),
-        (
-            "usage",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("role", pa.string()),
-                        ("input_tokens", pa.int64()),
-                        ("output_tokens", pa.int64()),
-                        ("cost", pa.float64()),
-                    ]
-                )
-            ),
-        ),
-        ("metadata", pa.string()),
-    ]
+    _fields(
+        case_id=TEXT,
+        index=WHOLE,
+        seed=WHOLE,
+        data=TEXT,
+        turns=pa.list_(TURN),
+        outcome=TEXT,
+        cause=TEXT,
+        usage=pa.list_(USAGE),
+        metadata=TEXT,
+    )
 )
 JUDGEMENTS = pa.schema(
-    [
-        ("case_id", pa.string()),
-        ("index", pa.int64()),
-        ("judge", pa.string()),
-        ("score", pa.float64()),
-        ("cause", pa.string()),
-        ("rationale", pa.string()),
-        ("uncertainty", pa.float64()),
-        ("evidence", pa.list_(pa.string())),
-        ("metadata", pa.string()),
-    ]
+    _fields(
+        case_id=TEXT,
+        index=WHOLE,
+        judge=TEXT,
+        score=REAL,
+        cause=TEXT,
+        rationale=TEXT,
+        uncertainty=REAL,
+        evidence=pa.list_(TEXT),
+        metadata=TEXT,
+    )
 )
 
 CASES_VIEW = """
@@ -89,7 +93,8 @@ class Run:
     """One run's directory.
 
     `info` is `run.json` as last read or written: `spec`, `seed`, `cases` (how many were asked for), `judges`,
-    `status` (`running`, `interrupted`, `stopped`, `complete`), `fingerprints`, `versions`, `git`, `command`, `wall_s`.
+    `status` (`running`, `interrupted`, `stopped`, `complete`), `players`, `versions`, `git`, `command`,
+    `wall_s`.
     """
 
     path: Path
@@ -101,13 +106,24 @@ class Run:
         return self.path.name
 
     @property
+    def status(self) -> str:
+        """`info["status"]`, except that a run whose process is gone is `interrupted`, not `running`."""
+        said = str(self.info.get("status", "interrupted"))
+        if said != "running":
+            return said
+        with suppress(StoreError):
+            self.lock().release()
+            return "interrupted"
+        return said
+
+    @property
     def transcript_table(self) -> Table:
-        """The rows of transcripts, for reading."""
+        """The rows of transcripts."""
         return Table(self.path / "transcripts", TRANSCRIPTS)
 
     @property
     def judgement_table(self) -> Table:
-        """The rows of judgements, for reading."""
+        """The rows of judgements."""
         return Table(self.path / "judgements", JUDGEMENTS)
 
     def transcripts(self) -> Iterator[Transcript]:
@@ -122,18 +138,39 @@ class Run:
                 if judge is None or row["judge"] == judge:
                     yield judgement_from_row(row)
 
+    def judged(self) -> Iterator[tuple[Transcript, list[Judgement]]]:
+        """Every transcript with its judgements, by case index, streamed."""
+        with self._connect() as one, self._connect() as other:
+            told = _rows(one, 'select * from transcripts order by "index"')
+            judgements = _rows(other, 'select * from judgements order by "index", judge')
+            grouped = groupby(judgements, key=lambda row: row["index"])
+            index, group = next(grouped, (-1, iter(())))
+            for row in told:
+                while 0 <= index < row["index"]:
+                    index, group = next(grouped, (-1, iter(())))
+                yield (
+                    transcript_from_row(row),
+                    [judgement_from_row(j) for j in group] if index == row["index"] else [],
+                )
+
     def sql(self, query: str) -> pd.DataFrame:
-        """Ask DuckDB about this run: the tables `transcripts` and `judgements`, and the view `cases` that joins them.
+        """Ask DuckDB about this run: the tables `transcripts` and `judgements`, and the view `cases` that
+        joins them.
 
         Raises `InputError` with DuckDB's sentence when the query is wrong.
         """
-        with duckdb.connect(":memory:") as connection:
-            self._attach(connection, "transcripts", self.transcript_table)
-            self._attach(connection, "judgements", self.judgement_table)
-            connection.execute(CASES_VIEW)
+        import duckdb
+
+        with self._connect() as connection:
             try:
-                return connection.execute(query).df()
+                result = connection.execute(query)
+                if result is None:
+                    raise InputError(
+                        "The query is empty. Try: select outcome, count(*) from transcripts group by all"
+                    )
+                return result.df()
             except duckdb.Error as error:
+                self._blame_parts()
                 raise InputError(f"The query cannot be run: {str(error).splitlines()[0]}") from error
 
     def frame(self) -> pd.DataFrame:
@@ -144,60 +181,92 @@ class Run:
         """Write `run.json` anew, atomically, with these changes; returns the run as it now is."""
         info = {**self.info, **changes}
         temporary = self.path / "run.json.tmp"
-        temporary.write_text(json.dumps(info, indent=1, ensure_ascii=False))
-        temporary.replace(self.path / "run.json")
+        try:
+            temporary.write_text(json.dumps(info, indent=1))
+            sync(temporary)
+            temporary.replace(self.path / "run.json")
+        except OSError as error:
+            raise storage_error(error, self.path / "run.json") from error
         return Run(self.path, info)
 
     def lock(self) -> FileLock:
         """The lock a writer holds; raises `StoreError` when another process already runs this run."""
-        lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0)
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            lock.acquire(timeout=0.2)
         except Timeout as error:
             raise StoreError(
                 f"Run {self.id} is being run by another process. Wait for it, or end it first."
             ) from error
+        except OSError as error:
+            raise StoreError(
+                f"Nothing can be written in {self.path} ({error.strerror}). Choose another directory for "
+                f"runs, for example GADFLY_RUNS=~/gadfly-runs."
+            ) from error
         return lock
 
-    @staticmethod
-    def _attach(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-        """Make a view over the sealed parts, which DuckDB streams, and the open journal, which is small."""
-        connection.register(f"{name}_open", table.open_rows())
-        sources = [f"select * from {name}_open"]
-        if parts := table.parts():
-            listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
-            sources.insert(0, f"select * from read_parquet([{listed}])")
-        try:
-            connection.execute(f"create view {name} as {' union all '.join(sources)}")
-        except duckdb.Error as error:
-            raise StoreError(f"A part file under {table.directory} cannot be read: {error}") from error
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection with views over the sealed parts, which DuckDB streams, and the open journal."""
+        import duckdb
+
+        connection = duckdb.connect(":memory:")
+        for name, table in (("judgements", self.judgement_table), ("transcripts", self.transcript_table)):
+            parts, rest = table.snapshot()
+            rows = connection.from_arrow(rest)
+            try:
+                if parts:
+                    rows = connection.read_parquet([str(part) for part in parts]).union(rows)
+                rows.create_view(name)
+            except duckdb.Error:
+                self._blame_parts()
+                raise
+        connection.execute(CASES_VIEW)
+        return connection
+
+    def _blame_parts(self) -> None:
+        """Raise the `StoreError` that names the corrupt part, if that is why DuckDB failed."""
+        for table in (self.transcript_table, self.judgement_table):
+            for _ in table.batches():
+                pass
 
 
 def open_run(run: str | Path) -> Run:
     """Open a run by its directory, its id, or the start of its id.
 
-    Raises `UnknownNameError` when there is none, `StoreError` when `run.json` is unreadable or newer than this gadfly.
+    Raises `UnknownNameError` when there is none, `StoreError` when `run.json` is unreadable or newer than
+    this gadfly.
     """
     path = Path(run)
     if not (path / "run.json").exists():
         path = _find(str(run))
     try:
-        info = json.loads((path / "run.json").read_text())
-    except ValueError as error:
-        raise StoreError(f"{path / 'run.json'} is not JSON ({error}). Restore it or start the run anew.") from error
-    if info.get("format", 0) > FORMAT:
+        info = json.loads((path / "run.json").read_bytes())
+        written_in = info["format"]
+    except (ValueError, TypeError, KeyError, OSError) as error:
         raise StoreError(
-            f"Run {path.name} was written by gadfly {info.get('versions', {}).get('gadfly', '?')} in format "
-            f"{info['format']}; this one reads up to {FORMAT}. Upgrade gadfly: pip install -U gadfly."
+            f"{path / 'run.json'} cannot be read as a run ({error}). Restore it, or move {path} away and "
+            f"start anew."
+        ) from error
+    if written_in > FORMAT:
+        raise StoreError(
+            f"Run {path.name} was written by gadfly {info.get('versions', {}).get('gadfly', '?')} in "
+            f"format {written_in}; this one reads up to {FORMAT}. Upgrade gadfly: pip install -U gadfly."
         )
     return Run(path, info)
 
 
 def all_runs(directory: Path | None = None) -> list[Run]:
-    """Every run under `directory` (default `home()`), newest first."""
-    found = (directory or home()).glob("*/run.json")
-    runs = [open_run(path.parent) for path in found]
-    return sorted(runs, key=lambda run: run.info.get("started", ""), reverse=True)
+    """Every run under `directory` (default `home()`), newest first. One that cannot be read is logged and
+    left out.
+    """
+    runs = []
+    for path in (directory or home()).glob("*/run.json"):
+        try:
+            runs.append(open_run(path.parent))
+        except StoreError as error:
+            logger.warning("%s", error)
+    return sorted(runs, key=lambda run: str(run.info.get("started", "")), reverse=True)
 
 
 def _find(name: str) -> Path:
@@ -211,16 +280,18 @@ def _find(name: str) -> Path:
 
 
 def transcript_row(transcript: Transcript) -> dict[str, Any]:
-    """A transcript as a row; text that is not valid Unicode is mended (a lone surrogate becomes "?")."""
+    """A transcript as a row. Text that is not valid Unicode is mended: a lone surrogate becomes "?"."""
     case = transcript.case
     return {
         "case_id": case.id,
         "index": case.index,
         "seed": case.seed,
         "data": _dump(case.data),
-        "turns": [{"speaker": t.speaker, "text": _clean(t.text), "stop": t.stop} for t in transcript.turns],
+        "turns": [
+            {"speaker": _clean(t.speaker), "text": _clean(t.text), "stop": t.stop} for t in transcript.turns
+        ],
         "outcome": transcript.outcome,
-        "cause": transcript.cause,
+        "cause": _clean(transcript.cause),
         "usage": [
             {"role": role, "input_tokens": u.input_tokens, "output_tokens": u.output_tokens, "cost": u.cost}
             for role, u in transcript.usage.items()
@@ -248,7 +319,7 @@ def judgement_row(judgement: Judgement, index: int) -> dict[str, Any]:
         "index": index,
         "judge": judgement.judge,
         "score": judgement.score,
-        "cause": judgement.cause,
+        "cause": _clean(judgement.cause),
         "rationale": _clean(judgement.rationale),
         "uncertainty": judgement.uncertainty,
         "evidence": [_clean(text) for text in judgement.evidence],
@@ -270,14 +341,14 @@ def judgement_from_row(row: dict[str, Any]) -> Judgement:
     )
 
 
-def indices(batches: Iterable[pa.Table]) -> Iterator[int]:
-    """The `index` column of a table, streamed."""
-    for batch in batches:
-        yield from batch["index"].to_pylist()
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, Any]]:
+    reader: Any = connection.execute(query).to_arrow_reader(1_000)
+    for batch in reader:
+        yield from batch.to_pylist()
 
 
 def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _dump(value: Any) -> str:

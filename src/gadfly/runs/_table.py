@@ -1,9 +1,10 @@
 """An append-only table on disk that survives being killed at any moment.
 
-A table is a sequence of numbered segments. The open segment is a JSON-lines journal, one `write` per batch of rows, so
-a row is on disk before anyone counts it. A full journal is *sealed*: written as Parquet under a temporary name,
-renamed, and only then deleted, so after a crash a journal beside its Parquet twin is known to be superseded. A line
-torn by a kill or a full disk is dropped on recovery, and its case is played again.
+A table is a sequence of numbered segments. The open segment is a JSON-lines journal, one `write` per batch of
+rows, so a row has left this process before anyone counts it: `kill -9` cannot take it back. A full journal is
+*sealed*: written as Parquet under a temporary name, synced, renamed, and only then deleted, so a journal
+beside its Parquet twin is known to be superseded. A line torn by a kill is dropped on recovery, and its case
+is played again.
 """
 
 from __future__ import annotations
@@ -11,26 +12,33 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gadfly.errors import StoreError
 
-__all__ = ["SEGMENT_ROWS", "Row", "Table"]
+__all__ = ["SEGMENT_BYTES", "SEGMENT_ROWS", "Row", "Table", "storage_error"]
 
 SEGMENT_ROWS = 2_000
+SEGMENT_BYTES = 16 << 20
+"""A journal is sealed when it has this many rows or bytes: what is held in memory, and read twice after a
+crash.
+"""
+
 Row = dict[str, Any]
 
 
 class Table:
     """Rows of one Arrow schema under one directory.
 
-    Reading needs no lock. Writing (`append`, `seal`, `recover`, `drop`) is for one process at a time: the run's lock
-    sees to that.
+    Reading needs no lock. Writing (`append`, `seal`, `recover`, `drop`) is for one process at a time: the
+    run's lock sees to that. Writers raise `StoreError` when the disk refuses; what was written before stays.
     """
 
     def __init__(self, directory: Path, schema: pa.Schema) -> None:
@@ -38,96 +46,116 @@ class Table:
         self.schema = schema
         self._pending: list[Row] = []
         self._descriptor: int | None = None
+        self._length = 0
         self._number = 0
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Put rows on disk; returns once they are there. Raises `StoreError` when the disk is full."""
+        """Put rows on disk; they are there when this returns."""
         if not rows:
             return
-        data = b"".join(
-            json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
-            for row in rows
-        )
+        data = b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
         try:
             self._write(data)
-            self._pending.extend(rows)
-            if len(self._pending) >= SEGMENT_ROWS:
-                self.seal()
         except OSError as error:
-            raise _storage_error(error, self.directory) from error
+            raise storage_error(error, self.directory) from error
+        self._pending.extend(rows)
+        if len(self._pending) >= SEGMENT_ROWS or self._length >= SEGMENT_BYTES:
+            self.seal()
 
     def seal(self) -> None:
-        """Turn the open journal into a Parquet part. Does nothing when it is empty."""
+        """Turn the open journal into a Parquet part. Does nothing when it is empty; can be tried again when
+        it fails.
+        """
+        if self._pending:
+            write_part(self._part(self._number), pa.Table.from_pylist(self._pending, schema=self.schema))
+            self._pending = []
         if self._descriptor is not None:
-            os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
-        if self._pending:
-            write_part(self._part(self._number), self._pending, self.schema)
-            self._pending = []
-        self._journal(self._number).unlink(missing_ok=True)
-        self._number += 1
+            self._journal(self._number).unlink(missing_ok=True)
+            self._number += 1
 
     def recover(self) -> None:
         """Make the table writable after whatever happened to its last writer."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for leftover in self.directory.glob("*.tmp"):
-            leftover.unlink()
-        for journal in sorted(self.directory.glob("*.jsonl")):
-            part = journal.with_suffix(".parquet")
-            rows = [] if part.exists() else list(read_journal(journal))
-            if rows:
-                write_part(part, rows, self.schema)
-            journal.unlink()
-        numbers = [int(part.stem) for part in self.parts()]
-        self._number = max(numbers, default=-1) + 1
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for leftover in self.directory.glob("*.tmp"):
+                leftover.unlink()
+            for journal in self._journals():
+                part = journal.with_suffix(".parquet")
+                rows = [] if part.exists() else list(read_journal(journal))
+                if rows:
+                    write_part(part, pa.Table.from_pylist(rows, schema=self.schema))
+                journal.unlink()
+        except OSError as error:
+            raise storage_error(error, self.directory) from error
+        self._number = max((int(part.stem) for part in self.parts()), default=-1) + 1
 
     def parts(self) -> list[Path]:
         """The sealed parts, oldest first."""
-        return sorted(self.directory.glob("*.parquet"))
+        return sorted(part for part in self.directory.glob("*.parquet") if part.stem.isdecimal())
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Every row as Arrow tables in the order written, one segment in memory at a time, open journal last."""
-        for part in self.parts():
+        """Every row as Arrow tables in the order written, one segment in memory at a time."""
+        parts, rest = self.snapshot()
+        for part in parts:
             yield self._read(part, columns)
-        rest = self.open_rows()
         if rest.num_rows:
             yield rest.select(list(columns)) if columns else rest
 
-    def open_rows(self) -> pa.Table:
-        """The rows of the journal that is not sealed yet."""
-        journals = [j for j in sorted(self.directory.glob("*.jsonl")) if not j.with_suffix(".parquet").exists()]
-        rows = [row for journal in journals for row in read_journal(journal)]
-        return pa.Table.from_pylist(rows, schema=self.schema)
+    def between(self, first: int, last: int) -> list[Row]:
+        """The sealed rows whose `index` is in [first, last), by index; parts that hold none are not read."""
+        wanted = (pc.field("index") >= first) & (pc.field("index") < last)
+        rows = [row for part in self.parts() for row in self._read(part, None, wanted).to_pylist()]
+        return sorted(rows, key=lambda row: row["index"])
 
-    def drop(self, column: str, value: str) -> int:
-        """Forget every row whose `column` equals `value`; returns how many. Used to play failed cases again."""
+    def snapshot(self) -> tuple[list[Path], pa.Table]:
+        """The sealed parts and the rows not sealed yet: each row in one of the two, even while a run goes on."""
+        opened = {journal.stem: list(read_journal(journal)) for journal in self._journals()}
+        parts = self.parts()  # listed after the journals were read: what was sealed in between is here
+        sealed = {part.stem for part in parts}
+        rows = [row for stem, kept in opened.items() if stem not in sealed for row in kept]
+        return parts, pa.Table.from_pylist(rows, schema=self.schema)
+
+    def drop(self, unwanted: Callable[[pa.Table], Any]) -> int:
+        """Forget the sealed rows for which `unwanted` is true; returns how many."""
         dropped = 0
         for part in self.parts():
             table = self._read(part, None)
-            keep = table.filter(pa.compute.not_equal(table[column], value))
-            if keep.num_rows < table.num_rows:
-                dropped += table.num_rows - keep.num_rows
-                write_part(part, keep.to_pylist(), self.schema)
+            keep = table.filter(pc.invert(unwanted(table)))
+            dropped += table.num_rows - keep.num_rows
+            if not keep.num_rows:
+                part.unlink()
+            elif keep.num_rows < table.num_rows:
+                write_part(part, keep)
         return dropped
 
     def _write(self, data: bytes) -> None:
+        """All of `data` or, when the disk refuses, none of it: half a line would spoil the next one."""
         if self._descriptor is None:
-            self._descriptor = os.open(
-                self._journal(self._number), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644
-            )
+            path = self._journal(self._number)
+            self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+            self._length = os.fstat(self._descriptor).st_size
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-
-    def _read(self, part: Path, columns: Sequence[str] | None) -> pa.Table:
         try:
-            return pq.read_table(part, columns=list(columns) if columns else None, memory_map=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"The part file {part} is corrupt ({str(error).splitlines()[0]}). Move it away and run "
-                f"`gadfly resume {part.parents[1].name}`: only its cases are played again."
-            ) from error
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._length)
+            raise
+        self._length += len(data)
+
+    def _read(
+        self, part: Path, columns: Sequence[str] | None, wanted: pc.Expression | None = None
+    ) -> pa.Table:
+        try:
+            return pq.read_table(part, columns=list(columns) if columns else None, filters=wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise corrupt(part, error) from error
+
+    def _journals(self) -> list[Path]:
+        return sorted(path for path in self.directory.glob("*.jsonl") if path.stem.isdecimal())
 
     def _journal(self, number: int) -> Path:
         return self.directory / f"{number:06}.jsonl"
@@ -137,31 +165,55 @@ class Table:
 
 
 def read_journal(path: Path) -> Iterator[Row]:
-    """The whole lines of a journal; a torn last line is skipped."""
-    with path.open("rb") as file:
+    """The whole lines of a journal; a torn one is skipped. Nothing when it has just been sealed."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
         for line in file:
-            if not line.endswith(b"\n"):
-                return
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            yield row
+            with suppress(ValueError):
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
 
 
-def write_part(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
+def write_part(path: Path, table: pa.Table) -> None:
     """Write one Parquet part atomically."""
     temporary = path.with_suffix(".tmp")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise storage_error(error, path.parent) from error
 
 
-def _storage_error(error: OSError, directory: Path) -> StoreError:
+def sync(path: Path) -> None:
+    """Have the disk itself hold this file or directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def corrupt(part: Path, error: Exception) -> StoreError:
+    """What to say about a part that cannot be read."""
+    return StoreError(
+        f"The part file {part} is corrupt ({str(error).splitlines()[0]}). Move it away and run "
+        f"`gadfly resume {part.parents[1].name}`: only what it held is made again."
+    )
+
+
+def storage_error(error: OSError, directory: Path) -> StoreError:
+    """What to say about a disk that refuses a write under `directory`, which is one of a run's tables."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    what = "The disk is full" if full else f"Writing failed ({error.strerror})"
+    what = "The disk is full" if full else f"Writing failed ({error.strerror or error})"
     fix = "Free some space" if full else "Mend that"
     return StoreError(
-        f"{what}: {directory}. Every finished case is kept. {fix} and run `gadfly resume {directory.parent.name}`."
+        f"{what}: {directory}. Every finished case is kept. {fix} and run "
+        f"`gadfly resume {directory.parent.name}`."
     )
