@@ -1,0 +1,164 @@
+"""Inspect's way to a local model: `gadfly/<name>[+adapter-directory]`.
+
+`get_model("gadfly/smollm2")` works anywhere in Inspect. The name is a short name, a directory or a hub id, as
+`LocalModel.load` takes it. Model arguments: `device`, `dtype`, `adapter`. Weights are found (fetched if need be) when
+the model is named, and loaded at its first call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    Logprob,
+    Logprobs,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    TopLogprob,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from gadfly.errors import CallError, InputError
+from gadfly.models._engine import Engine, Request, Sample, TokenLogprob
+from gadfly.models._local import LocalModel
+from gadfly.models._weights import locate
+
+__all__ = ["LocalProvider"]
+
+MAX_TOKENS = 512
+"""What a reply may be long when nobody says: a full answer from a small model, and seconds on a CPU."""
+
+UNSUPPORTED = ("top_k", "frequency_penalty", "presence_penalty", "logit_bias", "response_schema")
+
+
+class LocalProvider(ModelAPI):
+    """A local model behind Inspect's interface.
+
+    `extra_body={"raw": True}` continues the one message's text as it is, without a chat template. Honours
+    temperature, top_p, max_tokens, stop_seqs, seed, logprobs, top_logprobs and num_choices; other sampling settings
+    and tools are refused in words rather than ignored.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),  # noqa: B008 (Inspect's own signature)
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config)
+        name, _, adapter = model_name.partition("+")
+        self._arguments = {"adapter": adapter or None, **model_args}
+        self._name = name
+        unknown = set(model_args) - {"adapter", "device", "dtype"}
+        if unknown:
+            raise InputError(
+                f"gadfly/{name} takes device, dtype and adapter, not {', '.join(sorted(unknown))}."
+            )
+        locate(name)
+        self._local: LocalModel | None = None
+
+    @property
+    def local(self) -> LocalModel:
+        """The white-box handle; the first use loads the weights."""
+        if self._local is None:
+            self._local = LocalModel.load(self._name, **self._arguments)
+        return self._local
+
+    @property
+    def weights_sha256(self) -> str:
+        """A hash over the weights' files."""
+        return self.local.weights_sha256
+
+    def engine(self) -> Engine:
+        """The engine for this model on the running event loop."""
+        return Engine.of(self.local)
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        if tools:
+            raise CallError(f"gadfly/{self.model_name} cannot call tools yet.", "rejected", fatal=True)
+        local = self._local or await asyncio.to_thread(lambda: self.local)
+        request = request_for(local, input, config)
+        started = time.perf_counter()
+        samples = await Engine.of(local).generate(request)
+        return output_of(self.model_name, request, samples, time.perf_counter() - started)
+
+    async def count_text_tokens(self, text: str) -> int:
+        return len(self.local.encode(text))
+
+    async def tokenize(self, text: str) -> list[int]:
+        return self.local.encode(text)
+
+    def max_tokens(self) -> int:
+        return MAX_TOKENS
+
+    def max_connections(self) -> int:
+        """High, because the engine queues for itself and batches better the more it sees."""
+        return 512
+
+    def connection_key(self) -> str:
+        return self.model_name
+
+
+def request_for(local: LocalModel, messages: list[ChatMessage], config: GenerateConfig) -> Request:
+    """Inspect's messages and settings as a request; `CallError` for what the engine does not do."""
+    refused = [name for name in UNSUPPORTED if getattr(config, name)]
+    if refused:
+        raise CallError(
+            f"A local model does not do {', '.join(refused)}; leave it out.", "rejected", fatal=True
+        )
+    body = config.extra_body or {}
+    if body.get("raw"):
+        prompt = local.encode(messages[-1].text)
+    else:
+        prompt = local.encode_chat([{"role": m.role, "content": m.text} for m in messages])
+    return Request(
+        prompt=tuple(prompt),
+        n=config.num_choices or 1,
+        max_tokens=config.max_tokens or MAX_TOKENS,
+        temperature=1.0 if config.temperature is None else config.temperature,
+        top_p=1.0 if config.top_p is None else config.top_p,
+        stop=tuple(config.stop_seqs or ()),
+        seed=config.seed,
+        logprobs=(config.top_logprobs or 0) if config.logprobs or config.top_logprobs else None,
+    )
+
+
+def output_of(name: str, request: Request, samples: list[Sample], seconds: float) -> ModelOutput:
+    """The samples as Inspect's output. A prompt is counted once however many samples were drawn from it."""
+    written = sum(len(sample.tokens) for sample in samples)
+    read = len(request.prompt)
+    return ModelOutput(
+        model=name,
+        choices=[choice_of(name, request, sample) for sample in samples],
+        usage=ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written),
+        time=seconds,
+    )
+
+
+def choice_of(name: str, request: Request, sample: Sample) -> ChatCompletionChoice:
+    wanted = request.logprobs is not None
+    return ChatCompletionChoice(
+        message=ChatMessageAssistant(content=sample.text, model=name, source="generate"),
+        stop_reason="max_tokens" if sample.finish == "length" else "stop",
+        logprobs=Logprobs(content=[logprob_of(token) for token in sample.logprobs]) if wanted else None,
+    )
+
+
+def logprob_of(token: TokenLogprob) -> Logprob:
+    return Logprob(
+        token=token.text,
+        logprob=token.logprob,
+        bytes=None if token.bytes is None else list(token.bytes),
+        top_logprobs=[TopLogprob(token=text, logprob=value) for _, text, value in token.top],
+    )
