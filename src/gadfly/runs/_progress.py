@@ -37,6 +37,7 @@ class Tally:
 
     def __enter__(self) -> Tally:
         self._begun = self._last = time.monotonic()
+        self._live = self.console.is_terminal
         self._start = self.done
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -45,7 +46,7 @@ class Tally:
             TextColumn("{task.fields[detail]}"),
             TimeRemainingColumn(),
             console=self.console,
-            disable=not (self.shown and self.console.is_terminal),
+            disable=not (self.shown and self._live),
         )
         self._bar.start()
         self._task = self._bar.add_task(self.label, total=self.total, completed=self.done, detail="")
@@ -91,10 +92,10 @@ class Tally:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._last >= (0.2 if self.console.is_terminal else PLAIN_SECONDS):
+        if now - self._last >= (0.2 if self._live else PLAIN_SECONDS):
             self._last = now
             self._refresh()
-            if self.shown and not self.console.is_terminal:
+            if self.shown and not self._live:
                 self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
 
     def _refresh(self) -> None:

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -230,9 +230,9 @@ class _Wide:
     # Blocks: every player on local weights.
 
     async def _blocks(self, engines: Sequence[Any]) -> None:
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             for engine in engines:
-                stack.enter_context(engine.rounds())
+                await stack.enter_async_context(engine.rounds())
             cases = iter(self.plan)
             while block := list(islice(cases, BLOCK)):
                 if self.stopping or self.error:

@@ -341,8 +341,11 @@ def judgement_from_row(row: dict[str, Any]) -> Judgement:
     )
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[dict[str, Any]]:
-    reader: Any = connection.execute(query).to_arrow_reader(1_000)
+    reader: Any = connection.sql(query).to_arrow_reader(1_000)
     for batch in reader:
         yield from batch.to_pylist()
 
@@ -352,4 +355,4 @@ def _clean(text: str) -> str:
 
 
 def _dump(value: Any) -> str:
-    return _clean(json.dumps(dict(value), ensure_ascii=False))
+    return _clean(_encode(dict(value)))

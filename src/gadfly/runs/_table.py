@@ -33,6 +33,8 @@ crash.
 
 Row = dict[str, Any]
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Table:
     """Rows of one Arrow schema under one directory.
@@ -53,7 +55,7 @@ class Table:
         """Put rows on disk; they are there when this returns."""
         if not rows:
             return
-        data = b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
+        data = b"".join(_encode(row).encode() + b"\n" for row in rows)
         try:
             self._write(data)
         except OSError as error:
@@ -110,7 +112,7 @@ class Table:
         return sorted(rows, key=lambda row: row["index"])
 
     def snapshot(self) -> tuple[list[Path], pa.Table]:
-        """The sealed parts and the rows not sealed yet: each row in one of the two, even while a run goes on."""
+        """The sealed parts and the rows not sealed yet: each row in one of them, even while a run goes on."""
         opened = {journal.stem: list(read_journal(journal)) for journal in self._journals()}
         parts = self.parts()  # listed after the journals were read: what was sealed in between is here
         sealed = {part.stem for part in parts}
