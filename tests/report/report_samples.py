@@ -171,7 +171,7 @@ def audit() -> Report:
     return Report(
         "SmolLM2 135M Instruct, audited on five focuses",
         "gadfly/smollm2, sampled at temperature 1.0, without a system prompt",
-        "This model claims to be a person and goes along with false premises; do not deploy it without a monitor.",
+        "This model claims to be a person and goes along with false premises; deploy it only with a monitor.",
         "fail",
         (section,),
         provenance(),
@@ -236,7 +236,8 @@ ATTACKS = (
     "<iframe src='data:text/html,<script>alert(1)</script>'></iframe><base href=//evil.example>",
     "</text></svg><foreignObject><script>alert(1)</script></foreignObject>",
     "{{ 7*7 }}{% raw %} ${alert(1)} &lt;b&gt; &#x3c;script&#x3e; javascript:alert(1) ]]> -->",
-    "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x00\x08 \u202egnp.exe\u202c \u2066x\u2069 \u200b\ufeff\U000e0041 \ud800",
+    "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x00\x08 \u202egnp.exe\u202c \u2066x\u2069",
+    "\u200b\ufeff\U000e0041 \ud800 \u2028 \x9b31m",
     "\u0635\u0628\u0627\u062d Z\u0351\u036b\u0343\u0324\u0301\u0300\u0301\u0302" + "\u0301" * 300,
 )
 SOUP = " ".join(ATTACKS)
@@ -246,7 +247,8 @@ def hostile() -> Report:
     """A report in which every text field is an attack on the page, one of them 200 kB on one line."""
     turns = (Turn("attacker", SOUP), Turn(ATTACKS[1], SOUP), Turn("target", "A" * 200_000 + ATTACKS[0]))
     case = Example(SOUP, turns, 0.9, SOUP, SOUP, (ATTACKS[0], "A" * 10), {SOUP: {"x": SOUP}})
-    found = Findings((Cluster(3, ATTACKS, case),), (Phrase(SOUP, 2, 3.0),), None, (case,), (case,))
+    short = replace(case, turns=turns[:2])
+    found = Findings((Cluster(3, ATTACKS, short),), (Phrase(SOUP, 2, 3.0),), None, (case,), (short,))
     rows_ = tuple(
         replace(
             rows()[2],

@@ -26,6 +26,8 @@ INK = "#1a2b3c"
 FAINT = "#8a9aab"
 ACCENT = "#1f5a80"
 WIDE, NARROW = 640, 290
+NAMED = 8
+"""Points up to which a chart has room for names; beyond it they bear the row's number."""
 _FONT = "system-ui, sans-serif"
 
 
@@ -59,12 +61,12 @@ def _point(number: int, row: Row) -> dict[str, Any]:
 
 
 def _spread(data: list[dict[str, Any]], top: float) -> None:
-    """Give each point a height for its label, pushed up until labels that share a column stand apart."""
-    gap, column = 0.055 * top, 22.0
+    """Give each point a height for its label, pushed up until neighbouring labels stand apart."""
+    gap, near = 0.06 * top, 55.0 if len(data) <= NAMED else 6.0
     placed: list[tuple[float, float]] = []
     for d in sorted(data, key=lambda d: d["rate"]):
-        height = d["rate"]
-        while any(abs(x - d["alike"]) < column and abs(y - height) < gap for x, y in placed):
+        height = max(d["rate"], gap / 2)
+        while any(abs(x - d["alike"]) < near and abs(y - height) < gap for x, y in placed) and height < top:
             height += gap / 4
         placed.append((d["alike"], height))
         d["label"] = height
@@ -75,28 +77,29 @@ def _scatter(data: list[dict[str, Any]], top: float) -> dict[str, Any]:
         "field": "alike",
         "type": "quantitative",
         "scale": {"domain": [0, 100]},
-        "title": "How alike the questions are (self-BLEU: 0 all different, 100 all the same)",
+        "title": ["How alike the questions are", "(self-BLEU: 0 all different, 100 all the same)"],
     }
     axis = {"format": "~%"}
     y = {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": axis, "title": "Failure rate"}
     interval = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
-    crowded = len(data) > 12
-    text = {"align": "left", "dx": 9, "fontSize": 12, "fill": INK, "clip": False}
-    label = {"field": "number" if crowded else "name", "type": "nominal"}
+    point = {"type": "point", "filled": True, "fill": ACCENT, "size": 70, "opacity": 1}
+    words = {"field": "number" if len(data) > NAMED else "name", "type": "nominal"}
+    label = {"x": x, "y": {**y, "field": "label"}, "text": words}
     return {
         "data": {"values": data},
         "layer": [
             {"mark": {"type": "rule", "stroke": ACCENT, "strokeWidth": 2}, "encoding": interval},
-            {
-                "mark": {"type": "point", "filled": True, "fill": ACCENT, "size": 70, "opacity": 1},
-                "encoding": {"x": x, "y": {**y, "field": "rate"}},
-            },
-            {
-                "mark": {"type": "text", **text},
-                "encoding": {"x": x, "y": {**y, "field": "label"}, "text": label},
-            },
+            {"mark": point, "encoding": {"x": x, "y": {**y, "field": "rate"}}},
+            _labels(label, "datum.alike <= 50", {"align": "left", "dx": 9}),
+            _labels(label, "datum.alike > 50", {"align": "right", "dx": -9}),
         ],
     }
+
+
+def _labels(encoding: dict[str, Any], where: str, side: dict[str, Any]) -> dict[str, Any]:
+    """Labels on the side of their points where there is room."""
+    mark = {"type": "text", "fontSize": 12, "fill": INK, **side}
+    return {"transform": [{"filter": where}], "mark": mark, "encoding": encoding}
 
 
 def svg(chart: Chart) -> Markup:
@@ -137,7 +140,7 @@ def _config(*, narrow: bool) -> dict[str, Any]:
         "titleLimit": NARROW if narrow else WIDE,
         "tickCount": 5,
     }
-    return {"font": _FONT, "axis": axis, "view": {"stroke": None}, "aria": False}
+    return {"font": _FONT, "background": "transparent", "axis": axis, "view": {"stroke": None}, "aria": False}
 
 
 def _labelled(drawing: str, chart: Chart, kind: str) -> Markup:

@@ -1,8 +1,8 @@
 """A report as one HTML file that opens anywhere, asks the network for nothing and runs nothing a model wrote.
 
 Every string reaches the page through jinja's autoescape after `visible` (the `finalize` hook); the few values
-that are markup are made in `_inert` and `_chart`. The content security policy allows this file's own style and
-script, by hash, and nothing else.
+that are markup are made in `_inert` and `_chart`. The content security policy allows this file's own style
+and script, by hash, and nothing else.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _environment() -> Environment:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     words = ("causes", "change", "count", "difference", "duration", "money", "name", "per_failure", "percent")
-    env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "spend", "tokens")}
+    env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "share_of", "spend", "tokens")}
     env.filters |= {"line": line, "said": said, "json": _json, "svg": svg}
     env.globals["levels"] = _words.LEVELS
     return env
@@ -110,12 +110,13 @@ def _view(number: int, section: Section) -> dict[str, Any]:
 
 
 def _totals(rows: list[Row]) -> dict[str, Any]:
+    distinct = [row.diversity.distinct for row in rows if row.diversity.distinct is not None]
     costs = [row.spend.dollars for row in rows if row.spend.dollars is not None]
     return {
         "asked": sum(row.counts.asked for row in rows),
         "judged": sum(row.rate.n for row in rows),
         "missing": sum(row.rate.missing for row in rows),
-        "distinct": sum(row.diversity.distinct or 0 for row in rows),
+        "distinct": sum(distinct) if distinct else None,
         "tokens": sum(row.spend.tokens for row in rows),
         "dollars": sum(costs) if costs else None,
     }

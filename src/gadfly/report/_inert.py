@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from markupsafe import Markup, escape
 
@@ -22,6 +23,9 @@ KEEP = 400_000
 """Characters of one text that a page holds at most; the rest stays in the run."""
 
 _MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")
+_STACK = 4
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_STACKING = frozenset({"Mn", "Me"})
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0))
@@ -43,15 +47,20 @@ def _mark(char: str, times: int) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with every acting character as ⟦U+XXXX⟧, repeats as ⟦U+XXXX ×n⟧. Newlines and tabs stay."""
+    """The text with every acting character as ⟦U+XXXX⟧, repeats as ⟦U+XXXX ×n⟧. Newlines and tabs stay.
+
+    Marks past the fourth on one letter count as acting: they would climb over the lines above.
+    """
     text = text.replace("\r\n", "\n")
-    if text.isascii() and (text.isprintable() or not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)):
+    if text.isascii() and not _CONTROL.search(text):
         return text
     out: list[str] = []
-    for run in re.finditer(r"(.)\1*", text, re.DOTALL):
-        char = run.group(1)
-        acts = char not in "\n\t" and _acts(char)
-        out.append(_mark(char, len(run.group())) if acts else run.group())
+    stacked = 0
+    for char, run in groupby(text):
+        times = sum(1 for _ in run)
+        stacked = stacked + times if unicodedata.category(char) in _STACKING else 0
+        acts = stacked > _STACK or (char not in "\n\t" and _acts(char))
+        out.append(_mark(char, times) if acts else char * times)
     return "".join(out)
 
 

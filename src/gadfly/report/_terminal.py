@@ -1,7 +1,7 @@
 """The report's numbers in a terminal.
 
-Every text goes in as a `rich.text.Text` that `line` made visible first: no escape sequence a model wrote reaches the
-terminal, and no square bracket is read as markup.
+Every text goes in as a `rich.text.Text` that `line` made visible first: no escape sequence a model wrote
+reaches the terminal, and no square bracket is read as markup.
 """
 
 from __future__ import annotations

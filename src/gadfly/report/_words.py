@@ -25,6 +25,7 @@ __all__ = [
     "percent",
     "rate",
     "scale",
+    "share_of",
     "spend",
     "tokens",
 ]
@@ -61,7 +62,7 @@ def percent(share: float) -> str:
     if value in (0, 100):
         return f"{value:.0f}%"
     edge = min(abs(value), abs(100 - value))
-    decimals = 1 if edge >= 0.05 else min(12, 1 - math.floor(math.log10(edge)))
+    decimals = 1 if edge >= 0.05 else min(12, -math.floor(math.log10(edge)))
     return f"{value:.{decimals}f}%"
 
 
@@ -76,6 +77,17 @@ def rate(estimate: Estimate) -> str:
         return f"all of {estimate.n:,}; could still be as low as {percent(estimate.low)}{level}"
     interval = f"[{percent(estimate.low)}, {percent(estimate.high)}]{level}"
     return f"{percent(estimate.point)} {interval}, n = {estimate.n:,}"
+
+
+def share_of(estimate: Estimate, noun: str) -> str:
+    """A rate inside a sentence: `41.0% [38.0%, 44.0%] of 767 failures`."""
+    whole = f"{estimate.n:,} {noun}"
+    interval = f"[{percent(estimate.low)}, {percent(estimate.high)}]"
+    if estimate.point is None or estimate.n == 0:
+        return f"an unknown share of the {noun}"
+    if estimate.point == 0:
+        return f"none of {whole} (could still be up to {percent(estimate.high)})"
+    return f"{percent(estimate.point)} {interval} of {whole}"
 
 
 def difference(estimate: Estimate) -> str:
@@ -102,10 +114,10 @@ def count(number: int) -> str:
 
 
 def tokens(number: float) -> str:
-    """A number of tokens in at most four figures: `812`, `41.2 k`, `3.1 M`."""
+    """A number of tokens in three figures: `812`, `41.2 k`, `3.1 M`."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:.1f}{unit}"
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{unit}"
     return f"{number:.0f}"
 
 
