@@ -18,7 +18,7 @@ CHAT_TEMPLATE = (
 
 @pytest.fixture(scope="session")
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A chat model of 40,000 random weights with a byte-level tokenizer: real in every way but sense."""
+    """A chat model of 35,000 random weights with a byte-level tokenizer: real in every way but sense."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

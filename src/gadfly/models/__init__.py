@@ -1,8 +1,44 @@
 """Reaching models: any Inspect provider, the local engine, weights, serving."""
 
+from typing import TYPE_CHECKING, Any
+
 from gadfly.models._resolve import model
 from gadfly.models._scripted import scripted
 from gadfly.models._system import Reply, System, direct_transport
 from gadfly.models._transport import Retry
 
-__all__ = ["Reply", "Retry", "System", "direct_transport", "model", "scripted"]
+if TYPE_CHECKING:
+    from gadfly.models._engine import Engine, Request, Sample
+    from gadfly.models._local import LocalModel
+    from gadfly.models._serve import serve
+
+__all__ = [
+    "Engine",
+    "LocalModel",
+    "Reply",
+    "Request",
+    "Retry",
+    "Sample",
+    "System",
+    "direct_transport",
+    "model",
+    "scripted",
+    "serve",
+]
+
+_LATE = {
+    "Engine": "_engine",
+    "Request": "_engine",
+    "Sample": "_engine",
+    "LocalModel": "_local",
+    "serve": "_serve",
+}
+"""Names that bring torch and transformers with them, which takes seconds: loaded when first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
