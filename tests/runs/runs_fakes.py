@@ -94,9 +94,7 @@ async def play(
     """A quiet run in `directory`; of `Asking()` unless `game=` says otherwise."""
     game = options.pop("game", None) or Asking()
     seed = options.pop("seed", 0)
-    return await run(
-        game, cases, judges, seed=seed, settings=Settings(directory, progress=False, **options)
-    )
+    return await run(game, cases, judges, seed=seed, settings=Settings(directory, progress=False, **options))
 
 
 def rows(run: Run) -> tuple[list[Transcript], list[Judgement]]:

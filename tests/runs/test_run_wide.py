@@ -166,7 +166,13 @@ async def test_fewer_cases_than_before_do_not_complete_an_unfinished_run(tmp_pat
 
 
 async def test_hostile_text_survives_the_disk(tmp_path: Path) -> None:
-    said = {0: "a\x00b", 1: "lone \ud800 surrogate", 2: "x" * 1_000_000, 3: "\u2028\r\n\t\x1b[31m", 4: "🜁" * 10}
+    said = {
+        0: "a\x00b",
+        1: "lone \ud800 surrogate",
+        2: "x" * 1_000_000,
+        3: "\u2028\r\n\t\x1b[31m",
+        4: "🜁" * 10,
+    }
     target = System(scripted(lambda messages, seed: said[int(messages[-1][1].split()[-1])]))
     run = await play(tmp_path, 5, [Even()], game=Asking(target))
     replies = [t.said_by("target")[0].text for t in rows(run)[0]]

@@ -116,7 +116,10 @@ def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: in
         record = Run(path, info)
     known = {**record.info["judges"], **{judge.name: {"threshold": judge.threshold} for judge in judges}}
     cases = max(plan.count, record.info.get("cases", 0))
-    return record.save(judges=known, cases=cases, command=sys.argv, status="running")
+    verdict = judges[0].name if judges else record.info.get("verdict", "")
+    return record.save(
+        judges=known, verdict=verdict, cases=cases, command=sys.argv, directory=str(Path.cwd()), status="running"
+    )
 
 
 class _Wide:
