@@ -3,6 +3,10 @@
 import contextlib
 import http.client
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -229,6 +233,13 @@ def get(url, path, headers=None, method="GET"):
     return response.status, body
 
 
+def answers(url):
+    try:
+        return get(url, "/health")[0] == 200
+    except ConnectionError:
+        return False
+
+
 def until(holds, seconds):
     """Returns when `holds()`; fails after so many seconds."""
     deadline = time.monotonic() + seconds
@@ -262,6 +273,15 @@ def test_a_taken_port_is_said_before_anything_is_loaded():
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"Port {port} on 127.0.0.1 cannot be used"):
             serve("no-such-model", port=port)
+
+
+def test_serving_says_where_and_stops_when_interrupted(tiny_model_dir):
+    code = f"from gadfly.models import serve; serve({str(tiny_model_dir)!r}, port=0)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        [url] = re.findall(r"http://\S+", process.stdout.readline())
+        until(lambda: answers(url), seconds=30)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
 
 
 async def test_a_system_reaches_it_as_any_remote_model(url):

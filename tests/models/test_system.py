@@ -1,5 +1,7 @@
 """What an audit is about, on scripted models."""
 
+from contextlib import nullcontext
+
 import pytest
 from inspect_ai import Task, eval_async
 from inspect_ai.dataset import Sample
@@ -101,6 +103,44 @@ def test_only_what_answers_in_this_process_is_reproducible():
     remote = model("openai-api/stub/m", base_url="http://127.0.0.1:1/v1", api_key="none")
     assert System(scripted("x")).reproducible
     assert not System(remote).reproducible
+
+
+@pytest.fixture(scope="module")
+def local(tiny_model_dir):
+    return System(model(f"gadfly/{tiny_model_dir}"), sampling=GenerateConfig(max_tokens=8))
+
+
+async def test_a_local_model_answers_alike_either_way(local):
+    usual = await local.reply([("user", "Hello")], seed=1)
+    with direct_transport():
+        assert await local.reply([("user", "Hello")], seed=1) == usual
+    assert usual.usage.output_tokens == 8
+
+
+async def test_a_local_models_logprobs_come_through(local):
+    reply = await local.with_sampling(logprobs=True, top_logprobs=3, temperature=0).reply([("user", "Hello")])
+    assert len(reply.first_token) == 3
+    assert reply.logprob < max(reply.first_token.values())
+
+
+async def test_a_local_models_raw_completion_has_no_template(local):
+    assert (await local.complete("Hello", seed=1)).usage.input_tokens == len("Hello")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_a_prompt_beyond_a_local_models_context_says_so(local, direct):
+    with (
+        direct_transport() if direct else nullcontext(),
+        pytest.raises(CallError, match="shorten it") as caught,
+    ):
+        await local.reply([("user", "x" * 600)])
+    assert (caught.value.cause, caught.value.fatal) == ("context_overflow", False)
+
+
+def test_a_local_systems_fingerprint_names_its_weights(local):
+    fingerprint = local.fingerprint()
+    assert len(fingerprint["weights_sha256"]) == 64
+    assert fingerprint["reproducible"]
 
 
 def test_a_model_without_its_key_names_the_variable(monkeypatch):

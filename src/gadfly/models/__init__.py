@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gadfly.models._engine import Engine, Request, Sample
     from gadfly.models._local import LocalModel
     from gadfly.models._serve import serve
+    from gadfly.models._weights import known as known_models
 
 __all__ = [
     "Engine",
@@ -21,17 +22,19 @@ __all__ = [
     "Sample",
     "System",
     "direct_transport",
+    "known_models",
     "model",
     "scripted",
     "serve",
 ]
 
 _LATE = {
-    "Engine": "_engine",
-    "Request": "_engine",
-    "Sample": "_engine",
-    "LocalModel": "_local",
-    "serve": "_serve",
+    "Engine": ("_engine", "Engine"),
+    "LocalModel": ("_local", "LocalModel"),
+    "Request": ("_engine", "Request"),
+    "Sample": ("_engine", "Sample"),
+    "known_models": ("_weights", "known"),
+    "serve": ("_serve", "serve"),
 }
 """Names that bring torch and transformers with them, which takes seconds: loaded when first used."""
 
@@ -41,4 +44,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    home, attribute = _LATE[name]
+    return getattr(import_module(f"{__name__}.{home}"), attribute)

@@ -40,12 +40,17 @@ T = TypeVar("T")
 
 
 def serve(name: str, *, host: str = "127.0.0.1", port: int = 8000, api_key: str | None = None) -> None:
-    """Load the model called `name` and serve it until interrupted. Port 0 takes a free one."""
+    """Load `name` (a short name, a directory or a hub id, `+DIR` adds an adapter) and serve it until
+    interrupted.
+
+    Port 0 takes a free one.
+    """
     if not api_key and not _is_loopback(host):
         reason = f"Serving on {host} lets other machines in"
         raise InputError(f"{reason}: set a key with --api-key, or stay on 127.0.0.1.")
     listener = _listen(host, port)
-    application = app(LocalModel.load(name), name, api_key)
+    base, _, adapter = name.removeprefix("gadfly/").partition("+")
+    application = app(LocalModel.load(base, adapter or None), name, api_key)
     config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5)
     print(f"{name} answers at http://{host}:{listener.getsockname()[1]}/v1 (Ctrl-C stops it)", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
