@@ -68,6 +68,15 @@ def test_nothing_is_wider_than_a_phone(page: Page, tmp_path: Path, sample: str) 
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+@pytest.mark.parametrize("width", [320, 600, 860, 1000, 1280])
+def test_no_width_cuts_the_page_or_breaks_a_name_apart(page: Page, tmp_path: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, write(edges()["long"], tmp_path / "report.html"))
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    box = page.get_by_role("link", name="General").bounding_box()
+    assert box and box["height"] < 40
+
+
 def test_searching_leaves_the_cases_that_hold_every_word(page: Page, tmp_path: Path) -> None:
     page.goto(write(audit(), tmp_path / "report.html").as_uri())
     page.get_by_label("Find words").fill("nurse ELEVEN")

@@ -7,7 +7,6 @@ reaches the terminal, and no square bracket is read as markup.
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -32,7 +31,7 @@ def print_summary(report: Report, console: Console) -> None:
     if report.provenance.commands:
         console.print("\nTo run it again:")
         for command in report.provenance.commands:
-            console.print(Padding(_text(command, 2_000), (0, 0, 0, 2)), soft_wrap=True)
+            console.print(_text(command, 2_000), soft_wrap=True)
 
 
 def _print_section(section: Section, console: Console) -> None:
