@@ -10,6 +10,7 @@ from inspect_ai._util.registry import registry_find, registry_unqualified_name
 from inspect_ai.model import Model, get_model
 
 from gadfly.errors import InputError, MissingKeyError, UnknownNameError
+from gadfly.models import _providers as _registered  # noqa: F401 (imported for what it registers)
 from gadfly.models._failures import printable
 
 __all__ = ["SHORT_NAMES", "model"]
