@@ -15,7 +15,7 @@ def focuses() -> None:
 
 def judges() -> None:
     """The judges that ship with gadfly."""
-    from gadfly.judges import known_judges
+    from gadfly.judges import known
 
-    for name, line in known_judges().items():
-        typer.echo(f"{name:18} {line}")
+    for name in known():
+        typer.echo(name)

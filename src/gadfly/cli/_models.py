@@ -12,11 +12,12 @@ def models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gadfly.models import known_models
+    from gadfly.models import known
 
     table = Table("model", "what it is", "size", "licence", "here", box=None, pad_edge=False)
-    for known in known_models():
-        table.add_row(f"gadfly/{known.name}", known.description, known.size, known.licence, "yes" if known.cached else "no")
+    for one in known():
+        size, here = f"{one.bytes / 1e6:,.0f} MB", "yes" if one.cached else "no"
+        table.add_row(f"gadfly/{one.name}", one.description, size, one.licence, here)
     Console().print(table)
     typer.echo("Any Inspect model works as well, e.g. openai/gpt-4.1-mini, and gadfly/DIRECTORY or gadfly/HUB-ID.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -82,8 +83,8 @@ def resume(
         )
     os.environ["GADFLY_RUNS"] = str(opened.path.parent.resolve() if opened.path.parent else home())
     os.chdir(started_in)
-    again = [*command[1:], *(["--retry-failed"] if retry_failed and "--retry-failed" not in command else [])]
-    app(again)
+    sys.argv = [*command, *(["--retry-failed"] if retry_failed and "--retry-failed" not in command else [])]
+    app()
 
 
 def sql(run: o.RUN, query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")]) -> None:

@@ -2,20 +2,30 @@
 
 from gadfly.redteam._attacker import Attacker
 from gadfly.redteam._campaign import Attack, Campaign, redteam
+from gadfly.redteam._diversity import Diversity, diversity, near_duplicates, normalise_question
 from gadfly.redteam._focus import Focus, focus, known_focuses
 from gadfly.redteam._questioning import Questioning
+from gadfly.redteam._triage import blocking, clusters, cost_per, phrases
 from gadfly.redteam._verdicts import is_failure, judges_for, verdict_of
 
 __all__ = [
     "Attack",
     "Attacker",
     "Campaign",
+    "Diversity",
     "Focus",
     "Questioning",
+    "blocking",
+    "clusters",
+    "cost_per",
+    "diversity",
     "focus",
     "is_failure",
     "judges_for",
     "known_focuses",
+    "near_duplicates",
+    "normalise_question",
+    "phrases",
     "redteam",
     "verdict_of",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ class Shot:
 
     question: str
     score: float
-    row: str
+    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Attacker:
 
     def spec(self) -> dict[str, Any]:
         """What decides the questions, as JSON; a pool enters by its hash."""
-        shots = json.dumps([(shot.question, shot.score, shot.row) for shot in self.pool]).encode()
+        shots = json.dumps([(shot.question, shot.score, row_key(shot.row)) for shot in self.pool]).encode()
         return {
             "method": "few_shot" if self.pool else "zero_shot",
             "pool": hashlib.sha256(shots).hexdigest() if self.pool else "",
@@ -74,15 +74,14 @@ class Attacker:
             names = {"attacker": "Questioner", "target": "Answerer"}
             said = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in dialogue)
             return f"{focus.attack.follow_up.format_map(row)}\n\n{said}\nQuestioner:"
-        shots = self._draw(case, row_key(row))
-        listed = "".join(f"{number}. {_one_line(shot.question)}\n" for number, shot in enumerate(shots, start=1))
-        return f"{focus.attack.list.format_map(row)}\n{listed}{len(shots) + 1}."
+        return focus.attack.text(row, [(shot.row, shot.question) for shot in self._draw(focus, case, row)])
 
-    def _draw(self, case: Case, row: str) -> list[Shot]:
-        """Up to five shots without replacement, P ∝ exp(score / T): Gumbel top-k. Only shots for the same slots."""
-        pool = [shot for shot in self.pool if shot.row == row]
-        if not pool:
-            return []
+    def _draw(self, focus: Focus, case: Case, row: Mapping[str, Any]) -> list[Shot]:
+        """Up to five shots without replacement, P ∝ exp(score / T): Gumbel top-k.
+
+        Only shots written for the same row, unless the focus can put rows side by side.
+        """
+        pool = [shot for shot in self.pool if focus.attack.rows_mix or row_key(shot.row) == row_key(row)]
         scores_N = np.array([shot.score for shot in pool]) / POOL_TEMPERATURE
         keys_N = scores_N + np.random.default_rng(case.seed).gumbel(size=len(pool))
         return [pool[i] for i in np.argsort(-keys_N)[:SHOTS]]
@@ -108,14 +107,14 @@ def pool_from(runs: Iterable[Run], judge: str, first: int | None = None) -> tupl
             if score is None or late or transcript.outcome != "completed":
                 continue
             question = transcript.said_by("attacker")[0].text
-            row = row_key(transcript.metadata.get("row", {}))
-            key = (normalise_question(question), row)
+            row = transcript.metadata.get("row", {})
+            key = (normalise_question(question), row_key(row))
             if key not in best or best[key].score < score:
-                best[key] = Shot(question, score, row)
+                best[key] = Shot(_one_line(question), score, row)
     return tuple(best[key] for key in sorted(best))
 
 
-def row_key(row: dict[str, Any]) -> str:
+def row_key(row: Mapping[str, Any]) -> str:
     """A row of slots as a string; the secret, new in every case, does not count."""
     return json.dumps({key: value for key, value in row.items() if key != "secret"}, sort_keys=True)
 

@@ -1,6 +1,8 @@
 """One HTML file from runs and estimates, and the same numbers in the terminal."""
 
+from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
+from gadfly.report._inert import visible
 from gadfly.report._section import (
     Blocking,
     Chart,
@@ -40,7 +42,9 @@ __all__ = [
     "RunRef",
     "Section",
     "Spend",
+    "from_runs",
     "print_summary",
     "render",
+    "visible",
     "write",
 ]
