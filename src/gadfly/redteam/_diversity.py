@@ -129,7 +129,7 @@ def distinct(texts: Sequence[str], *, threshold: float = 0.7) -> int:
 
 
 def near_duplicates(texts: Sequence[str], *, threshold: float = 0.7) -> NDArray[np.intp]:
-    """A label for each text; those with the same label are alike. Labels are 0, 1, … in order of first appearance.
+    """A label for each text, the same for texts that are alike: 0, 1, … in order of first appearance.
 
     A text joins the earliest kept text whose set of character 4-grams overlaps its own by Jaccard ≥
     `threshold` (in (0, 1]; texts are normalised first), or else is kept as the first of a new group. So

@@ -127,7 +127,7 @@ def normal_quantile(level: float) -> float:
 
 def describe(effect: float) -> str:
     """What the estimate was corrected for, in words; empty when no question came twice."""
-    return "" if effect <= 1.0 else f"duplicate questions (design effect {effect:.2g})"
+    return "" if effect <= 1.0 else f"duplicate questions (design effect {effect:.2f})"
 
 
 def known(verdicts: Sequence[Verdict]) -> tuple[Floats, list[int]]:
