@@ -1,14 +1,15 @@
 """Do the 95 % intervals hold the truth 93 to 97 % of the time, duplicates included?
 
-Run `python benchmarks/coverage.py [--draws 4000]`; it prints the table and writes benchmarks/results/coverage.json.
+Run `python benchmarks/coverage.py [--draws 2000]`; it prints the table and writes
+benchmarks/results/coverage.json.
 
-A cell fixes how often each question was asked, the failure rate p and the intraclass correlation ρ of answers to one
-question (question-level rates are Beta, ρ = 0 all alike, ρ = 1 each question always or never fails). Every draw takes
-its own p within ± 20 % of the cell's, because at one fixed p the coverage of any interval for counts jumps about
-with n and p; how much it jumps is shown apart, by exact enumeration.
+A cell fixes how often each question was asked, the failure rate p and the intraclass correlation ρ of
+answers to one question (question-level rates are Beta, ρ = 0 all alike, ρ = 1 each question always or never
+fails). Every draw takes its own p within ± 20 % of the cell's, because at one fixed p the coverage of any
+interval for counts jumps about with n and p; how much it jumps is shown apart, by exact enumeration.
 
-A cell is *thin* when no method could settle it from data: under 25 effective questions (Kish, n²/Σm²), or fewer than
-two expected failures among the effective observations. Thin cells are shown and counted apart.
+A cell is *thin* when no method could settle it from data: under 25 effective questions (Kish, n²/Σm²), or
+fewer than two expected failures among the effective observations. Thin cells are shown and counted apart.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Cell:
         return "low" if self.coverage < LOW else "high" if self.coverage > HIGH else "ok"
 
 
-# --- how often each question is asked -------------------------------------------------------------------------------
+# --- how often each question is asked
 
 
 def equal(questions: int, times: int) -> Ints:
@@ -64,7 +65,9 @@ def equal(questions: int, times: int) -> Ints:
 
 
 def zipf(n: int, exponent: float) -> Ints:
-    """n cases over n possible questions, the k-th as likely as k^-exponent: expected counts, at least one each."""
+    """n cases over n possible questions, the k-th as likely as k^-exponent: expected counts, at least one
+    each.
+    """
     weight = np.arange(1, n + 1) ** -exponent
     sizes = np.floor(n * weight / weight.sum()).astype(np.int64)
     singles = n - int(sizes.sum())
@@ -100,7 +103,7 @@ def is_thin(sizes: Ints, p: float, rho: float) -> bool:
     return bool(kish < 25 or effective * p < 2)
 
 
-# --- drawing -------------------------------------------------------------------------------------------------------
+# --- drawing
 
 
 def question_rates(rng: np.random.Generator, mean: Floats, rho: float) -> Floats:
@@ -134,7 +137,9 @@ class Tally:
 
 
 def korn_graubard(verdicts: Floats, labels: Ints, questions: int) -> tuple[float, float]:
-    """The survey sampler's interval, for comparison: Clopper-Pearson on the df-adjusted effective sample size."""
+    """The survey sampler's interval, for comparison: Clopper-Pearson on the df-adjusted effective sample
+    size.
+    """
     n, p = len(verdicts), float(verdicts.mean())
     if not 0 < p < 1:
         return proportion(round(p * questions), questions, method="exact").low, 1.0 if p else float(
@@ -150,7 +155,7 @@ def korn_graubard(verdicts: Floats, labels: Ints, questions: int) -> tuple[float
     )
 
 
-# --- the cells -----------------------------------------------------------------------------------------------------
+# --- the cells
 
 
 def one_rate(rng: np.random.Generator, draws: int) -> Iterator[Cell]:
@@ -267,7 +272,9 @@ def mixes(rng: np.random.Generator, mix: Floats, questions: int, rho: float) -> 
 
 
 def oscillation(n: int, method: str) -> dict[str, float | int | str]:
-    """Exact coverage of a plain interval over fixed rates with at least two expected successes and failures."""
+    """Exact coverage of a plain interval over fixed rates with at least two expected successes and
+    failures.
+    """
     successes = np.arange(n + 1)
     interval = [proportion(int(s), n, method="exact" if method == "exact" else "wilson") for s in successes]
     low, high = np.array([e.low for e in interval]), np.array([e.high for e in interval])
@@ -280,7 +287,7 @@ def oscillation(n: int, method: str) -> dict[str, float | int | str]:
     return {"n": n, "method": method, **{k: round(float(v), 4) for k, v in figures.items()}}
 
 
-# --- the report ----------------------------------------------------------------------------------------------------
+# --- the report
 
 
 def show(cell: Cell) -> None:
@@ -313,7 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--draws", type=int, default=4000)
+    parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20220207)
     options = parser.parse_args()
     started, cells = time.perf_counter(), []
