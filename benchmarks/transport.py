@@ -14,8 +14,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 from inspect_ai.model import GenerateConfig, Model, get_model
@@ -28,15 +30,23 @@ LATENCY = 0.05
 CONCURRENCY = 200
 SAMPLING = GenerateConfig(max_tokens=64, temperature=1.0, max_connections=CONCURRENCY)
 
+ROUNDS = 5
+
 Call = Callable[[int], Awaitable[object]]
 
 
-async def rate(call: Call, cases: int) -> float:
-    """Requests per second of `cases` calls, at most CONCURRENCY of them at once, after a warm-up."""
-    await drive(call, min(cases, CONCURRENCY))
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Speed:
+    per_second: float
+    cpu_ms: float
+
+
+async def speed(call: Call, cases: int) -> Speed:
+    """Of `cases` calls, at most CONCURRENCY of them at once, after a warm-up that opens the connections."""
+    await drive(call, CONCURRENCY)
+    began, cpu = time.perf_counter(), time.process_time()
     await drive(call, cases)
-    return cases / (time.perf_counter() - began)
+    return Speed(cases / (time.perf_counter() - began), (time.process_time() - cpu) / cases * 1000)
 
 
 async def drive(call: Call, cases: int) -> None:
@@ -53,7 +63,7 @@ def question(case: int) -> str:
     return f"Question {case}: what would you do with a free afternoon?"
 
 
-async def bare_aiohttp(url: str, cases: int) -> float:
+async def bare_aiohttp(url: str, cases: int) -> Speed:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def call(case: int) -> object:
@@ -62,16 +72,16 @@ async def bare_aiohttp(url: str, cases: int) -> float:
             async with session.post(f"{url}/chat/completions", json=body) as response:
                 return (await response.json())["choices"][0]["message"]["content"]
 
-        return await rate(call, cases)
+        return await speed(call, cases)
 
 
-async def gadfly_direct(url: str, cases: int) -> float:
+async def gadfly_direct(url: str, cases: int) -> Speed:
     system = System(_model(url), sampling=SAMPLING)
     with direct_transport():
-        return await rate(lambda case: system.reply([("user", question(case))], seed=case), cases)
+        return await speed(lambda case: system.reply([("user", question(case))], seed=case), cases)
 
 
-async def openai_client(url: str, cases: int) -> float:
+async def openai_client(url: str, cases: int) -> Speed:
     async with AsyncOpenAI(api_key="none", base_url=url) as client:
 
         def call(case: int) -> Awaitable[object]:
@@ -83,12 +93,12 @@ async def openai_client(url: str, cases: int) -> float:
                 messages=[{"role": "user", "content": question(case)}],
             )
 
-        return await rate(call, cases)
+        return await speed(call, cases)
 
 
-async def inspect_generate(url: str, cases: int) -> float:
+async def inspect_generate(url: str, cases: int) -> Speed:
     system = System(_model(url), sampling=SAMPLING)
-    return await rate(lambda case: system.reply([("user", question(case))], seed=case), cases)
+    return await speed(lambda case: system.reply([("user", question(case))], seed=case), cases)
 
 
 def _model(url: str) -> Model:
@@ -111,29 +121,45 @@ def main() -> None:
     try:
         assert stub.stdout is not None
         url = stub.stdout.readline().strip()
-        rates = {
-            "bare aiohttp": asyncio.run(bare_aiohttp(url, cases)),
-            "gadfly, direct": asyncio.run(gadfly_direct(url, cases)),
-            "openai client": asyncio.run(openai_client(url, cases // 4)),
-            "Inspect Model.generate": asyncio.run(inspect_generate(url, cases // 10)),
-            "bare aiohttp, again": asyncio.run(bare_aiohttp(url, cases)),
-        }
+        rounds = [
+            {
+                name: asyncio.run(client(url, int(cases / ROUNDS * share)))
+                for name, (client, share) in CLIENTS.items()
+            }
+            for _ in range(ROUNDS)
+        ]
     finally:
         stub.terminate()
-    report(rates, cases)
+    report(rounds, cases)
 
 
-def report(rates: dict[str, float], cases: int) -> None:
-    """Ratios are to the mean of the two bare runs, one before and one after the others."""
-    bare = (rates["bare aiohttp"] + rates["bare aiohttp, again"]) / 2
-    for name, value in rates.items():
-        print(f"{name:24s} {value:8.0f} requests/s   {value / bare:5.2f} of bare aiohttp")
+CLIENTS: dict[str, tuple[Callable[[str, int], Coroutine[object, object, Speed]], float]] = {
+    "bare aiohttp": (bare_aiohttp, 1.0),
+    "gadfly, direct": (gadfly_direct, 1.0),
+    "openai client": (openai_client, 0.2),
+    "Inspect Model.generate": (inspect_generate, 0.1),
+}
+"""Each with the share of the cases it is given: the slow ones need fewer to be known as well."""
+
+
+def report(rounds: list[dict[str, Speed]], cases: int) -> None:
+    rows = {}
+    for name in CLIENTS:
+        rows[name] = {
+            "requests_per_s": round(median(turn[name].per_second for turn in rounds), 1),
+            "ratio_to_bare": round(
+                median(turn[name].per_second / turn["bare aiohttp"].per_second for turn in rounds), 3
+            ),
+            "cpu_ms_per_request": round(median(turn[name].cpu_ms for turn in rounds), 3),
+        }
+        rate, ratio, cpu = rows[name].values()
+        print(f"{name:24s} {rate:6.0f} requests/s   {ratio:5.2f} of bare   {cpu:6.3f} ms of processor each")
     results = {
         "cases": cases,
         "concurrency": CONCURRENCY,
         "latency_s": LATENCY,
-        "requests_per_s": {name: round(value, 1) for name, value in rates.items()},
-        "ratio_to_bare": {name: round(value / bare, 3) for name, value in rates.items()},
+        "rounds": ROUNDS,
+        "clients": rows,
     }
     path = HERE / "results" / "transport.json"
     path.parent.mkdir(exist_ok=True)
