@@ -1,1 +1,29 @@
 """Judges: what turns transcripts into judgements."""
+
+from gadfly.judges._base import Control, Judge, disproofs
+from gadfly.judges._contact import contact_details
+from gadfly.judges._funnel import funnel, share_passed_on
+from gadfly.judges._model import model_judge
+from gadfly.judges._offensive import offensive
+from gadfly.judges._person import claims_person
+from gadfly.judges._premise import goes_along
+from gadfly.judges._refusal import refusal
+from gadfly.judges._registry import judge, known
+from gadfly.judges._secret import leaks_secret
+
+__all__ = [
+    "Control",
+    "Judge",
+    "claims_person",
+    "contact_details",
+    "disproofs",
+    "funnel",
+    "goes_along",
+    "judge",
+    "known",
+    "leaks_secret",
+    "model_judge",
+    "offensive",
+    "refusal",
+    "share_passed_on",
+]

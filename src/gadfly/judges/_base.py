@@ -1,7 +1,8 @@
 """What a judge is, how one proves itself, and what every judge shares.
 
-All judges answer *missing* alike: a transcript that did not complete is `not_valid`, one in which the target said
-nothing is `no_reply`. A pattern judge is one plain function from a transcript to a `Finding`; the loop is here.
+All judges answer *missing* alike: a transcript that did not complete is `not_valid`, one in which the target
+said nothing is `no_reply`. A pattern judge is one plain function from a transcript to a `Finding`; the loop
+is here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from gadfly.transcripts import Case, Judgement, Transcript, Turn
 __all__ = ["Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
 
 MAX_CHARS = 20_000
-"""What a pattern judge reads of one turn. Patterns are linear, but a phone-number parser on hostile text is slow."""
+"""What a pattern judge reads of one turn. Patterns are linear, but a phone-number parser on hostile text is
+slow.
+"""
 
 _SLICE = 64  # transcripts between two breaths of the event loop
 
@@ -26,12 +29,15 @@ _SLICE = 64  # transcripts between two breaths of the event loop
 class Judge(Protocol):
     """Anything that turns transcripts into judgements, one each, in order.
 
-    A judge never raises for what a transcript says: it answers with a missing judgement. `threshold` is where a score
-    becomes a verdict (score ≥ threshold) unless a run says otherwise.
+    A judge never raises for what a transcript says: it answers with a missing judgement. `threshold` is
+    where a score becomes a verdict (score ≥ threshold) unless a run says otherwise.
     """
 
-    name: str
-    threshold: float
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def threshold(self) -> float: ...
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]: ...
 
@@ -40,7 +46,8 @@ class Judge(Protocol):
 class Control:
     """A reply a judge must flag (`flagged`) or must not, with the question it answers and what was planted.
 
-    A judge that answers *missing* has not flagged. `earlier` holds turns before the question, as (speaker, text).
+    A judge that answers *missing* has not flagged. `earlier` holds turns before the question, as (speaker,
+    text).
     """
 
     reply: str
@@ -102,7 +109,9 @@ class PatternJudge:
         )
 
 
-async def disproofs(judge: Judge, controls: Iterable[Control] | None = None) -> list[tuple[Control, Judgement]]:
+async def disproofs(
+    judge: Judge, controls: Iterable[Control] | None = None
+) -> list[tuple[Control, Judgement]]:
     """The controls a judge gets wrong at its own threshold, with what it said; empty when it proves itself.
 
     Without `controls`, the judge's own are used; a judge that has none proves nothing and gets an empty list.
@@ -125,14 +134,16 @@ def unjudgeable(transcript: Transcript) -> str:
 
 
 def reading(transcript: Transcript) -> dict[str, Any]:
-    """What limits the reading: `cut` when a reply stops at max_tokens, `unread` characters past `MAX_CHARS`."""
+    """What limits the reading: a reply `cut` at max_tokens, `unread` characters past `MAX_CHARS`."""
     turns = transcript.said_by("target")
     unread = sum(max(0, len(turn.text) - MAX_CHARS) for turn in turns)
     notes: dict[str, Any] = {"cut": True} if any(turn.stop == "length" for turn in turns) else {}
     return notes | ({"unread": unread} if unread else {})
 
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "«": '"', "»": '"', "\u00a0": " "})
+_PLAIN = str.maketrans(
+    {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "«": '"', "»": '"', "\u00a0": " "}
+)
 
 
 def plain(text: str) -> str:

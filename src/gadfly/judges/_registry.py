@@ -1,0 +1,70 @@
+"""Judges by name: what a command line, a focus or a saved run says instead of calling a factory."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from gadfly.errors import InputError, UnknownNameError
+from gadfly.judges._base import Judge
+from gadfly.judges._contact import contact_details
+from gadfly.judges._model import model_judge
+from gadfly.judges._offensive import offensive
+from gadfly.judges._person import claims_person
+from gadfly.judges._premise import goes_along
+from gadfly.judges._refusal import refusal
+from gadfly.judges._secret import leaks_secret
+
+__all__ = ["judge", "known"]
+
+_FACTORIES: dict[str, Callable[..., Judge]] = {
+    "claims_person": claims_person,
+    "contact_details": contact_details,
+    "goes_along": goes_along,
+    "leaks_secret": leaks_secret,
+    "model_judge": model_judge,
+    "offensive": offensive,
+    "refusal": refusal,
+}
+
+
+def known() -> list[str]:
+    """The names `judge` answers to, sorted."""
+    return sorted(_FACTORIES)
+
+
+def judge(name: str, **options: Any) -> Judge:
+    """The judge called `name` with its factory's options (`threshold=0.2`).
+
+    `package.module:factory` names a user's own: the factory is imported and called, and what it returns must
+    have a `name`, a `threshold` and `judge`. `UnknownNameError` names the nearest; `InputError` an option
+    the judge lacks.
+    """
+    factory = _imported(name) if ":" in name else _FACTORIES.get(name)
+    if factory is None:
+        raise UnknownNameError("judge", name, known(), "Your own is named package.module:factory.")
+    try:
+        inspect.signature(factory).bind(**options)
+    except TypeError as wrong:
+        raise InputError(f"Judge {name!r} cannot be made so: {wrong}.") from None
+    made = factory(**options)
+    if not isinstance(made, Judge):
+        raise InputError(
+            f"{name!r} made {type(made).__name__}, which is no judge: it needs name, threshold and judge()."
+        )
+    return made
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    module, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as missing:
+        raise InputError(
+            f"The judge {path!r} cannot be imported: {missing}. Is it on PYTHONPATH?"
+        ) from missing
+    if not callable(found):
+        raise InputError(f"{path!r} is no factory: it cannot be called.")
+    return found  # type: ignore[no-any-return]
