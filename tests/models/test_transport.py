@@ -9,6 +9,7 @@ from inspect_ai.model import GenerateConfig, ModelCost, ModelInfo, set_model_inf
 
 from gadfly.errors import CallError
 from gadfly.models import Retry, System, direct_transport, model
+from gadfly.models._http import speaks_plain_http
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stub_server import Stub
@@ -44,6 +45,32 @@ async def test_both_clients_send_the_same_body_and_read_the_same_reply():
     assert direct == usual
     assert (direct.stop, direct.logprob, direct.first_token) == ("length", -2.5, {"yes": -0.25, "no": -1.5})
     assert (direct.usage.input_tokens, direct.usage.output_tokens) == (10, 5)
+
+
+async def test_openais_own_provider_sends_the_same_either_way():
+    async with Stub() as stub:
+        openai = model("openai/gpt-4.1-mini", base_url=stub.url, api_key="k", memoize=False)
+        system = System(openai, sampling=GenerateConfig(max_tokens=5, temperature=0.5))
+        usual = await system.reply(HELLO, seed=4)
+        with direct_transport():
+            assert await system.reply(HELLO, seed=4) == usual
+    assert stub.requests[0] == stub.requests[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("openai/gpt-4.1-mini", True),
+        ("openai/gpt-5", False),  # the responses protocol
+        ("openai-api/anyone/m", True),
+        ("ollama/m", True),
+        ("openrouter/a/b", False),  # rewrites messages
+        ("perplexity/sonar", False),
+        ("mockllm/model", False),
+    ],
+)
+def test_only_a_provider_that_adds_nothing_of_its_own_is_called_directly(name, plain):
+    assert speaks_plain_http(model(name, base_url="http://127.0.0.1:1/v1", api_key="k")) is plain
 
 
 async def test_the_key_and_extra_headers_are_sent():
