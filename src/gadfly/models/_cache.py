@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
@@ -78,6 +79,16 @@ class Prefix:
 def stored(tensor: torch.Tensor) -> torch.dtype:
     """The dtype keys and values are kept in."""
     return torch.float32 if tensor.device.type == "cpu" else tensor.dtype
+
+
+def zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    """Zeros to keep keys or values in: what was never written is attended with weight 0 and must be finite.
+
+    On the CPU through numpy, which leaves pages alone until they are written; `torch.zeros` touches them all.
+    """
+    if like.device.type == "cpu":
+        return torch.from_numpy(np.zeros(shape, dtype=np.float32))
+    return like.new_zeros(shape)
 
 
 @dataclass(eq=False)
@@ -140,7 +151,7 @@ class Block:
         if layer not in self.keys:
             for store, like in ((self.keys, key_K_T_D), (self.values, value_K_T_D)):
                 shape = (self.rows, like.shape[0], self.capacity, like.shape[-1])
-                store[layer] = like.new_empty(shape, dtype=stored(like))
+                store[layer] = zeros(shape, like)
 
 
 @dataclass(eq=False)

@@ -50,12 +50,12 @@ class Vocabulary:
     def text(self, token: int) -> str:
         """One token on its own; a special token is written out, an incomplete character becomes U+FFFD."""
         if self._table is not None:
-            return self._table[token].decode("utf-8", "replace")
+            return said(self._table, token).decode("utf-8", "replace")
         return str(self._tokenizer.decode([token]))
 
     def bytes(self, token: int) -> bytes | None:
         """The token's bytes, None where the tokenizer does not tell."""
-        return None if self._table is None else self._table[token]
+        return None if self._table is None else said(self._table, token)
 
 
 def byte_table(tokenizer: PreTrainedTokenizerBase) -> list[bytes] | None:
@@ -75,6 +75,11 @@ def byte_table(tokenizer: PreTrainedTokenizerBase) -> list[bytes] | None:
     return None
 
 
+def said(table: list[bytes], token: int) -> bytes:
+    """A token's bytes; none for the ids beyond the vocabulary that some models are padded with."""
+    return table[token] if token < len(table) else b""
+
+
 def level_bytes(piece: str, back: dict[str, int]) -> bytes:
     """A byte-level piece, each of whose characters stands for one byte."""
     return bytes(back[c] for c in piece) if all(c in back for c in piece) else piece.encode()
@@ -92,7 +97,7 @@ class _Table:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
-        return "" if token in self._special else self._utf8.decode(self._table[token])
+        return "" if token in self._special else self._utf8.decode(said(self._table, token))
 
     def flush(self) -> str:
         return self._utf8.decode(b"", True)
