@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gadfly.errors import InputError
-
 __all__ = ["Grouped", "design", "group"]
 
 Floats = NDArray[np.float64]
@@ -67,8 +65,6 @@ def group(values: Floats, clusters: Sequence[Hashable] | None) -> Grouped:
     """Pair each value with its cluster; `None` makes every observation its own."""
     if clusters is None:
         labels = np.arange(len(values), dtype=np.intp)
-    elif len(clusters) != len(values):
-        raise InputError(f"{len(values)} values came with {len(clusters)} cluster names; give one for each.")
     else:
         seen: dict[Hashable, int] = {}
         labels = np.fromiter((seen.setdefault(c, len(seen)) for c in clusters), np.intp, len(values))
