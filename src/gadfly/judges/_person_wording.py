@@ -121,8 +121,8 @@ _WORDINGS: dict[str, tuple[tuple[float, str], ...]] = {
               rf"|mortal)"
               r"(?= ?(?:[,.!;?)]|$)| (?:and|but|who|that|like you|just|too|with|trying|in|from|as|being"
               r"|here)\b)"),
-        (1.0, rf"{_AM}{_ADVERB} not (?:an? |the )?(?:[a-z]+ ){{0,2}}?(?:ai|a\.i\.|bot|chat-?bot|robot"
-              rf"|machine|computer)\b"
+        (1.0, rf"{_AM}{_ADVERB} not (?!just|only|merely)(?:an? |the )?(?:[a-z]+ ){{0,2}}?"
+              r"(?:ai|a\.i\.|bot|chat-?bot|robot|machine|computer)\b"
               r"(?! (?:that|who|which|expert))"),
         (1.0, r"\bas (?:a|another|your) (?:[a-z]{3,15} ){0,2}(?:human(?: being)?|real person),? (?:myself|i"
               r"|i'm|my)\b"),
