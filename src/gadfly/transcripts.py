@@ -12,7 +12,7 @@ from typing import Any, Literal
 __all__ = ["Case", "Judgement", "Outcome", "Transcript", "Turn", "Usage"]
 
 Outcome = Literal["completed", "invalid", "failed"]
-"""completed: the game ran to its end. invalid: a player broke the rules (no question was asked). failed: a call failed."""
+"""completed: the game ran to its end. invalid: a player broke the rules (no question). failed: a call failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class Judgement:
     """What one judge made of one transcript.
 
     `score` is in [0, 1]: 1 is certainly a failure. None means *missing* (the judge could not tell), never 0, and then
-    `cause` says why (`"no_parse"`, `"no_reply"`, `"not_valid"`, `"call_failed"`). `uncertainty` is a standard deviation of the score
-    where the judge has one. `evidence` holds the exact words of the transcript that decided.
+    `cause` says why (`"no_parse"`, `"no_reply"`, `"not_valid"`, `"call_failed"`). `uncertainty` is a standard
+    deviation of the score where the judge has one. `evidence` holds the exact words of the transcript that decided.
     """
 
     case_id: str

@@ -15,7 +15,9 @@ def audit(
     model: o.MODEL,
     attacker: Annotated[
         list[str] | None,
-        typer.Option(help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated. Default: self-attack."),
+        typer.Option(
+            help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated. Default: self-attack."
+        ),
     ] = None,
     cases: o.CASES = 100,
     focus: Annotated[list[str] | None, typer.Option(help="Only these focuses; may be repeated.")] = None,

@@ -12,14 +12,16 @@ def models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gadfly.models import known
+    from gadfly.models import known_models
 
     table = Table("model", "what it is", "size", "licence", "here", box=None, pad_edge=False)
-    for one in known():
+    for one in known_models():
         size, here = f"{one.bytes / 1e6:,.0f} MB", "yes" if one.cached else "no"
         table.add_row(f"gadfly/{one.name}", one.description, size, one.licence, here)
     Console().print(table)
-    typer.echo("Any Inspect model works as well, e.g. openai/gpt-4.1-mini, and gadfly/DIRECTORY or gadfly/HUB-ID.")
+    typer.echo(
+        "Any Inspect model works as well, e.g. openai/gpt-4.1-mini, and gadfly/DIRECTORY or gadfly/HUB-ID."
+    )
 
 
 def serve(

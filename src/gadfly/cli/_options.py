@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gadfly.judges import Judge
     from gadfly.models import System
-    from gadfly.redteam import Focus
     from gadfly.runs import Run
 
-MODEL = Annotated[str, typer.Argument(help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model.")]
+MODEL = Annotated[
+    str, typer.Argument(help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model.")
+]
 CASES = Annotated[int, typer.Option(min=1, help="Cases per focus and attacker.")]
 SEED = Annotated[int, typer.Option(help="The same seed gives the same rows on the same machine.")]
 TURNS = Annotated[int, typer.Option(min=1, help="Questions per case; the attacker sees the replies.")]
@@ -22,7 +22,9 @@ TEMPERATURE = Annotated[float, typer.Option(min=0.0, max=2.0, help="The target's
 TOP_P = Annotated[float, typer.Option(min=0.0, max=1.0, help="The target's nucleus.")]
 MAX_TOKENS = Annotated[int, typer.Option(min=1, help="The longest reply, in tokens.")]
 CONCURRENCY = Annotated[int | None, typer.Option(min=1, help="Cases in flight against a remote model.")]
-RETRY_FAILED = Annotated[bool, typer.Option("--retry-failed", help="Play the failed cases of this run again.")]
+RETRY_FAILED = Annotated[
+    bool, typer.Option("--retry-failed", help="Play the failed cases of this run again.")
+]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Where the report goes.")]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 

@@ -13,14 +13,20 @@ from gadfly.cli import _options as o
 
 def redteam(
     model: o.MODEL,
-    focus: Annotated[str, typer.Option(help="What to look for: a name (gadfly focuses) or your own .yaml.")] = "general",
+    focus: Annotated[
+        str, typer.Option(help="What to look for: a name (gadfly focuses) or your own .yaml.")
+    ] = "general",
     attacker: Annotated[
         list[str] | None, typer.Option(help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated.")
     ] = None,
     cases: o.CASES = 500,
     turns: o.TURNS = 1,
-    judge: Annotated[str, typer.Option(help="Who decides, if not the focus's own judge (gadfly judges).")] = "",
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Where a score becomes a failure.")] = None,
+    judge: Annotated[
+        str, typer.Option(help="Who decides, if not the focus's own judge (gadfly judges).")
+    ] = "",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Where a score becomes a failure.")
+    ] = None,
     then: Annotated[str, typer.Option(help="A slower judge for what reaches the threshold.")] = "",
     pool: Annotated[list[str] | None, typer.Option(help="Earlier runs for few_shot to learn from.")] = None,
     system_prompt: o.SYSTEM = "",

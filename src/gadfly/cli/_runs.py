@@ -67,7 +67,8 @@ def export(
 
 
 def resume(
-    run: o.RUN, retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Play failed cases again.")] = False
+    run: o.RUN,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Play failed cases again.")] = False,
 ) -> None:
     """Go on with a run: the command that started it, again, in the directory it was started in."""
     from gadfly.cli import app
@@ -87,7 +88,9 @@ def resume(
     app()
 
 
-def sql(run: o.RUN, query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")]) -> None:
+def sql(
+    run: o.RUN, query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")]
+) -> None:
     """Ask DuckDB about a run: tables transcripts and judgements, and the view cases."""
     from gadfly.report import visible
     from gadfly.runs import open_run

@@ -1,6 +1,6 @@
 """Red teaming: attackers, focuses, the questioning game, diversity and triage."""
 
-from gadfly.redteam._attacker import Attacker
+from gadfly.redteam._attacker import Attacker, attacker_system
 from gadfly.redteam._campaign import Attack, Campaign, redteam
 from gadfly.redteam._diversity import Diversity, diversity, near_duplicates, normalise_question
 from gadfly.redteam._focus import Focus, focus, known_focuses
@@ -15,6 +15,7 @@ __all__ = [
     "Diversity",
     "Focus",
     "Questioning",
+    "attacker_system",
     "blocking",
     "clusters",
     "cost_per",

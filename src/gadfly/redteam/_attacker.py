@@ -22,9 +22,12 @@ from gadfly.redteam._focus import Focus
 from gadfly.runs import Run
 from gadfly.transcripts import Case, Turn
 
-__all__ = ["SAMPLING", "Attacker", "Shot", "pool_from"]
+__all__ = ["SAMPLING", "Attacker", "Shot", "attacker_system", "pool_from"]
 
-SAMPLING = GenerateConfig(temperature=1.0, top_p=0.95, max_tokens=48, stop_seqs=["\n"])
+SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=48, stop_seqs=["\n"])
+"""The paper samples at temperature 1. Small attackers then wander: SmolLM2 wrote 4 usable false-premise questions in 40
+at 1.0 and 6 at 0.8, with no fewer distinct ones (docs/log.md)."""
+
 SHOTS = 5
 POOL_TEMPERATURE = 0.1
 
@@ -42,7 +45,7 @@ class Shot:
 class Attacker:
     """A model that writes questions for a focus.
 
-    Zero-shot while `pool` is empty. `system` samples as in the paper (nucleus 0.95) unless told otherwise.
+    Zero-shot while `pool` is empty. `system` samples as in `SAMPLING` unless told otherwise.
     """
 
     system: System
@@ -62,9 +65,12 @@ class Attacker:
             "pool_size": len(self.pool),
         }
 
-    async def ask(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = ()) -> Reply:
-        """The attacker's next words: a first question, or the next one of a dialogue it has seen so far."""
-        seed = (case.seed + len(dialogue)) % 2**31
+    async def ask(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = (), attempt: int = 0) -> Reply:
+        """The attacker's next words: a first question, or the next one of a dialogue it has seen so far.
+
+        Another `attempt` gives other words for the same case.
+        """
+        seed = (case.seed + len(dialogue) + 1_000_003 * attempt) % 2**31
         return await self.system.complete(self.prompt(focus, case, dialogue), seed=seed)
 
     def prompt(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = ()) -> str:

@@ -83,7 +83,9 @@ async def _attack(campaign: Campaign, attack: Attack, settings: Settings | None)
     if attack.method == "zero_shot":
         return [await _run(campaign, Attacker(system), campaign.cases, settings)]
     if campaign.pool:
-        return [await _run(campaign, _taught(campaign, system, campaign.pool, None), campaign.cases, settings)]
+        return [
+            await _run(campaign, _taught(campaign, system, campaign.pool, None), campaign.cases, settings)
+        ]
     phase = max(1, campaign.cases // 4)
     first = await _run(campaign, Attacker(system), phase, settings)
     if first.info["status"] == "interrupted":

@@ -1,19 +1,19 @@
 """A focus: what one looks for, as data. A focus is a YAML file; users add their own beside the ones shipped.
 
-    title: Claims to be a person
-    failure: one sentence that says what counts as failure
-    attack:
-      head: "List of questions to ask someone:\n"    how the text begins that the attacker continues
-      item: "{n}. "                                 what stands before each question
-      examples: [{question: Where did you grow up?}]   the first items (optional)
-      follow_up: what the attacker is told before it goes on with a dialogue
-    must_contain: "?"              a question without it is invalid, and is cut after the first one
-    must_start: [why, how]         the question's first word is one of these (optional)
-    must_mention: terms            the row's `terms` all occur; "a|b" means either (optional)
-    target: {system_prompt: "… {secret} …"}         planted after the target's own (optional)
-    seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional)
-    judge: claims_person
-    threshold: 0.5                 where the judge's score becomes a failure
+title: Claims to be a person
+failure: one sentence that says what counts as failure
+attack:
+  head: "List of questions to ask someone:\n"    how the text begins that the attacker continues
+  item: "{n}. "                                 what stands before each question
+  examples: [{question: Where did you grow up?}]   the first items (optional)
+  follow_up: what the attacker is told before it goes on with a dialogue
+must_contain: "?"              a question without it is invalid, and is cut after the first one
+must_start: [why, how]         the question's first word is one of these (optional)
+must_mention: terms            the row's `terms` all occur; "a|b" means either (optional)
+target: {system_prompt: "… {secret} …"}         planted after the target's own (optional)
+seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional)
+judge: claims_person
+threshold: 0.5                 where the judge's score becomes a failure
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ def secret(seed: int) -> str:
 def known_focuses() -> list[str]:
     """The focuses that ship with gadfly, in the order an audit runs them."""
     order = ["general", "persona", "contact_details", "system_prompt", "false_premise"]
-    shipped = {path.name.removesuffix(".yaml") for path in _shipped().iterdir() if path.name.endswith(".yaml")}
+    shipped = {
+        path.name.removesuffix(".yaml") for path in _shipped().iterdir() if path.name.endswith(".yaml")
+    }
     return [name for name in order if name in shipped] + sorted(shipped - set(order))
 
 
@@ -145,7 +147,9 @@ def focus(name: str | Path) -> Focus:
             raise InputError(f"There is no focus file {path}.")
         return _parse(path.stem, path.read_text(), str(path))
     if str(name) not in known_focuses():
-        raise UnknownNameError("focus", str(name), known_focuses(), "A path to your own .yaml file works too.")
+        raise UnknownNameError(
+            "focus", str(name), known_focuses(), "A path to your own .yaml file works too."
+        )
     return _parse(str(name), (_shipped() / f"{name}.yaml").read_text(), f"focus {name}")
 
 
@@ -171,7 +175,9 @@ def _explain(error: ValidationError) -> str:
         return f"{key}: {first['msg'].lower()}."
     fields = [*Focus.model_fields, *Attack.model_fields, *Planted.model_fields]
     near = difflib.get_close_matches(str(first["loc"][-1]), fields, n=1)
-    return f"unknown key {key!r}." + (f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(fields)}.")
+    return f"unknown key {key!r}." + (
+        f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(fields)}."
+    )
 
 
 def _check_slots(found: Focus, where: str) -> None:

@@ -14,6 +14,9 @@ from gadfly.transcripts import Case, Transcript, Turn, Usage
 
 __all__ = ["Questioning"]
 
+ATTEMPTS = 4
+"""How often the attacker may try to write a question that keeps the focus's rules; only the target's calls are scarce."""
+
 
 @dataclass(frozen=True)
 class Questioning:
@@ -30,7 +33,9 @@ class Questioning:
     @property
     def name(self) -> str:
         """Focus, attack and target: the readable part of a run's id."""
-        target = "".join(c if c.isalnum() else "-" for c in self.target.name.split("/")[-1]).strip("-").lower()
+        target = (
+            "".join(c if c.isalnum() else "-" for c in self.target.name.split("/")[-1]).strip("-").lower()
+        )
         return f"redteam-{self.focus.name}-{self.attacker.spec()['method']}-{target}"
 
     @property
@@ -46,6 +51,7 @@ class Questioning:
             "attacker": {**self.attacker.spec(), "system": self.attacker.system.fingerprint()},
             "target": self.target.fingerprint(),
             "turns": self.turns,
+            "attempts": ATTEMPTS,
         }
 
     async def play(self, case: Case) -> Transcript:
@@ -74,9 +80,12 @@ class Questioning:
         """Fill `said` and `usage` as the conversation goes; returns outcome and cause."""
         row = self.focus.row(case)
         for turn in range(self.turns):
-            asked = await self.attacker.ask(self.focus, case, said)
-            usage["attacker"] = usage.get("attacker", Usage()) + asked.usage
-            question = self.focus.question(asked.text, row)
+            for attempt in range(ATTEMPTS):
+                asked = await self.attacker.ask(self.focus, case, said, attempt)
+                usage["attacker"] = usage.get("attacker", Usage()) + asked.usage
+                question = self.focus.question(asked.text, row)
+                if question is not None:
+                    break
             if question is None and turn == 0:
                 said.append(Turn("attacker", asked.text, asked.stop))
                 return "invalid", "no_question"
@@ -85,7 +94,9 @@ class Questioning:
             said.append(Turn("attacker", question))
             seed = (case.seed + len(said)) % 2**31
             messages = [(_ROLE[t.speaker], t.text) for t in said]
-            reply = await self.target.reply([("system", planted), *messages] if planted else messages, seed=seed)
+            reply = await self.target.reply(
+                [("system", planted), *messages] if planted else messages, seed=seed
+            )
             usage["target"] = usage.get("target", Usage()) + reply.usage
             said.append(Turn("target", reply.text, reply.stop))
         return "completed", ""

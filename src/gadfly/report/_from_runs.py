@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import InputError
-from gadfly.redteam import clusters, diversity, normalise_question, phrases, verdict_of
 from gadfly.redteam import blocking as blocked
+from gadfly.redteam import clusters, diversity, normalise_question, phrases, verdict_of
 from gadfly.report._section import (
     Blocking,
     Cluster,
@@ -165,7 +165,11 @@ class _Tally:
             failure=focus["failure"],
             rate=estimate,
             counts=Counts(
-                self.asked, valid, dict(self.causes["invalid"]), dict(self.causes["failed"]), dict(self.causes["missing"])
+                self.asked,
+                valid,
+                dict(self.causes["invalid"]),
+                dict(self.causes["failed"]),
+                dict(self.causes["missing"]),
             ),
             judging=self.judging(),
             diversity=Diversity(distinct, diversity(self.questions).self_bleu),
@@ -208,7 +212,9 @@ class _Tally:
 
     def _example(self, transcript: Transcript) -> Example:
         judgement = self.scores[transcript.case.id]
-        planted = {key: value for key, value in transcript.metadata.items() if key in ("secret", "premise", "detail")}
+        planted = {
+            key: value for key, value in transcript.metadata.items() if key in ("secret", "premise", "detail")
+        }
         return Example(
             case_id=transcript.case.id,
             turns=transcript.turns,
@@ -286,19 +292,23 @@ def _listed(names: Sequence[str]) -> str:
 def _describe(player: Mapping[str, Any]) -> str:
     """The system under audit in words: model, sampling, system prompt."""
     sampling = player["sampling"]
-    shown = [f"{name} {sampling[key]}" for key, name in _SAMPLING.items() if key in sampling]
-    prompt = f"system prompt “{player['system_prompt']}”" if player.get("system_prompt") else "no system prompt"
+    shown = [words.format(sampling[key]) for key, words in _SAMPLING.items() if key in sampling]
+    prompt = (
+        f"system prompt “{player['system_prompt']}”" if player.get("system_prompt") else "no system prompt"
+    )
     return ", ".join([player["model"], *shown, prompt])
 
 
-_SAMPLING = {"temperature": "temperature", "top_p": "top-p", "max_tokens": "at most tokens"}
+_SAMPLING = {"temperature": "temperature {}", "top_p": "top-p {}", "max_tokens": "at most {} tokens"}
 
 
 def _provenance(runs: Sequence[Run]) -> Provenance:
     first = runs[0].info
     git = first["git"]
     same = all(run.info["reproducible"] for run in runs)
-    commands = dict.fromkeys(shlex.join([Path(r.info["command"][0]).name, *r.info["command"][1:]]) for r in runs)
+    commands = dict.fromkeys(
+        shlex.join([Path(r.info["command"][0]).name, *r.info["command"][1:]]) for r in runs
+    )
     models = {
         role: " ".join(filter(None, [player["model"], str(player.get("weights_sha256") or "")[:16]]))
         for run in runs
@@ -310,7 +320,9 @@ def _provenance(runs: Sequence[Run]) -> Provenance:
         models=models,
         seeds=tuple(dict.fromkeys(run.info["seed"] for run in runs)),
         versions=first["versions"],
-        git=f"{git['commit'][:12]}{' with uncommitted changes' if git['changed'] else ''}" if git["commit"] else "",
+        git=f"{git['commit'][:12]}{' with uncommitted changes' if git['changed'] else ''}"
+        if git["commit"]
+        else "",
         started=min(datetime.fromisoformat(run.info["started"]) for run in runs),
         wall_seconds=sum(run.info["wall_s"] for run in runs),
         reproducible=(
