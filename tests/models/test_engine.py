@@ -1,0 +1,401 @@
+"""The engine on tiny random models: the same tokens as transformers, and every setting kept."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import CONFIGS, tiny_model, tiny_tokenizer
+
+from gadfly.errors import CallError, InputError
+from gadfly.models import _cache
+from gadfly.models._engine import Delta, Engine, Request, Sample
+from gadfly.models._local import LocalModel
+from gadfly.models._sampling import Draw, draw, uniforms
+from gadfly.models._text import Vocabulary, _Asking
+
+pytestmark = pytest.mark.anyio
+
+EOS = 257
+cached = functools.cache(tiny_model)
+
+
+def prompt(length: int, seed: int = 0) -> tuple[int, ...]:
+    return tuple(int(t) for t in np.random.default_rng(seed).integers(0, 256, length))
+
+
+def greedy(local: LocalModel, tokens: Sequence[int], count: int) -> tuple[int, ...]:
+    ids = torch.tensor([list(tokens)])
+    out = local.weights.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, do_sample=False
+    )
+    new = out[0, len(tokens) :].tolist()
+    return tuple(new[: new.index(EOS)] if EOS in new else new)
+
+
+async def ask(local: LocalModel, *requests: Request) -> list[list[Sample]]:
+    engine = Engine.of(local)
+    return await asyncio.gather(*(engine.generate(request) for request in requests))
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+async def test_greedy_tokens_are_those_of_transformers_even_beyond_a_sliding_window(kind: str) -> None:
+    local = cached(kind)
+    prompts = [prompt(n) for n in (1, 5, 13, 40, 100)]
+    replies = await ask(local, *(Request(p, max_tokens=20, temperature=0) for p in prompts))
+    assert [reply[0].tokens for reply in replies] == [greedy(local, p, 20) for p in prompts]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+async def test_samples_that_share_one_prefilled_prompt_are_those_of_transformers(kind: str) -> None:
+    local = cached(kind)
+    [reply] = await ask(local, Request(prompt(40), n=6, max_tokens=20, temperature=0))
+    assert {sample.tokens for sample in reply} == {greedy(local, prompt(40), 20)}
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+async def test_a_prompt_may_start_from_the_kept_beginning_of_another(kind: str) -> None:
+    local = cached(kind)
+    first, second = prompt(60), prompt(45) + prompt(20, seed=1)
+    await ask(local, Request(first, max_tokens=2))
+    [reply] = await ask(local, Request(second, max_tokens=20, temperature=0))
+    assert Engine.of(local).scheduler.prefixes[second].tokens == second
+    assert reply[0].tokens == greedy(local, second, 20)
+
+
+async def test_a_long_prompt_goes_through_in_pieces() -> None:
+    local = cached("gemma3")
+    engine = Engine(local)
+    engine.scheduler.prefill_tokens = 16
+    [reply] = await engine.generate(Request(prompt(100), max_tokens=10, temperature=0))
+    assert reply.tokens == greedy(local, prompt(100), 10)
+
+
+async def test_more_requests_than_rows_wait_for_a_place_and_all_are_answered() -> None:
+    local = cached("llama")
+    engine = Engine(local)
+    engine.scheduler.max_rows = 3
+    requests = [Request(prompt(5 + i), max_tokens=2 + i, temperature=0) for i in range(10)]
+    replies = await asyncio.gather(*(engine.generate(r) for r in requests))
+    assert [r[0].tokens for r in replies] == [greedy(local, r.prompt, r.max_tokens) for r in requests]
+
+
+async def test_an_architecture_without_replaceable_attention_still_gives_the_same_tokens() -> None:
+    local = cached("llama")
+    engine = Engine(local, _cache.PlainBackend(local.weights, "a test says so"))
+    replies = await asyncio.gather(
+        *(engine.generate(Request(prompt(n), n=2, max_tokens=8, temperature=0)) for n in (3, 30))
+    )
+    assert [r[1].tokens for r in replies] == [greedy(local, prompt(n), 8) for n in (3, 30)]
+
+
+async def test_a_model_that_fails_the_packed_trial_runs_plainly_and_says_why() -> None:
+    local = tiny_model("llama")
+    local.weights.register_forward_hook(
+        lambda _, __, out: setattr(out, "logits", torch.rand_like(out.logits) * 9)
+    )
+    assert "other probabilities" in _cache.backend_for(local.weights).reason
+
+
+async def test_the_same_seed_gives_the_same_samples_and_each_of_n_its_own() -> None:
+    request = Request(prompt(9), n=4, max_tokens=12, seed=5)
+    first, again = await ask(cached("llama"), request, request)
+    assert first == again
+    assert len({sample.tokens for sample in first}) == 4
+
+
+async def test_a_sample_does_not_depend_on_how_many_are_drawn_beside_it() -> None:
+    one, many = (Request(prompt(9), n=n, max_tokens=12, seed=5) for n in (1, 3))
+    alone, beside = await ask(cached("llama"), one, many)
+    assert alone[0].tokens == beside[0].tokens
+
+
+async def test_without_a_seed_two_requests_differ() -> None:
+    request = Request(prompt(9), max_tokens=12)
+    first, second = await ask(cached("llama"), request, request)
+    assert first[0].tokens != second[0].tokens
+
+
+async def test_a_stop_string_ends_the_text_before_it_and_the_end_token_leaves_no_trace() -> None:
+    local = cached("llama")
+    [[whole]] = await ask(local, Request(prompt(9), max_tokens=40, seed=1))
+    stop = whole.text[5:7]
+    [[cut]] = await ask(local, Request(prompt(9), max_tokens=40, seed=1, stop=(stop,)))
+    assert cut.text == whole.text[: whole.text.index(stop)]
+    assert cut.finish == "stop"
+
+
+async def test_max_tokens_and_the_models_limit_cut_with_finish_length() -> None:
+    local = cached("llama")
+    ban = Banned(EOS)
+    short, full = await ask(
+        local, Request(prompt(9), max_tokens=3, mask=ban), Request(prompt(508), max_tokens=99, mask=ban)
+    )
+    assert (len(short[0].tokens), short[0].finish) == (3, "length")
+    assert (len(full[0].tokens), full[0].finish) == (4, "length")
+
+
+async def test_a_prompt_that_fills_the_context_is_refused_with_both_lengths() -> None:
+    with pytest.raises(CallError, match="600 tokens and tiny-llama can hold 512") as caught:
+        await ask(cached("llama"), Request(prompt(600)))
+    assert caught.value.cause == "context_overflow"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n": 0}, {"max_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"stop": ("",)}, {"logprobs": -1}],
+)
+async def test_a_setting_out_of_range_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Request(prompt(3), **wrong)
+
+
+async def test_logprobs_are_the_models_own_whatever_the_sampling() -> None:
+    local = cached("llama")
+    request = Request(
+        prompt(9), max_tokens=4, temperature=0.5, top_p=0.5, seed=2, logprobs=3, mask=Banned(65)
+    )
+    [[sample]] = await ask(local, request)
+    with torch.inference_mode():
+        logits = local.weights(torch.tensor([request.prompt + sample.tokens])).logits[0, 8:-1].float()
+    own = logits.log_softmax(-1)
+    assert [t.token for t in sample.logprobs] == list(sample.tokens)
+    assert [t.logprob for t in sample.logprobs] == pytest.approx(
+        [float(own[i, t]) for i, t in enumerate(sample.tokens)], abs=1e-4
+    )
+    assert [i for i, _, _ in sample.logprobs[0].top] == own[0].topk(3).indices.tolist()
+
+
+class Banned:
+    """A mask that rules out some tokens everywhere."""
+
+    def __init__(self, *tokens: int) -> None:
+        self.allowed = torch.ones(260, dtype=torch.bool)
+        self.allowed[list(tokens)] = False
+
+    def start(self) -> Any:
+        return lambda tokens: self.allowed
+
+
+class Alphabet:
+    """A mask under which the i-th token is the i-th letter; keeps count per sample."""
+
+    def start(self) -> Any:
+        def allowed(tokens: Sequence[int]) -> torch.Tensor:
+            return torch.nn.functional.one_hot(torch.tensor(97 + len(tokens)), 260).bool()
+
+        return allowed
+
+
+class Broken:
+    def start(self) -> Any:
+        def allowed(tokens: Sequence[int]) -> torch.Tensor:
+            raise KeyError("mask") if tokens else ValueError("at once")
+
+        return allowed
+
+
+async def test_a_mask_decides_what_may_be_said() -> None:
+    tokens = tuple(range(97, 103))
+    [[sample]] = await ask(cached("llama"), Request(prompt(4), max_tokens=6, mask=Alphabet()))
+    assert sample.tokens == tokens
+
+
+async def test_a_mask_that_raises_or_allows_nothing_fails_its_own_request_only() -> None:
+    engine = Engine.of(cached("llama"))
+    good = Request(prompt(4), max_tokens=6, temperature=0)
+    bad, empty = Request(prompt(4), mask=Broken()), Request(prompt(4), mask=Banned(*range(260)))
+    results = await asyncio.gather(*(engine.generate(r) for r in (good, bad, empty)), return_exceptions=True)
+    assert isinstance(results[0], list)
+    assert isinstance(results[1], ValueError)
+    assert isinstance(results[2], CallError)
+    assert "allows no token" in str(results[2])
+
+
+async def test_a_cancelled_caller_frees_its_place() -> None:
+    engine = Engine(cached("llama"))
+    doomed = asyncio.create_task(engine.generate(Request(prompt(9), n=5, max_tokens=400, mask=Banned(EOS))))
+    await engine.generate(Request(prompt(7), max_tokens=2))
+    doomed.cancel()
+    await engine.generate(Request(prompt(8), max_tokens=2))
+    assert not engine.scheduler.rows
+
+
+async def collect(engine: Engine, request: Request) -> list[Delta]:
+    return [delta async for delta in engine.stream(request)]
+
+
+async def test_a_stream_adds_up_to_the_samples() -> None:
+    engine = Engine.of(cached("llama"))
+    request = Request(prompt(9), n=3, max_tokens=30, seed=4, logprobs=1)
+    deltas, samples = await collect(engine, request), await engine.generate(request)
+    for index, sample in enumerate(samples):
+        own = [delta for delta in deltas if delta.index == index]
+        assert "".join(delta.text for delta in own) == sample.text
+        assert sum((delta.logprobs for delta in own), ()) == sample.logprobs
+        assert [delta.finish for delta in own][-1] == sample.finish
+
+
+async def test_a_stream_never_shows_the_beginning_of_a_stop_string() -> None:
+    engine = Engine.of(cached("llama"))
+    deltas = await collect(engine, Request(prompt(9), max_tokens=8, mask=Alphabet(), stop=("cde", "gx")))
+    assert [delta.text for delta in deltas] == ["a", "b", ""]
+    assert deltas[-1].finish == "stop"
+
+
+async def test_a_stream_that_is_left_early_frees_its_place() -> None:
+    engine = Engine(cached("llama"))
+    stream = engine.stream(Request(prompt(9), max_tokens=400, mask=Banned(EOS, *range(128, 260))))
+    async for _ in stream:
+        break
+    await stream.aclose()  # type: ignore[attr-defined]
+    await engine.generate(Request(prompt(8), max_tokens=3))
+    assert not engine.scheduler.rows
+
+
+async def test_a_streams_failure_reaches_its_reader() -> None:
+    with pytest.raises(ValueError, match="at once"):
+        await collect(Engine.of(cached("llama")), Request(prompt(9), mask=Broken()))
+
+
+class Short:
+    """A backend that runs out of memory as long as more than `most` rows are placed."""
+
+    def __init__(self, inner: _cache.Backend, most: int) -> None:
+        self.inner, self.most, self.placed, self.reason = inner, most, 0, "short of memory"
+
+    def step(self, prefills: Any) -> Any:
+        if self.placed > self.most:
+            raise MemoryError
+        return self.inner.step(prefills)
+
+    def place(self, row: Any) -> None:
+        self.placed += 1
+        self.inner.place(row)
+
+    def remove(self, row: Any) -> None:
+        self.placed -= 1
+        self.inner.remove(row)
+
+    def clear(self) -> None:
+        self.placed = 0
+        self.inner.clear()
+
+
+async def test_running_out_of_memory_halves_the_batch_and_loses_nothing() -> None:
+    local = cached("llama")
+    engine = Engine(local, Short(_cache.backend_for(local.weights), 3))
+    requests = [Request(prompt(5 + i), max_tokens=6, temperature=0) for i in range(9)]
+    replies = await asyncio.gather(*(engine.generate(r) for r in requests))
+    assert [r[0].tokens for r in replies] == [greedy(local, r.prompt, 6) for r in requests]
+    assert engine.scheduler.max_rows <= 4
+
+
+async def test_running_out_of_memory_on_one_sample_is_a_sentence() -> None:
+    local = cached("llama")
+    engine = Engine(local, Short(_cache.backend_for(local.weights), 0))
+    with pytest.raises(CallError, match=r"ran out of memory on a single sample.*lower max_tokens"):
+        await engine.generate(Request(prompt(5), max_tokens=6, mask=Banned(EOS)))
+
+
+async def test_a_bug_in_a_step_reaches_every_caller_and_the_engine_goes_on() -> None:
+    local = cached("llama")
+    engine = Engine(local)
+    good, engine.scheduler.eos = engine.scheduler.eos, None  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        await engine.generate(Request(prompt(5)))
+    engine.scheduler.eos = good
+    assert await engine.generate(Request(prompt(5), max_tokens=2))
+
+
+async def in_rounds(local: LocalModel, seeds: list[int]) -> dict[int, Any]:
+    """For each seed a request and a follow-up made of its reply, started in the given order."""
+    engine = Engine.of(local)
+
+    async def chain(seed: int) -> Any:
+        first = await engine.generate(
+            Request(prompt(5 + seed % 7, seed % 5), max_tokens=8 + seed % 9, seed=seed)
+        )
+        follow = prompt(4) + first[0].tokens
+        return first, await engine.generate(
+            Request(follow, n=1 + seed % 3, max_tokens=10, seed=seed, top_p=0.9)
+        )
+
+    async with engine.rounds():
+        replies = await asyncio.gather(*(chain(seed) for seed in seeds))
+    return dict(zip(seeds, replies, strict=True))
+
+
+async def test_in_rounds_the_order_of_arrival_changes_nothing_in_bfloat16() -> None:
+    local = cached("llama", torch.bfloat16)
+    forward, shuffled = list(range(40)), random.Random(1).sample(range(40), 40)
+    assert await in_rounds(local, forward) == await in_rounds(local, shuffled)
+
+
+async def test_rounds_on_smollm2_are_reproducible_too() -> None:
+    local = smollm2()
+    forward, shuffled = list(range(16)), random.Random(1).sample(range(16), 16)
+    assert await in_rounds(local, forward) == await in_rounds(local, shuffled)
+
+
+def smollm2() -> LocalModel:
+    from gadfly.models._weights import Shelf, is_complete
+
+    shelf = Shelf()
+    if not is_complete(shelf._converted(shelf.models[0])):
+        pytest.skip("SmolLM2 is not in the cache; `gadfly audit gadfly/smollm2` fetches it")
+    return LocalModel.load("smollm2")
+
+
+logit_rows = st.lists(st.floats(-8, 8), min_size=2, max_size=40)
+
+
+@given(logit_rows, st.floats(0.05, 1.0), st.floats(0, 0.999))
+@settings(max_examples=60, deadline=None)
+def test_a_drawn_token_lies_in_the_nucleus(logits: list[float], top_p: float, u: float) -> None:
+    [token] = draw(torch.tensor([logits]), [Draw(1.0, top_p, u)])
+    probabilities = torch.tensor(logits).double().softmax(-1)
+    likelier = float(probabilities[probabilities > probabilities[token] + 1e-6].sum())
+    assert likelier < top_p + 1e-5
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.97, 0.4])
+def test_draws_follow_the_distribution_also_where_the_candidates_do_not_suffice(top_p: float) -> None:
+    size, draws = 2000, 4000
+    probabilities = torch.arange(size, 0, -1).double() / (size * (size + 1) / 2)
+    logits = probabilities.log().float().expand(draws, -1).clone()
+    tokens = np.array(draw(logits, [Draw(1.0, top_p, float(u)) for u in uniforms(7, 0, draws)]))
+    kept = int((probabilities.cumsum(0) < top_p).sum()) + 1
+    expected = float((probabilities[:kept] * torch.arange(kept)).sum() / probabilities[:kept].sum())
+    assert tokens.max() < kept
+    assert tokens.mean() == pytest.approx(expected, rel=0.05)
+
+
+def test_temperature_zero_takes_the_likeliest_beside_random_rows() -> None:
+    logits = torch.tensor([[0.0, 3.0, 1.0], [9.0, 0.0, 0.0]])
+    assert draw(logits, [Draw(0, 1.0, 0.99), Draw(1.0, 1.0, 0.5)]) == [1, 0]
+
+
+def test_half_a_character_is_held_back_until_it_is_whole() -> None:
+    stream = Vocabulary(tiny_tokenizer()).detokenizer()
+    assert [stream.push(token) for token in "aé€".encode()] == ["a", "", "é", "", "", "€"]
+    assert (stream.push(0xE2), stream.flush()) == ("", "\N{REPLACEMENT CHARACTER}")
+
+
+def test_a_tokenizer_that_must_be_asked_gives_the_same_text() -> None:
+    stream = _Asking(tiny_tokenizer())
+    text = "".join(stream.push(token) for token in [*"aé€ b".encode(), EOS]) + stream.flush()
+    assert text == "aé€ b"
+
+
+def test_an_id_beyond_the_vocabulary_says_nothing() -> None:
+    vocabulary = Vocabulary(tiny_tokenizer())
+    assert (vocabulary.text(259), vocabulary.decode([97, 259, EOS, 98])) == ("", "ab")
