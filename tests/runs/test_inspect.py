@@ -109,6 +109,6 @@ def test_an_export_that_cannot_be_says_why(tmp_path: Path) -> None:
     run = asyncio.run(play(tmp_path, 3))
     with pytest.raises(InputError, match="no case of that kind"):
         export(run, tmp_path / "none.eval", lambda transcript, judgements: False)
-    with pytest.raises(InputError, match="must end in .eval"):
+    with pytest.raises(InputError, match=r"must end in \.eval"):
         export(run, tmp_path / "failures.json")
     assert not (tmp_path / "none.eval").exists()

@@ -19,7 +19,8 @@ SLOW = """
 
     async def main():
         print("begun", flush=True)
-        return await play(Path(sys.argv[1]), int(sys.argv[2]), [Even()], game=Asking(pause=float(sys.argv[3])))
+        game = Asking(pause=float(sys.argv[3]))
+        return await play(Path(sys.argv[1]), int(sys.argv[2]), [Even()], game=game)
 
     sys.exit(0 if asyncio.run(main()).status == "complete" else 130)
 """

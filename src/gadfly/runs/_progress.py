@@ -16,18 +16,17 @@ from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["Tally"]
 
-PLAIN_SECONDS = 15.0
-
 
 @dataclass
 class Tally:
-    """Counts of one running run, shown as a live bar on a terminal and as a line now and then elsewhere."""
+    """Counts of one running run, shown as a live bar on a terminal and as a line every `every_s` elsewhere."""
 
     label: str
     total: int
     thresholds: dict[str, float]
     console: Console = field(default_factory=lambda: Console(stderr=True))
     shown: bool = True
+    every_s: float = 15.0
     done: int = 0
     failed: int = 0
     invalid: int = 0
@@ -92,7 +91,7 @@ class Tally:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._last >= (0.2 if self._live else PLAIN_SECONDS):
+        if now - self._last >= (0.2 if self._live else self.every_s):
             self._last = now
             self._refresh()
             if self.shown and not self._live:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import CallError, StoreError
-from gadfly.models import direct_transport
+from gadfly.models import System, direct_transport
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._progress import Tally
 from gadfly.runs._provenance import provenance
@@ -117,8 +117,9 @@ def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: in
     known = {**record.info["judges"], **{judge.name: {"threshold": judge.threshold} for judge in judges}}
     cases = max(plan.count, record.info.get("cases", 0))
     verdict = judges[0].name if judges else record.info.get("verdict", "")
+    here = str(Path.cwd())
     return record.save(
-        judges=known, verdict=verdict, cases=cases, command=sys.argv, directory=str(Path.cwd()), status="running"
+        judges=known, verdict=verdict, cases=cases, command=sys.argv, directory=here, status="running"
     )
 
 
@@ -348,10 +349,10 @@ class _Wide:
 
 def _engines(game: Game, judges: Sequence[Judge]) -> list[Any]:
     """The local engines at play when nothing at play is remote; none otherwise."""
-    systems = [*game.players.values()]
+    systems: list[Any] = [*game.players.values()]
     for judge in judges:
         systems += getattr(judge, "players", {}).values()
-    if not all(system.reproducible for system in systems):
+    if not all(isinstance(system, System) and system.reproducible for system in systems):
         return []
     found = [system.model.api.engine() for system in systems if hasattr(system.model.api, "engine")]
     return list({id(engine): engine for engine in found}.values())

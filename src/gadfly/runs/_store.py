@@ -93,8 +93,8 @@ class Run:
     """One run's directory.
 
     `info` is `run.json` as last read or written: `spec`, `seed`, `cases` (how many were asked for), `judges`,
-    `status` (`running`, `interrupted`, `stopped`, `complete`), `players`, `versions`, `git`, `command`,
-    `wall_s`.
+    `verdict` (the judge named first), `status` (`running`, `interrupted`, `stopped`, `complete`), `players`,
+    `versions`, `git`, `command` and the `directory` it was given in, `wall_s`.
     """
 
     path: Path
