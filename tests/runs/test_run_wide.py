@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from runs_fakes import Asking, Broken, Even, failing, play, rows
 
-from gadfly.errors import CallError, StoreError
+from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, scripted
 from gadfly.runs import open_run
 from gadfly.runs._runner import BLOCK, HOPELESS, JUDGE_BATCH
@@ -140,6 +140,11 @@ async def test_a_slow_judge_slows_the_feed_instead_of_filling_memory(tmp_path: P
     await play(tmp_path, 4_000, [judge], game=Asking(before=lambda case: played.append(case.index)))
     watching.cancel()
     assert max(waiting) <= 2 * JUDGE_BATCH + 64 + 1
+
+
+async def test_two_judges_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="even, even"):
+        await play(tmp_path, 5, [Even(), Even()])
 
 
 async def test_two_processes_cannot_run_one_run(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gadfly.errors import CallError, StoreError
+from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, direct_transport
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._progress import Tally
@@ -86,6 +86,9 @@ async def run(
     and nothing that was finished is lost.
     """
     settings = settings or Settings()
+    names = [judge.name for judge in judges]
+    if len(set(names)) < len(names):
+        raise InputError(f"Two judges have one name: {', '.join(sorted(names))}. Give each its own.")
     plan = Cases.of(game, cases, seed)
     record = Run(settings.directory / f"{game.name}-{plan.key[:8]}", {})
     lock = record.lock()
@@ -140,12 +143,11 @@ class _Wide:
 
     async def go(self) -> Run:
         began = time.monotonic()
+        if self.settings.retry_failed:
+            forget_failed(self.transcripts, self.judgements)
+        names = [judge.name for judge in self.judges]
+        self.done = recover(self.transcripts, self.judgements, names, self.tally)
         try:
-            if self.settings.retry_failed:
-                forget_failed(self.transcripts, self.judgements)
-            self.done = recover(
-                self.transcripts, self.judgements, [judge.name for judge in self.judges], self.tally
-            )
             if not self.done.all():
                 await self._work()
             self._seal()
@@ -334,7 +336,7 @@ class _Wide:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
     def _stop(self) -> None:
         self.stopping = True
