@@ -16,6 +16,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ from gadfly.models._local import LocalModel
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 TOP_P = 0.95
-WORDS = "the of and to in is that for it as was with be by on not he his but at are this have from or had an".split()
+WORDS = re.findall(
+    r"\w+", "the of and to in is that for it as was with be by on not he his but at are this have from"
+)
 
 
 def workload(local: LocalModel, count: int) -> list[Request]:
@@ -161,7 +164,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     local = LocalModel.load("smollm2")
     assert local.path is not None
-    model = AutoModelForCausalLM.from_pretrained(local.path, dtype=local.dtype).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(local.path, dtype=local.dtype)
+    model.eval()
     ours(local, workload(local, 4))
     plain(model, workload(local, 4), 4, int(local.tokenizer.eos_token_id))
     figures = {

@@ -1,18 +1,18 @@
 """Keys and values of everything in flight, and attention over them.
 
-One forward pass takes a *packed* row of tokens: the next piece of some prompts, and one token of every sequence
-being sampled, with no padding anywhere. transformers supports that for models that dispatch attention through its
-attention interface; the function registered here then sees the whole row and attends piece by piece:
+One forward pass takes a *packed* row of tokens: the next piece of some prompts, and one token of every
+sequence being sampled, with no padding anywhere. transformers supports that for models that dispatch attention
+through its attention interface; the function registered here sees the whole row and attends piece by piece:
 
 - a **Prefix** holds one prompt's keys and values. It is computed once however many samples want it.
-- a **Block** holds a handful of sequences of similar capacity, each in its slot, filled from 0. The sequences of a
+- a **Block** holds a few sequences of similar capacity, each in its slot, filled from 0. The sequences of a
   block may share a Prefix, which is then read once per layer for all of them instead of once for each.
 
 Axes: T packed tokens, N live sequences of a block, H query heads, K key/value heads, G = H / K, D head width,
 P prefix length, L longest own length in the block, V vocabulary.
 
-On the CPU keys and values are kept in float32 and attended with plain matrix products: measured 1.3-1.6 times faster
-than its bfloat16 scaled-dot-product kernel for one query token, and more exact.
+On the CPU keys and values are kept in float32 and attended with plain matrix products: 1.2 to 2.4 times faster
+than torch's bfloat16 scaled-dot-product kernel for one query token (docs/log.md), and more exact.
 """
 
 from __future__ import annotations
@@ -36,12 +36,17 @@ BLOCK_ROWS = 32
 
 
 class Sequenced(Protocol):
-    """A sequence being sampled: at least one token is out, the last of which has not been through the model."""
+    """A sequence being sampled: at least one token is out, the last of which has not been through the model.
+
+    `shares`: whether it reads its prompt from the Prefix rather than from a copy in its slot.
+    """
 
     prefix: Prefix
     tokens: list[int]
     shares: bool
-    max_tokens: int
+
+    @property
+    def max_tokens(self) -> int: ...
 
 
 @dataclass(eq=False)
@@ -234,7 +239,7 @@ class Packed:
             end = piece.start + count
             key_K_T_D = piece.prefix.keys[layer][:, :end].to(query_H_T_D.dtype)
             value_K_T_D = piece.prefix.values[layer][:, :end].to(query_H_T_D.dtype)
-        kv_heads, total, _ = key_K_T_D.shape
+        kv_heads = key_K_T_D.shape[0]
         grouped = query_H_T_D.reshape(kv_heads, heads // kv_heads, count, -1)
         key_K_G_T_D = key_K_T_D[:, None].expand(-1, heads // kv_heads, -1, -1)
         value_K_G_T_D = value_K_T_D[:, None].expand(-1, heads // kv_heads, -1, -1)

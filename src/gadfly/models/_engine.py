@@ -1,12 +1,12 @@
 """The local engine: many concurrent requests, one model, full batches.
 
 The event loop owns every decision and one worker thread runs the model, one step per hop: a step advances the
-sequences being sampled by one token and, in the same forward pass, a few hundred tokens of waiting prompts. Finished
-sequences leave at once and waiting ones take their place, longest first. A prompt wanted by several samples or several
-requests goes through the model once.
+sequences being sampled by one token and, in the same forward pass, a few hundred tokens of waiting prompts.
+Finished sequences leave at once and waiting ones take their place, longest first. A prompt wanted by several
+samples or several requests goes through the model once.
 
-A sample's random numbers depend on its seed alone, but in bfloat16 a token's logits depend slightly on the shape of the
-batch it is computed in. `Engine.rounds()` makes that shape reproducible too.
+A sample's random numbers depend on its seed alone, but in bfloat16 a token's logits depend slightly on the shape
+of the batch it is computed in. `Engine.rounds()` makes that shape reproducible too.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class LogitsMask(Protocol):
 class Request:
     """One prompt, in token ids, and how to continue it `n` times.
 
-    `temperature` 0 is greedy. `top_p` keeps the fewest likeliest tokens whose mass reaches it. `stop` strings end
-    a sample and are not part of its text. `seed` None means fresh entropy. `logprobs` None: none; k: those of the
+    `temperature` 0 is greedy. `top_p` keeps the fewest likeliest tokens whose mass reaches it. `stop` strings
+    end a sample and are not part of its text. `seed` None means fresh entropy. `logprobs` None: none; k: those of the
     chosen token and of the k likeliest. A prompt shorter than the model's limit may ask for more tokens than
     remain; the sample then ends with finish "length" at the limit.
     """

@@ -1,7 +1,7 @@
 """A model whose weights we hold: tokenizer, weights, activations, and sampling in bulk through the engine.
 
-`LocalModel.load("smollm2")` is the white-box handle that the `gadfly/…` provider, `gadfly serve` and probes share.
-Only safetensors are read, and a model's own code is never run.
+`LocalModel.load("smollm2")` is the white-box handle that the `gadfly/…` provider, `gadfly serve` and probes
+share. Only safetensors are read, and a model's own code is never run.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ T = TypeVar("T")
 class LocalModel:
     """A causal language model in this process.
 
-    `weights` is the transformers (or PEFT) model, in evaluation mode. `reason` says in a sentence which device,
-    dtype and token budget were chosen, and why. `budget` is the number of tokens of context that may be held at
-    once, over all sequences. Use `load`; the constructor takes what is already in memory.
+    `weights` is the transformers (or PEFT) model, in evaluation mode. `reason` says which device, dtype and
+    token budget were chosen, and why. `budget` is the number of tokens of context that may be held at once,
+    over all sequences. Use `load`; the constructor takes what is already in memory.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LocalModel:
         adapter: Path | None = None,
         reason: str = "as given",
     ) -> None:
-        self.weights = weights.eval()
+        self.weights: Any = weights.eval()  # type: ignore[no-untyped-call]
         self.tokenizer = tokenizer
         self.name = name
         self.path = path
@@ -92,7 +92,7 @@ class LocalModel:
 
     @functools.cached_property
     def weights_sha256(self) -> str:
-        """A hash over the files the weights came from (adapter included); of the parameters when from memory."""
+        """A hash over the files the weights came from, adapter included; over the parameters if from memory."""
         digest = hashlib.sha256()
         if self.path is None:
             for key, tensor in sorted(self.weights.state_dict().items()):
@@ -111,9 +111,9 @@ class LocalModel:
     def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Token ids of a conversation up to where the assistant speaks next.
 
-        `messages` hold "role" and "content". A template without a system role gets the system text in front of
-        the first user message. A model without a template gets lines `System: …`, `User: …`, `Assistant: …`,
-        a blank line between them, ending in `Assistant:`.
+        `messages` hold "role" and "content". A template without a system role gets the system text in front
+        of the first user message. A model without a template gets lines `System: …`, `User: …`,
+        `Assistant: …`, a blank line between them, ending in `Assistant:`.
         """
         if not self.tokenizer.chat_template:
             return self.encode(plain_chat(messages))
@@ -179,7 +179,8 @@ def _loaded(name: str, adapter: str | None, device: str, dtype: str) -> LocalMod
     try:
         weights: Any = AutoModelForCausalLM.from_pretrained(
             path, dtype=kind, use_safetensors=True, trust_remote_code=False, local_files_only=True
-        ).to(where)
+        )
+        weights = weights.to(where)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError) as error:
         raise GadflyError(f"The model in {str(path)!r} could not be loaded: {first_line(error)}.") from error
@@ -266,7 +267,7 @@ def token_budget(weights: Any, device: torch.device) -> int:
     itemsize = 4 if device.type == "cpu" else weights.dtype.itemsize
     per_token = 2 * config.num_hidden_layers * heads * width * itemsize
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    return max(2048, int(0.4 * free) // per_token)
+    return int(max(2048, 0.4 * free // per_token))
 
 
 def plain_chat(messages: Sequence[Mapping[str, str]]) -> str:

@@ -1,8 +1,8 @@
 """Inspect's way to a local model: `gadfly/<name>[+adapter-directory]`.
 
 `get_model("gadfly/smollm2")` works anywhere in Inspect. The name is a short name, a directory or a hub id, as
-`LocalModel.load` takes it. Model arguments: `device`, `dtype`, `adapter`. Weights are found (fetched if need be) when
-the model is named, and loaded at its first call.
+`LocalModel.load` takes it. Model arguments: `device`, `dtype`, `adapter`. Weights are found (fetched if need be)
+when the model is named, and loaded at its first call.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class LocalProvider(ModelAPI):
     """A local model behind Inspect's interface.
 
     `extra_body={"raw": True}` continues the one message's text as it is, without a chat template. Honours
-    temperature, top_p, max_tokens, stop_seqs, seed, logprobs, top_logprobs and num_choices; other sampling settings
-    and tools are refused in words rather than ignored.
+    temperature, top_p, max_tokens, stop_seqs, seed, logprobs, top_logprobs and num_choices; other sampling
+    settings and tools are refused in words rather than ignored.
     """
 
     def __init__(
@@ -73,6 +73,10 @@ class LocalProvider(ModelAPI):
             self._local = LocalModel.load(self._name, **self._arguments)
         return self._local
 
+    async def _ready(self) -> LocalModel:
+        """The model, loaded off the loop the first time and without a thread's hop (and its timing) after."""
+        return self._local if self._local is not None else await asyncio.to_thread(lambda: self.local)
+
     @property
     def weights_sha256(self) -> str:
         """A hash over the weights' files."""
@@ -83,11 +87,15 @@ class LocalProvider(ModelAPI):
         return Engine.of(self.local)
 
     async def generate(
-        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+        self,
+        input: list[ChatMessage],  # noqa: A002
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
     ) -> ModelOutput:
         if tools:
             raise CallError(f"gadfly/{self.model_name} cannot call tools yet.", "rejected", fatal=True)
-        local = self._local or await asyncio.to_thread(lambda: self.local)
+        local = await self._ready()
         request = request_for(local, input, config)
         started = time.perf_counter()
         samples = await Engine.of(local).generate(request)

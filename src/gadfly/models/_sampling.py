@@ -1,7 +1,7 @@
 """One token for each sequence of a batch.
 
-A sequence's randomness is its own: one uniform number per token from Philox(seed, sample), whatever else is in
-the batch. The number is inverted through the cumulative probabilities in descending order, so that small
+A sequence's randomness is its own: one uniform number per token from Philox(seed, sample), whatever else is
+in the batch. The number is inverted through the cumulative probabilities in descending order, so that small
 differences in the logits rarely change the token. Axes: N sequences, V vocabulary, C candidates.
 """
 
@@ -17,7 +17,7 @@ import torch
 __all__ = ["Draw", "draw", "uniforms"]
 
 CANDIDATES = 256
-"""How many of the likeliest tokens are looked at first; a sequence that needs more has its row sorted in full."""
+"""How many of the likeliest tokens are looked at first; a sequence that needs more has its row sorted whole."""
 
 
 @dataclass(frozen=True, slots=True)

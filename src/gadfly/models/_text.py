@@ -1,7 +1,7 @@
 """From tokens to text, one token at a time.
 
-Byte-level and byte-fallback vocabularies are turned into a table of bytes once; decoding is then a lookup and UTF-8,
-incomplete characters held back. Any other tokenizer is asked to decode twice per token.
+Byte-level and byte-fallback vocabularies are turned into a table of bytes once; decoding is then a lookup and
+UTF-8, incomplete characters held back. Any other tokenizer is asked to decode twice per token.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def byte_table(tokenizer: PreTrainedTokenizerBase) -> list[bytes] | None:
     added = {i: str(t).encode() for i, t in tokenizer.added_tokens_decoder.items()}
     pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     if steps == ["ByteLevel"]:
-        back = {char: byte for byte, char in bytes_to_unicode().items()}
+        back = {char: byte for byte, char in bytes_to_unicode().items()}  # type: ignore[no-untyped-call]
         return [added.get(i) or level_bytes(str(piece or ""), back) for i, piece in enumerate(pieces)]
     if steps == ["Replace", "ByteFallback", "Fuse"]:
         return [added.get(i) or fallback_bytes(str(piece or "")) for i, piece in enumerate(pieces)]
