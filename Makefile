@@ -21,7 +21,7 @@ bench: .venv/.dev  ## every figure under benchmarks/results/, ratios from one ru
 	$(BIN)/python -m benchmarks
 
 docs: .venv/.dev  ## docs/cli.md from the program itself
-	$(BIN)/python -m gadfly.cli.docs > docs/cli.md
+	$(BIN)/typer gadfly.cli utils docs --name gadfly --output docs/cli.md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

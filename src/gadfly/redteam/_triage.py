@@ -303,9 +303,13 @@ def _cluster(places: Sequence[int], rows: NDArray[np.intp], matrix: Any, names: 
 
 
 def _apart(terms: Iterable[str], most: int = 6) -> list[str]:
-    """The first `most` terms, none of them part of another."""
+    """The first `most` terms that say something, none of them part of another."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     kept: list[str] = []
     for term in terms:
+        if all(len(word) < 2 or word in ENGLISH_STOP_WORDS for word in term.split()):
+            continue
         if not any(f" {term} " in f" {other} " or f" {other} " in f" {term} " for other in kept):
             kept.append(term)
         if len(kept) == most:
