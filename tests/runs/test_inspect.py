@@ -95,7 +95,9 @@ def test_an_exported_run_opens_in_inspect(tmp_path: Path) -> None:
     assert (sample.metadata["secret"], sample.input) == (3, "number 3")
     assert log.eval.metadata is not None
     assert log.eval.metadata["spec"] == run.info["spec"]
+    assert sample.role_usage["target"] == sample.model_usage["scripted/model"]
     assert sample.role_usage["target"].total_cost == pytest.approx(0.001)
+    assert log.stats.completed_at >= log.stats.started_at > ""
 
 
 def test_only_what_is_kept_is_exported(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from inspect_ai.log import (
     EvalRevision,
     EvalSample,
     EvalSpec,
+    EvalStats,
     write_eval_log,
 )
 from inspect_ai.model import (
@@ -31,7 +33,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
-from gadfly.transcripts import Judgement, Transcript
+from gadfly.transcripts import Judgement, Transcript, Usage
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
@@ -157,13 +159,20 @@ def export(run: Run, path: str | Path, keep: Keep | None = None) -> int:
 
 
 def _samples(run: Run, keep: Keep | None) -> Iterator[EvalSample]:
-    target = run.info["players"].get("target", {})
     for transcript, judgements in run.judged():
         if keep is None or keep(transcript, judgements):
-            yield _sample(transcript, judgements, target)
+            yield _sample(transcript, judgements, run.info["players"])
 
 
-def _sample(transcript: Transcript, judgements: Iterable[Judgement], target: Mapping[str, Any]) -> EvalSample:
+def _sample(
+    transcript: Transcript, judgements: Iterable[Judgement], players: Mapping[str, Any]
+) -> EvalSample:
+    target = players.get("target", {})
+    roles = {role: _usage(usage) for role, usage in transcript.usage.items()}
+    models: dict[str, ModelUsage] = {}
+    for role, usage in roles.items():
+        name = players.get(role, {}).get("model", role)
+        models[name] = models[name] + usage if name in models else usage
     return EvalSample(
         id=transcript.case.id,
         epoch=1,
@@ -173,15 +182,18 @@ def _sample(transcript: Transcript, judgements: Iterable[Judgement], target: Map
         output=_last_reply(transcript, target.get("model", "unknown")),
         scores={judgement.judge: as_score(judgement) for judgement in judgements},
         metadata={"index": transcript.case.index, "seed": transcript.case.seed, **_facts(transcript)},
-        role_usage={
-            role: ModelUsage(
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                total_tokens=usage.input_tokens + usage.output_tokens,
-                total_cost=usage.cost,
-            )
-            for role, usage in transcript.usage.items()
-        },
+        model_usage=models,
+        role_usage=roles,
+    )
+
+
+def _usage(usage: Usage) -> ModelUsage:
+    total = usage.input_tokens + usage.output_tokens
+    return ModelUsage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=total,
+        total_cost=usage.cost,
     )
 
 
@@ -202,7 +214,9 @@ def _log(run: Run, samples: list[EvalSample]) -> EvalLog:
         packages={"gadfly": info["versions"]["gadfly"]},
         metadata={"spec": info["spec"], "judges": info["judges"], "seed": info["seed"]},
     )
-    return EvalLog(status="success", eval=spec, samples=samples)
+    ended = datetime.fromisoformat(info["started"]) + timedelta(seconds=info["wall_s"])
+    stats = EvalStats(started_at=info["started"], completed_at=ended.isoformat())
+    return EvalLog(status="success", eval=spec, stats=stats, samples=samples)
 
 
 def _revision(info: Mapping[str, Any]) -> EvalRevision | None:
