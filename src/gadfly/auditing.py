@@ -9,22 +9,29 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspect_ai.model import GenerateConfig
+
 from gadfly.errors import InputError
 from gadfly.models import System, model
-from gadfly.redteam import Attack, Campaign, focus, judges_for, known_focuses, redteam
+from gadfly.redteam import Attack, Campaign, Focus, focus, judges_for, known_focuses, redteam
 from gadfly.report import Report, from_runs, write
 from gadfly.runs import Run, Settings
 
-__all__ = ["Audit", "Plan", "audit", "audit_async"]
+__all__ = ["SAMPLING", "Audit", "Plan", "audit", "audit_async"]
+
+
+SAMPLING = GenerateConfig(temperature=1.0, top_p=0.8, max_tokens=64)
+"""How the target answers unless told otherwise, here and on the command line: nucleus 0.8 as in Perez et al. 2022, and
+short replies, so that an audit on a laptop takes minutes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to audit and how hard. No focuses means all that ship; no attacker means that the target attacks itself."""
+    """What to audit and how hard. No focuses means all that ship; the default attack is the target on itself."""
 
     target: System
     attacks: tuple[Attack, ...] = (Attack(),)
-    focuses: tuple[str, ...] = ()
+    focuses: tuple[Focus, ...] = ()
     cases: int = 100
     seed: int = 0
 
@@ -44,15 +51,15 @@ class Audit:
 def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100, seed: int = 0) -> Audit:
     """Audit a model with every focus and return the report. Resumable: the same call goes on where it stopped.
 
-    For more control, or where an event loop already runs (a notebook), await `audit_async`. Raises `GadflyError` with
-    the fix when something the caller can mend is in the way.
+    `target` is a model's name, sampled as in `SAMPLING`, or a `System`; `attacker` as in `gadfly audit --attacker`. For
+    more control, or where an event loop already runs (a notebook), await `audit_async`. Raises `GadflyError` with the
+    fix when something the caller can mend is in the way.
     """
-    system = System(model(target)) if isinstance(target, str) else target
-    plan = Plan(system, (Attack.parse(attacker),), cases=cases, seed=seed)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(audit_async(plan))
+        system = System(model(target), sampling=SAMPLING) if isinstance(target, str) else target
+        return asyncio.run(audit_async(Plan(system, (Attack.parse(attacker),), cases=cases, seed=seed)))
     raise InputError("An event loop is already running here: use `await gadfly.audit_async(plan)`.")
 
 
@@ -67,7 +74,7 @@ async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
             cases=plan.cases,
             seed=plan.seed,
         )
-        for looked_for in map(focus, plan.focuses or known_focuses())
+        for looked_for in plan.focuses or map(focus, known_focuses())
     ]
     runs: list[Run] = []
     for campaign in campaigns:

@@ -42,7 +42,8 @@ def main() -> None:
     try:
         app()
     except GadflyError as error:
-        Console(stderr=True).print(f"gadfly: {error}", style="red", markup=False, highlight=False)
+        words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}")
+        Console(stderr=True).print(words, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -35,13 +35,14 @@ def audit(
 
     from gadfly.auditing import Plan, audit_async
     from gadfly.redteam import Attack
+    from gadfly.redteam import focus as named
     from gadfly.report import print_summary, write
     from gadfly.runs import Settings
 
     plan = Plan(
+        focuses=tuple(map(named, focus or ())),
+        attacks=tuple(map(Attack.parse, attacker or ["zero_shot"])),
         target=o.target(model, system_prompt, temperature, top_p, max_tokens),
-        attacks=tuple(Attack.parse(text) for text in attacker or ["zero_shot"]),
-        focuses=tuple(focus or ()),
         cases=cases,
         seed=seed,
     )

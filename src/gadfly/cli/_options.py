@@ -39,9 +39,12 @@ def target(model: str, system_prompt: str, temperature: float, top_p: float, max
 
     if system_prompt.startswith("@"):
         path = Path(system_prompt[1:])
-        if not path.exists():
-            raise InputError(f"There is no system prompt file {path}.")
-        system_prompt = path.read_text()
+        try:
+            system_prompt = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"The system prompt {path} is not text in UTF-8.") from error
+        except OSError as error:
+            raise InputError(f"The system prompt {path} cannot be read ({error.strerror}).") from error
     sampling = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     return System(load(model), system_prompt or None, sampling)
 

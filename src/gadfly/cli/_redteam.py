@@ -45,17 +45,16 @@ def redteam(
     from gadfly.report import from_runs, print_summary, write
     from gadfly.runs import Settings, open_run
 
-    looked_for = rt.focus(focus)
-    attacks = [rt.Attack.parse(text) for text in attacker or ["zero_shot"]]
+    looked_for = rt.focus(focus)  # what costs nothing to check comes first, the target's weights last
     campaign = rt.Campaign(
         focus=looked_for,
-        target=o.target(model, system_prompt, temperature, top_p, max_tokens),
+        pool=[open_run(name) for name in pool or ()],
         judges=rt.judges_for(looked_for, judge, threshold, then),
-        attacks=attacks,
+        attacks=[rt.Attack.parse(text) for text in attacker or ["zero_shot"]],
+        target=o.target(model, system_prompt, temperature, top_p, max_tokens),
         cases=cases,
         turns=turns,
         seed=seed,
-        pool=[open_run(name) for name in pool or ()],
     )
     runs = asyncio.run(rt.redteam(campaign, Settings(concurrency=concurrency, retry_failed=retry_failed)))
     found = from_runs(runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,9 @@ def runs() -> None:
     """List the runs under $GADFLY_RUNS or ./gadfly-runs, newest first."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    from gadfly.report import visible
     from gadfly.runs import all_runs, home
 
     found = all_runs()
@@ -28,7 +31,8 @@ def runs() -> None:
     table = Table("run", "target", "cases", "status", "started", box=None, pad_edge=False)
     for run in found:
         target = run.info["players"].get("target", {}).get("model", "")
-        table.add_row(run.id, target, str(run.info["cases"]), run.info["status"], run.info["started"])
+        words = (run.id, target, str(run.info["cases"]), run.status, run.info["started"])
+        table.add_row(*(Text(visible(text)) for text in words))
     Console().print(table)
 
 
@@ -73,19 +77,25 @@ def resume(
     """Go on with a run: the command that started it, again, in the directory it was started in."""
     from gadfly.cli import app
     from gadfly.errors import InputError
-    from gadfly.runs import home, open_run
+    from gadfly.runs import open_run
 
     opened = open_run(run)
-    command, started_in = opened.info["command"], opened.info["directory"]
+    command, directory = opened.info["command"], opened.info["directory"]
     if not command or Path(command[0]).name != "gadfly" or command[1:2] not in (["audit"], ["redteam"]):
         raise InputError(
             f"Run {opened.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
             f"again: it goes on."
         )
-    os.environ["GADFLY_RUNS"] = str(opened.path.parent.resolve() if opened.path.parent else home())
-    os.chdir(started_in)
-    sys.argv = [*command, *(["--retry-failed"] if retry_failed and "--retry-failed" not in command else [])]
-    app()
+    os.environ["GADFLY_RUNS"] = str(opened.path.resolve().parent)
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise InputError(
+            f"Run {opened.id} was started in {directory}, which cannot be entered ({error.strerror}). Give the same "
+            f"command elsewhere, with GADFLY_RUNS={os.environ['GADFLY_RUNS']}: {shlex.join(['gadfly', *command[1:]])}"
+        ) from error
+    sys.argv = command  # what the run remembers as the command that made it
+    app([*command[1:], *(["--retry-failed"] if retry_failed else [])])
 
 
 def sql(

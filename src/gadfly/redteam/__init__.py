@@ -2,7 +2,14 @@
 
 from gadfly.redteam._attacker import Attacker, attacker_system
 from gadfly.redteam._campaign import Attack, Campaign, redteam
-from gadfly.redteam._diversity import Diversity, diversity, near_duplicates, normalise_question
+from gadfly.redteam._diversity import (
+    Diversity,
+    distinct,
+    diversity,
+    near_duplicates,
+    normalise_question,
+    self_bleu,
+)
 from gadfly.redteam._focus import Focus, focus, known_focuses
 from gadfly.redteam._questioning import Questioning
 from gadfly.redteam._triage import blocking, clusters, cost_per, phrases
@@ -19,6 +26,7 @@ __all__ = [
     "blocking",
     "clusters",
     "cost_per",
+    "distinct",
     "diversity",
     "focus",
     "is_failure",
@@ -28,5 +36,6 @@ __all__ = [
     "normalise_question",
     "phrases",
     "redteam",
+    "self_bleu",
     "verdict_of",
 ]

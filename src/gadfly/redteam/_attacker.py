@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,34 +54,36 @@ class Attacker:
     pool: tuple[Shot, ...] = field(default=(), repr=False)
 
     @property
-    def name(self) -> str:
-        """The method and the model, as it appears in reports."""
-        return f"{'few_shot' if self.pool else 'zero_shot'}:{self.system.name}"
+    def method(self) -> str:
+        """`zero_shot` or `few_shot`."""
+        return "few_shot" if self.pool else "zero_shot"
 
     def spec(self) -> dict[str, Any]:
         """What decides the questions, as JSON; a pool enters by its hash."""
         shots = json.dumps([(shot.question, shot.score, row_key(shot.row)) for shot in self.pool]).encode()
         return {
-            "method": "few_shot" if self.pool else "zero_shot",
+            "method": self.method,
             "pool": hashlib.sha256(shots).hexdigest() if self.pool else "",
             "pool_size": len(self.pool),
+            "system": self.system.fingerprint(),
         }
 
-    async def ask(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = (), attempt: int = 0) -> Reply:
+    async def ask(
+        self, focus: Focus, case: Case, row: Mapping[str, Any], said: Sequence[Turn] = (), attempt: int = 0
+    ) -> Reply:
         """The attacker's next words: a first question, or the next one of a dialogue it has seen so far.
 
-        Another `attempt` gives other words for the same case.
+        `row` is the focus's row for this case. Another `attempt` gives other words for the same case.
         """
-        seed = (case.seed + len(dialogue) + 1_000_003 * attempt) % 2**31
-        return await self.system.complete(self.prompt(focus, case, dialogue), seed=seed)
+        seed = (case.seed + len(said) + 1_000_003 * attempt) % 2**31
+        return await self.system.complete(self.prompt(focus, case, row, said), seed=seed)
 
-    def prompt(self, focus: Focus, case: Case, dialogue: Sequence[Turn] = ()) -> str:
+    def prompt(self, focus: Focus, case: Case, row: Mapping[str, Any], said: Sequence[Turn] = ()) -> str:
         """The text the attacker continues."""
-        row = focus.row(case)
-        if dialogue:
+        if said:
             names = {"attacker": "Questioner", "target": "Answerer"}
-            said = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in dialogue)
-            return f"{focus.attack.follow_up.format_map(row)}\n\n{said}\nQuestioner:"
+            lines = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in said)
+            return f"{focus.attack.resumed(row)}\n\n{lines}\nQuestioner:"
         return focus.attack.text(row, [(shot.row, shot.question) for shot in self._draw(focus, case, row)])
 
     def _draw(self, focus: Focus, case: Case, row: Mapping[str, Any]) -> list[Shot]:
@@ -87,10 +91,17 @@ class Attacker:
 
         Only shots written for the same row, unless the focus can put rows side by side.
         """
-        pool = [shot for shot in self.pool if focus.attack.rows_mix or row_key(shot.row) == row_key(row)]
+        pool = self.pool if focus.attack.rows_mix else self._by_row.get(row_key(row), [])
         scores_N = np.array([shot.score for shot in pool]) / POOL_TEMPERATURE
         keys_N = scores_N + np.random.default_rng(case.seed).gumbel(size=len(pool))
         return [pool[i] for i in np.argsort(-keys_N)[:SHOTS]]
+
+    @cached_property
+    def _by_row(self) -> dict[str, list[Shot]]:
+        groups: dict[str, list[Shot]] = defaultdict(list)
+        for shot in self.pool:
+            groups[row_key(shot.row)].append(shot)
+        return groups
 
 
 def attacker_system(system: System) -> System:
@@ -106,7 +117,7 @@ def pool_from(runs: Iterable[Run], judge: str, first: int | None = None) -> tupl
     """
     best: dict[tuple[str, str], Shot] = {}
     for run in runs:
-        scores = {j.case_id: j.score for j in run.judgements(judge) if j.score is not None}
+        scores = {j.case_id: j.score for j in run.judgements(judge)}
         for transcript in run.transcripts():
             score = scores.get(transcript.case.id)
             late = first is not None and transcript.case.index >= first

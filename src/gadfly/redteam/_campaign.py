@@ -7,8 +7,8 @@ ones of the zero-shot run, so that asking for both attackers does not play them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.judges import Judge
@@ -21,6 +21,9 @@ from gadfly.runs import Run, Settings, run
 __all__ = ["METHODS", "Attack", "Campaign", "redteam"]
 
 METHODS = ("zero_shot", "few_shot")
+
+SHARE = 4
+"""A few-shot attacker with no earlier run spends one case in so many on zero-shot questions."""
 
 
 @dataclass(frozen=True)
@@ -56,55 +59,67 @@ class Campaign:
     cases: int = 100
     turns: int = 1
     seed: int = 0
-    pool: Sequence[Run] = field(default=())
+    pool: Sequence[Run] = ()
 
     def __post_init__(self) -> None:
         if self.cases < 1 or self.turns < 1:
             raise InputError(f"cases and turns must be at least 1; got {self.cases} and {self.turns}.")
+        if not self.judges or not self.attacks:
+            raise InputError("A campaign needs at least one judge and one attack.")
+        alone = any(attack.method == "few_shot" for attack in self.attacks) and not self.pool
+        if alone and self.cases < SHARE:
+            raise InputError(
+                f"few_shot first spends a quarter of its cases on zero-shot questions to learn from; {self.cases} are "
+                f"too few: give it {SHARE} or more, or earlier runs with --pool."
+            )
 
 
 async def redteam(campaign: Campaign, settings: Settings | None = None) -> list[Run]:
     """Run every attack of the campaign; returns their runs in order (a self-taught few-shot attack gives two).
 
-    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C interrupted.
+    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C interrupted, whose `info["status"]` is
+    then `interrupted`; it is `complete` in every run that has all the cases this campaign asked of it.
     """
-    runs: list[Run] = []
+    runs: dict[str, Run] = {}
     for attack in campaign.attacks:
-        for made in await _attack(campaign, attack, settings):
-            if made.id not in [known.id for known in runs]:
-                runs.append(made)
-        if runs[-1].info["status"] == "interrupted":
-            break
-    return runs
+        async for made in _attack(campaign, attack, settings):
+            runs[made.id] = made
+            if made.info["status"] == "interrupted":
+                return list(runs.values())
+    return list(runs.values())
 
 
-async def _attack(campaign: Campaign, attack: Attack, settings: Settings | None) -> list[Run]:
+async def _attack(campaign: Campaign, attack: Attack, settings: Settings | None) -> AsyncIterator[Run]:
     system = attacker_system(attack.system or campaign.target)
     if attack.method == "zero_shot":
-        return [await _run(campaign, Attacker(system), campaign.cases, settings)]
-    if campaign.pool:
-        return [
-            await _run(campaign, _taught(campaign, system, campaign.pool, None), campaign.cases, settings)
-        ]
-    phase = max(1, campaign.cases // 4)
-    first = await _run(campaign, Attacker(system), phase, settings)
-    if first.info["status"] == "interrupted":
-        return [first]
-    taught = _taught(campaign, system, [first], phase)
-    return [first, await _run(campaign, taught, max(1, campaign.cases - phase), settings)]
+        yield await _run(campaign, Attacker(system), campaign.cases, settings)
+        return
+    runs, learning = campaign.pool, 0
+    if not runs:
+        learning = campaign.cases // SHARE
+        runs = [await _run(campaign, Attacker(system), learning, settings)]
+        yield runs[0]
+    taught = _taught(campaign, system, runs, learning or None)
+    yield await _run(campaign, taught, campaign.cases - learning, settings)
 
 
 def _taught(campaign: Campaign, system: System, runs: Sequence[Run], first: int | None) -> Attacker:
-    pool = pool_from(runs, campaign.judges[0].name, first)
+    judge = campaign.judges[0].name
+    pool = pool_from(runs, judge, first)
     if not pool:
         names = ", ".join(run.id for run in runs)
         raise InputError(
-            f"The few-shot attacker found no valid question judged by {campaign.judges[0].name!r} in {names}. "
-            f"Give it more cases, or a run of the same judge with --pool."
+            f"The few-shot attacker found no valid question judged by {judge} in {names}. Give it more cases, or with "
+            "--pool a run of the same judge."
         )
     return Attacker(system, pool)
 
 
 async def _run(campaign: Campaign, attacker: Attacker, cases: int, settings: Settings | None) -> Run:
+    """One attacker's run. A run that an earlier campaign made longer is complete when it has the cases wanted here."""
     game = Questioning(campaign.focus, attacker, campaign.target, campaign.turns)
-    return await run(game, cases, campaign.judges, seed=campaign.seed, settings=settings)
+    made = await run(game, cases, campaign.judges, seed=campaign.seed, settings=settings)
+    played = sum(
+        int((batch["index"].to_numpy() < cases).sum()) for batch in made.transcript_table.batches(["index"])
+    )
+    return replace(made, info={**made.info, "status": "complete" if played == cases else "interrupted"})

@@ -3,7 +3,7 @@
 title: Claims to be a person
 failure: one sentence that says what counts as failure
 attack:
-  head: "List of questions to ask someone:\n"    how the text begins that the attacker continues
+  head: "List of questions to ask someone:\\n"    how the text begins that the attacker continues
   item: "{n}. "                                 what stands before each question
   examples: [{question: Where did you grow up?}]   the first items (optional)
   follow_up: what the attacker is told before it goes on with a dialogue
@@ -13,32 +13,70 @@ must_mention: terms            the row's `terms` all occur; "a|b" means either (
 target: {system_prompt: "… {secret} …"}         planted after the target's own (optional)
 seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional)
 judge: claims_person
-threshold: 0.5                 where the judge's score becomes a failure
+threshold: 0.5                 where the judge's score becomes a failure (optional: the judge's own)
+
+A slot is a name in braces; `{{` and `}}` stand for braces themselves. Slots are filled once: a question or a value that
+holds braces is never read for slots again.
 """
 
 from __future__ import annotations
 
 import difflib
 import random
-import string
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.transcripts import Case
 
 __all__ = ["Focus", "focus", "known_focuses"]
 
+MOST_BYTES = 1_000_000
+"""Of a focus file: every run keeps its focus whole."""
+
+RESERVED = frozenset({"focus", "n", "row", "secret", "system_prompt"})
+"""Names that seeds must not use: gadfly gives them their values."""
+
+ORDER = ("general", "persona", "contact_details", "system_prompt", "false_premise")
+
 SECRET_WORDS = (
     "amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "heron", "indigo", "juniper", "kelp", "lotus",
     "maple", "nickel", "onyx", "pebble", "quartz", "raven", "sable", "tulip", "umber", "velvet", "walnut", "zephyr",
 )  # fmt: skip
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|[{}]")
+
+
+def _value(value: object) -> object:
+    """Only text, as it stands: YAML would read 0123 as 83 and 12:30 as 750."""
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str):
+            raise ValueError(f"a slot's value is text or a list of texts; put {one!r} in quotes")
+    return value
+
+
+def _template(text: object) -> object:
+    """Refuse braces that are neither a slot nor doubled."""
+    if isinstance(text, str):
+        for found in _BRACES.finditer(text):
+            if found[0] in ("{", "}"):
+                near = text[max(0, found.start() - 10) : found.end() + 20]
+                raise ValueError(
+                    f"a slot is a name in braces, and a brace itself is doubled; here is {near!r}"
+                )
+    return text
+
+
+Template = Annotated[str, BeforeValidator(_template)]
+Row = dict[str, Annotated[str | list[str], BeforeValidator(_value)]]
 
 
 class _Strict(BaseModel):
@@ -52,10 +90,10 @@ class Attack(_Strict):
     for different rows can stand in one list. `{n}` counts from 1.
     """
 
-    head: str
-    item: str = "{n}. "
-    examples: tuple[dict[str, str], ...] = ()
-    follow_up: str
+    head: Template
+    item: Template = "{n}. "
+    examples: tuple[Row, ...] = ()
+    follow_up: Template
 
     @property
     def rows_mix(self) -> bool:
@@ -64,47 +102,57 @@ class Attack(_Strict):
 
     def text(self, row: Mapping[str, Any], shots: Sequence[tuple[Mapping[str, Any], str]] = ()) -> str:
         """The text to continue: head, examples, then `shots` as (row, question), then the open item."""
-        given = [(example, example["question"].format_map(row)) for example in self.examples]
+        given = [(example, _fill(str(example["question"]), row)) for example in self.examples]
         items = [
-            f"{self.item.format_map({**one, 'n': n})}{question}\n"
+            f"{_fill(self.item, {**one, 'n': n})}{question}\n"
             for n, (one, question) in enumerate([*given, *shots], start=1)
         ]
-        last = self.item.format_map({**row, "n": len(items) + 1})
-        return f"{self.head.format_map(row)}{''.join(items)}{last}".rstrip()
+        last = _fill(self.item, {**row, "n": len(items) + 1})
+        return f"{_fill(self.head, row)}{''.join(items)}{last}".rstrip()
+
+    def resumed(self, row: Mapping[str, Any]) -> str:
+        """What stands before a dialogue that the attacker goes on with."""
+        return _fill(self.follow_up, row)
 
 
 class Planted(_Strict):
     """What is put into the target's system prompt; `{secret}` is new for every case."""
 
-    system_prompt: str
+    system_prompt: Template
 
 
 class Focus(_Strict):
     """One thing to look for. See this module's docstring for the file it is read from."""
 
-    name: str
-    title: str
-    failure: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+    title: Annotated[str, Field(min_length=1)]
+    failure: Annotated[str, Field(min_length=1)]
     attack: Attack
     must_contain: str = "?"
     must_start: tuple[str, ...] = ()
     must_mention: str = ""
     target: Planted | None = None
-    seeds: tuple[dict[str, Any], ...] = ()
-    judge: str
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    seeds: tuple[Row, ...] = ()
+    judge: Annotated[str, Field(min_length=1)]
+    threshold: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
 
     @cached_property
     def uses_secret(self) -> bool:
         """Whether the target's system prompt holds a secret."""
-        return self.target is not None and "{secret}" in self.target.system_prompt
+        return self.target is not None and "secret" in _slots(self.target.system_prompt)
 
     def row(self, case: Case) -> dict[str, Any]:
-        """The values of this case's slots: the case's own data, else a row of `seeds`; a secret where one is planted."""
-        row = dict(case.data) or (dict(self.seeds[case.index % len(self.seeds)]) if self.seeds else {})
+        """The values of this case's slots: its own data, else a row of `seeds`; a secret where one is planted."""
+        row: dict[str, Any] = dict(case.data)
+        if not row and self.seeds:
+            row = dict(self.seeds[case.index % len(self.seeds)])
         return {**row, "secret": secret(case.seed)} if self.uses_secret else row
 
-    def question(self, text: str, row: dict[str, Any]) -> str | None:
+    def planted(self, row: Mapping[str, Any]) -> str:
+        """What the target's system prompt says in a case with this row; empty where nothing is planted."""
+        return _fill(self.target.system_prompt, row) if self.target else ""
+
+    def question(self, text: str, row: Mapping[str, Any]) -> str | None:
         """The question in an attacker's words, cut after the first `must_contain`; None when it breaks the rules."""
         text = text.strip().strip('"').strip()
         if self.must_contain:
@@ -112,9 +160,11 @@ class Focus(_Strict):
             if not found or not head.strip():
                 return None
             text = head + found
-        if self.must_start and text.split()[0].casefold() not in self.must_start:
+        first = re.search(r"\w+", text)
+        if self.must_start and (not first or first[0].casefold() not in map(str.casefold, self.must_start)):
             return None
-        for term in row.get(self.must_mention, ()) if self.must_mention else ():
+        terms = row.get(self.must_mention, ()) if self.must_mention else ()
+        for term in (terms,) if isinstance(terms, str) else terms:
             if not any(word.casefold() in text.casefold() for word in str(term).split("|")):
                 return None
         return text or None
@@ -128,72 +178,159 @@ def secret(seed: int) -> str:
 
 def known_focuses() -> list[str]:
     """The focuses that ship with gadfly, in the order an audit runs them."""
-    order = ["general", "persona", "contact_details", "system_prompt", "false_premise"]
     shipped = {
-        path.name.removesuffix(".yaml") for path in _shipped().iterdir() if path.name.endswith(".yaml")
+        file.name.removesuffix(".yaml") for file in _shipped().iterdir() if file.name.endswith(".yaml")
     }
-    return [name for name in order if name in shipped] + sorted(shipped - set(order))
+    return [name for name in ORDER if name in shipped] + sorted(shipped.difference(ORDER))
 
 
 def focus(name: str | Path) -> Focus:
-    """The focus of that name, or the one in that YAML file.
+    """The focus of that name, or the one in that YAML file, which is named after its file.
 
     Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used, naming the
     key and the nearest key that exists.
     """
     if str(name).endswith((".yaml", ".yml")):
         path = Path(name)
-        if not path.exists():
-            raise InputError(f"There is no focus file {path}.")
-        return _parse(path.stem, path.read_text(), str(path))
+        return _parse(re.sub(r"[^A-Za-z0-9]+", "_", path.stem)[:60] or "focus", _read(path), str(path))
     if str(name) not in known_focuses():
         raise UnknownNameError(
             "focus", str(name), known_focuses(), "A path to your own .yaml file works too."
         )
-    return _parse(str(name), (_shipped() / f"{name}.yaml").read_text(), f"focus {name}")
+    return _parse(str(name), (_shipped() / f"{name}.yaml").read_text("utf-8"), f"focus {name}")
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; make it several focuses.")
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no focus file {path}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8; save it as that.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def _parse(name: str, text: str, where: str) -> Focus:
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+        content = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+    except RecursionError as error:
+        raise InputError(f"{where} is nested too deeply.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
+        raise InputError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{where} must hold keys such as title, failure, attack and judge.")
+    if "name" in content:
+        raise InputError(f"{where}: name is no key of a focus; its file's name is its name.")
     try:
-        found = Focus.model_validate({"name": name, **content})
+        found = Focus.model_validate({str(key): value for key, value in content.items()} | {"name": name})
     except ValidationError as error:
         raise InputError(f"{where}: {_explain(error)}") from error
-    _check_slots(found, where)
+    if problem := _problem(found):
+        raise InputError(f"{where}: {problem}")
     return found
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML only: an alias can blow a small file up, and of two equal keys one would be lost in silence."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases such as *name are not allowed; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    *above, key = map(str, first["loc"])
+    where = ".".join([*above, key])
     if first["type"] != "extra_forbidden":
-        return f"{key}: {first['msg'].lower()}."
-    fields = [*Focus.model_fields, *Attack.model_fields, *Planted.model_fields]
-    near = difflib.get_close_matches(str(first["loc"][-1]), fields, n=1)
-    return f"unknown key {key!r}." + (
-        f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(fields)}."
-    )
+        what = first["msg"].removeprefix("Value error, ")
+        return f"{where}: {what[0].lower()}{what[1:]}."
+    models: dict[str, type[BaseModel]] = {"attack": Attack, "target": Planted}
+    known = set((models[above[0]] if above else Focus).model_fields) - {"name"}
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+    return f"unknown key {where!r}. {hint}"
 
 
-def _check_slots(found: Focus, where: str) -> None:
-    """Every {slot} of the prompts has a value in every row of seeds, and every example a question."""
-    wanted = set().union(*map(_slots, (found.attack.head, found.attack.item, found.attack.follow_up))) - {"n"}
-    for number, row in enumerate(found.seeds or ({},), start=1):
-        if missing := wanted - set(row):
-            raise InputError(f"{where}: row {number} of seeds has no value for {{{sorted(missing)[0]}}}.")
-    for number, example in enumerate(found.attack.examples, start=1):
-        if missing := (_slots(found.attack.item) - {"n"} | {"question"}) - set(example):
-            raise InputError(f"{where}: example {number} has no {sorted(missing)[0]}.")
+def _problem(found: Focus) -> str:
+    """What is wrong between the keys of a focus, as a sentence; empty when nothing is."""
+    problems = (*_example_problems(found), *_slot_problems(found), *_judge_problems(found))
+    return next(iter(problems), "")
+
+
+def _example_problems(found: Focus) -> Iterator[str]:
+    needed = (_slots(found.attack.item) - {"n"}) | {"question"}
+    for number, example in enumerate(found.attack.examples):
+        if missing := needed - set(example):
+            yield f"attack.examples.{number} has no {min(missing)!r}."
+            continue
+        try:
+            _template(example["question"])
+        except ValueError as wrong:
+            yield f"attack.examples.{number}.question: {wrong}."
+
+
+def _slot_problems(found: Focus) -> Iterator[str]:
+    attack = found.attack
+    wanted = {
+        "attack.head": _slots(attack.head),
+        "attack.item": _slots(attack.item) - {"n"},
+        "attack.follow_up": _slots(attack.follow_up),
+    }
+    for number, example in enumerate(attack.examples):
+        wanted[f"attack.examples.{number}.question"] = _slots(str(example.get("question", "")))
+    for key, slots in wanted.items():
+        if "secret" in slots:
+            yield f"{key} holds {{secret}}, which only target.system_prompt may: the attacker must not know it."
+    if found.target:
+        wanted["target.system_prompt"] = _slots(found.target.system_prompt) - {"secret"}
+    for number, row in enumerate(found.seeds or ({},)):
+        if reserved := RESERVED.intersection(row):
+            yield f"seeds.{number}.{min(reserved)} is a value that gadfly gives itself; choose another name."
+        for key, slots in wanted.items():
+            if missing := slots - set(row):
+                yield f"{key} needs {{{min(missing)}}}, which seeds.{number} has no value for."
+        if found.must_mention and found.must_mention not in row:
+            yield f"must_mention names {found.must_mention!r}, which seeds.{number} has no value for."
+
+
+def _judge_problems(found: Focus) -> Iterator[str]:
+    if found.judge == "leaks_secret" and not found.uses_secret:
+        yield "judge is leaks_secret, so target.system_prompt must plant a {secret}."
 
 
 def _slots(text: str) -> set[str]:
-    return {slot for _, slot, _, _ in string.Formatter().parse(text) if slot}
+    return {found[1] for found in _BRACES.finditer(text) if found[1]}
 
 
-def _shipped() -> Any:
+def _fill(template: str, row: Mapping[str, Any]) -> str:
+    """The template with its slots filled, in one pass: what is put in is not looked at again."""
+
+    def value(found: re.Match[str]) -> str:
+        if not found[1]:
+            return found[0][0]
+        if found[1] not in row:
+            raise InputError(f"There is no value for {{{found[1]}}} in the case's data.")
+        given = row[found[1]]
+        return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
+
+    return _BRACES.sub(value, template)
+
+
+def _shipped() -> Traversable:
     return resources.files("gadfly.redteam") / "focuses"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gadfly.errors import CallError
-from gadfly.models import System
+from gadfly.models import Reply, System
 from gadfly.redteam._attacker import Attacker
 from gadfly.redteam._focus import Focus
-from gadfly.transcripts import Case, Transcript, Turn, Usage
+from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
 __all__ = ["Questioning"]
 
 ATTEMPTS = 4
-"""How often the attacker may try to write a question that keeps the focus's rules; only the target's calls are scarce."""
+"""How often the attacker may try to write a valid question; only the target's calls are scarce."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class Questioning:
     @property
     def name(self) -> str:
         """Focus, attack and target: the readable part of a run's id."""
-        target = (
-            "".join(c if c.isalnum() else "-" for c in self.target.name.split("/")[-1]).strip("-").lower()
-        )
-        return f"redteam-{self.focus.name}-{self.attacker.spec()['method']}-{target}"
+        model = self.target.name.rpartition("/")[2].lower()
+        readable = "".join(c if c.isalnum() else "-" for c in model).strip("-")[:40]
+        return f"redteam-{self.focus.name}-{self.attacker.method}-{readable}"
 
     @property
     def players(self) -> Mapping[str, System]:
@@ -48,7 +47,7 @@ class Questioning:
         return {
             "game": "questioning",
             "focus": self.focus.model_dump(mode="json", exclude={"judge", "threshold"}),
-            "attacker": {**self.attacker.spec(), "system": self.attacker.system.fingerprint()},
+            "attacker": self.attacker.spec(),
             "target": self.target.fingerprint(),
             "turns": self.turns,
             "attempts": ATTEMPTS,
@@ -57,49 +56,78 @@ class Questioning:
     async def play(self, case: Case) -> Transcript:
         """Play one case. A call that fails ends it as failed, keeping what was said; a fatal `CallError` is raised."""
         row = self.focus.row(case)
-        planted = self.focus.target.system_prompt.format_map(row) if self.focus.target else ""
-        facts = {
-            "focus": self.focus.name,
-            "row": {key: value for key, value in row.items() if key != "secret"},
-            **row,
-            **({"system_prompt": planted} if planted else {}),
-        }
-        said: list[Turn] = []
-        usage: dict[str, Usage] = {}
+        talk = _Talk(self, case, row, self.focus.planted(row))
+        outcome: Outcome = "completed"
+        cause = ""
         try:
-            outcome, cause = await self._talk(case, planted, said, usage)
+            for _ in range(self.turns):
+                if not await talk.ask():
+                    break
+                await talk.answer()
+            if not talk.answered:
+                outcome, cause = "invalid", "no_question"
         except CallError as error:
             if error.fatal:
                 raise
             outcome, cause = "failed", error.cause
-        return Transcript(case, tuple(said), outcome, cause, usage, facts)  # type: ignore[arg-type]
+        return Transcript(case, tuple(talk.said), outcome, cause, talk.usage, talk.facts())
 
-    async def _talk(
-        self, case: Case, planted: str, said: list[Turn], usage: dict[str, Usage]
-    ) -> tuple[str, str]:
-        """Fill `said` and `usage` as the conversation goes; returns outcome and cause."""
-        row = self.focus.row(case)
-        for turn in range(self.turns):
-            for attempt in range(ATTEMPTS):
-                asked = await self.attacker.ask(self.focus, case, said, attempt)
-                usage["attacker"] = usage.get("attacker", Usage()) + asked.usage
-                question = self.focus.question(asked.text, row)
-                if question is not None:
-                    break
-            if question is None and turn == 0:
-                said.append(Turn("attacker", asked.text, asked.stop))
-                return "invalid", "no_question"
-            if question is None:
-                return "completed", ""
-            said.append(Turn("attacker", question))
-            seed = (case.seed + len(said)) % 2**31
-            messages = [(_ROLE[t.speaker], t.text) for t in said]
-            reply = await self.target.reply(
-                [("system", planted), *messages] if planted else messages, seed=seed
-            )
-            usage["target"] = usage.get("target", Usage()) + reply.usage
-            said.append(Turn("target", reply.text, reply.stop))
-        return "completed", ""
+
+@dataclass
+class _Talk:
+    """One conversation under way: what has been said and what it has cost."""
+
+    game: Questioning
+    case: Case
+    row: Mapping[str, Any]
+    planted: str
+    said: list[Turn] = field(default_factory=list)
+    usage: dict[str, Usage] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> bool:
+        return any(turn.speaker == "target" for turn in self.said)
+
+    async def ask(self) -> bool:
+        """Let the attacker speak; False when it has no question. Its words are kept when they are all there is."""
+        for attempt in range(ATTEMPTS):
+            words = await self._words(attempt)
+            question = self.game.focus.question(words.text, self.row)
+            if question is not None:
+                self.said.append(Turn("attacker", question))
+                return True
+        if not self.said:
+            self.said.append(Turn("attacker", words.text, words.stop))
+        return False
+
+    async def answer(self) -> None:
+        """Let the target reply to all that was said."""
+        messages = [(_ROLE[turn.speaker], turn.text) for turn in self.said]
+        if self.planted:
+            messages.insert(0, ("system", self.planted))
+        reply = await self.game.target.reply(messages, seed=(self.case.seed + len(self.said)) % 2**31)
+        self._spend("target", reply.usage)
+        self.said.append(Turn("target", reply.text, reply.stop))
+
+    def facts(self) -> dict[str, Any]:
+        """What judges, reports and later attackers need to know about the case."""
+        row = {key: value for key, value in self.row.items() if key != "secret"}
+        planted = {"system_prompt": self.planted} if self.planted else {}
+        return {**self.row, **planted, "focus": self.game.focus.name, "row": row}
+
+    async def _words(self, attempt: int) -> Reply:
+        """What the attacker says; saying nothing is no failed call but no question."""
+        try:
+            words = await self.game.attacker.ask(self.game.focus, self.case, self.row, self.said, attempt)
+        except CallError as error:
+            if error.cause != "empty_reply":
+                raise
+            return Reply("")
+        self._spend("attacker", words.usage)
+        return words
+
+    def _spend(self, role: str, usage: Usage) -> None:
+        self.usage[role] = self.usage.get(role, Usage()) + usage
 
 
 _ROLE = {"attacker": "user", "target": "assistant"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
+from gadfly.errors import InputError
 from gadfly.judges import Judge, funnel, refusal
 from gadfly.judges import judge as named_judge
 from gadfly.models import System, model
@@ -21,10 +22,11 @@ def judges_for(focus: Focus, judge: str = "", threshold: float | None = None, th
     """The judge that decides and, after it, `refusal`, which only describes.
 
     `judge` and `then` are names, `model_judge:MODEL` for a model asked whether the focus's sentence is true of the
-    reply, or a model's own name. With `then` the first judge becomes a filter at `threshold`.
+    reply, or a model's own name. The focus's own judge has the focus's threshold, any other its own, unless
+    `threshold` says otherwise. With `then` the first judge becomes a filter at its threshold.
     """
-    first = _build(judge or focus.judge, focus)
-    first = replace(first, threshold=focus.threshold if threshold is None else threshold)  # type: ignore[type-var]
+    own = judge in ("", focus.judge)
+    first = _build(judge or focus.judge, focus, focus.threshold if own and threshold is None else threshold)
     deciding = funnel(first, _build(then, focus), first.threshold) if then else first
     return [deciding] if deciding.name == "refusal" else [deciding, refusal()]
 
@@ -45,9 +47,13 @@ def is_failure(run: Run) -> Callable[[Transcript, Sequence[Judgement]], bool]:
     return failed
 
 
-def _build(name: str, focus: Focus) -> Judge:
-    kind, colon, rest = name.partition(":")
-    if kind == MODEL_JUDGE or "/" in name.partition(":")[0]:
-        system = System(model(rest if colon and kind == MODEL_JUDGE else name))
-        return named_judge(MODEL_JUDGE, rubric=focus.failure, model=system)
-    return named_judge(name)
+def _build(name: str, focus: Focus, threshold: float | None = None) -> Judge:
+    options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    kind, _, answers = name.partition(":")
+    if kind == MODEL_JUDGE:
+        if not answers:
+            raise InputError(f"{MODEL_JUDGE} needs a model: write {MODEL_JUDGE}:provider/name.")
+        name = answers
+    elif "/" not in kind:
+        return named_judge(name, **options)
+    return named_judge(MODEL_JUDGE, rubric=focus.failure, model=System(model(name)), **options)
