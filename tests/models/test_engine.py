@@ -57,8 +57,33 @@ async def test_greedy_tokens_are_those_of_transformers_even_beyond_a_sliding_win
 @pytest.mark.parametrize("kind", CONFIGS)
 async def test_samples_that_share_one_prefilled_prompt_are_those_of_transformers(kind: str) -> None:
     local = cached(kind)
-    [reply] = await ask(local, Request(prompt(40), n=6, max_tokens=20, temperature=0))
+    engine = Engine(local)
+    engine.scheduler.shared_from = 0
+    reply = await engine.generate(Request(prompt(40), n=6, max_tokens=20, temperature=0))
     assert {sample.tokens for sample in reply} == {greedy(local, prompt(40), 20)}
+
+
+async def test_a_prompt_is_prefilled_once_for_several_requests_and_later_ones() -> None:
+    counted = Counting(_cache.backend_for(cached("llama").weights))
+    engine = Engine(cached("llama"), counted)
+    request = Request(prompt(40), n=3, max_tokens=3, seed=0)
+    first = await asyncio.gather(engine.generate(request), engine.generate(request))
+    assert await engine.generate(request) == first[0] == first[1]
+    assert counted.prefilled == 40
+
+
+class Counting:
+    """A backend that counts prompt tokens."""
+
+    def __init__(self, inner: _cache.Backend) -> None:
+        self.inner, self.prefilled, self.reason = inner, 0, "counted"
+
+    def step(self, prefills: Any) -> Any:
+        self.prefilled += sum(count for _, count in prefills)
+        return self.inner.step(prefills)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

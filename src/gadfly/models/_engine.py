@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Delta", "Engine", "LogitsMask", "Request", "Sample", "TokenLogprob"]
 
-PREFILL_TOKENS = {"cpu": 512}
-"""Prompt tokens per step, by device; larger pieces gain nothing on a CPU and hold up the others."""
-MAX_ROWS = {"cpu": 256}
-SHARED_FROM = 4
-"""From how many samples of one prompt on it is worth attending to it apart from their own tokens."""
+PREFILL_TOKENS = 512
+"""Prompt tokens per step; larger pieces gain nothing on a CPU and hold up the sequences being sampled."""
+MAX_ROWS = 256
+"""Sequences sampled at once; on a CPU more gain nothing."""
+SHARED_FROM = 2048
+"""Prompt tokens saved by not copying a prompt to each of its samples, from which on a block of their own pays."""
 COMMON_HEAD = 32
 """How many first tokens two prompts must have in common for the second to start from the first's."""
 KEPT_PROMPTS = 16
@@ -51,7 +52,7 @@ Allowed = Callable[[Sequence[int]], "torch.Tensor | None"]
 class LogitsMask(Protocol):
     """What a sample may say. `start` is called once per sample, so that each may keep state of its own.
 
-    Both run on the engine's thread. An exception fails that request alone.
+    What it returns runs on the engine's thread. An exception in either fails that request alone.
     """
 
     def start(self) -> Allowed: ...
@@ -163,6 +164,7 @@ class Row:
     sent: int = 0
     sent_logprobs: int = 0
     placed: bool = False
+    stopped: bool = False
     finish: Literal["stop", "length"] | None = None
     error: BaseException | None = None
 
@@ -177,21 +179,22 @@ class Row:
 
     def accept(self, token: int, eos: frozenset[int]) -> None:
         """Take the next token and see whether it is the last."""
-        request = self.job.request
         if token in eos:
             self.finish = "stop"
         else:
             self.tokens.append(token)
-            if request.stop or self.job.deltas is not None:
+            if self._follows:
                 self._read(self.detokenizer.push(token))
             if self.finish is None and len(self.tokens) >= self.max_tokens:
                 self.finish = "length"
-        if self.finish is not None and not self._stopped:
-            if not (request.stop or self.job.deltas is not None):
-                self.text = "".join([self.detokenizer.push(t) for t in self.tokens])
-            self._read(self.detokenizer.flush())
+        if self.finish is not None and not self.stopped:
+            unread = [] if self._follows else self.tokens
+            self._read("".join([self.detokenizer.push(t) for t in unread]) + self.detokenizer.flush())
 
-    _stopped: bool = False
+    @property
+    def _follows(self) -> bool:
+        """Whether the text is needed as it grows, not only at the end."""
+        return bool(self.job.request.stop) or self.job.deltas is not None
 
     def _read(self, new: str) -> None:
         """Append text; end at the first stop string, which may have begun in earlier text."""
@@ -200,7 +203,7 @@ class Row:
         self.text += new
         found = [at for at in (self.text.find(stop, start) for stop in stops) if at >= 0]
         if found:
-            self.text, self.finish, self._stopped = self.text[: min(found)], "stop", True
+            self.text, self.finish, self.stopped = self.text[: min(found)], "stop", True
 
     def delta(self) -> Delta | None:
         """What may be shown and has not been: all but a tail that could be the start of a stop string."""
@@ -230,8 +233,9 @@ class Scheduler:
         self.vocabulary = vocabulary
         self.eos = eos
         self.budget = budget
-        self.max_rows = MAX_ROWS.get("cpu", 256)
-        self.prefill_tokens = PREFILL_TOKENS.get("cpu", 512)
+        self.max_rows = MAX_ROWS
+        self.prefill_tokens = PREFILL_TOKENS
+        self.shared_from = SHARED_FROM
         self.rows: list[Row] = []
         self.prefixes: dict[tuple[int, ...], Prefix] = {}
         self.filling: list[Prefix] = []
@@ -245,8 +249,8 @@ class Scheduler:
         """Take in the job's next sample if there is room. `siblings`: samples of its prompt in flight or waiting."""
         prompt = job.request.prompt
         known = self.prefixes.get(prompt)
-        shares = siblings >= SHARED_FROM or (
-            known is not None and any(r.shares for r in self.rows if r.prefix is known)
+        shares = (siblings - 1) * len(prompt) >= self.shared_from or any(
+            row.shares for row in self.rows if row.prefix is known
         )
         need = job.max_tokens + (0 if shares else len(prompt)) + (0 if known else len(prompt))
         if self.rows and (len(self.rows) >= self.max_rows or self.held + need > self.budget):
@@ -406,7 +410,7 @@ class Engine:
         self.context = local.context
         self.name = local.name
         self.scheduler = Scheduler(
-            backend or backend_for(local.weights), Vocabulary(local.tokenizer), local.eos, local.budget
+            backend or backend_for(local.weights), local.vocabulary, local.eos, local.budget
         )
         self._waiting: list[Job] = []
         self._task: asyncio.Task[None] | None = None
@@ -497,15 +501,13 @@ class Engine:
                 await self._gather_round()
             self._admit()
             try:
-                moved = await loop.run_in_executor(self._thread, self.scheduler.step)
+                self._deliver(await loop.run_in_executor(self._thread, self.scheduler.step))
             except (MemoryError, torch.OutOfMemoryError) as error:
                 self._out_of_memory(error)
             except RuntimeError as error:
                 self._out_of_memory(error) if "memory" in str(error).lower() else self._fail_all(error)
             except Exception as error:  # a bug must reach its callers rather than leave them waiting
                 self._fail_all(error)
-            else:
-                self._deliver(moved)
             self._end_round()
 
     async def _gather_round(self) -> None:

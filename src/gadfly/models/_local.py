@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models._engine import Engine, LogitsMask, Request, Sample
+from gadfly.models._text import Vocabulary
 from gadfly.models._weights import KNOWN, locate
 
 __all__ = ["LocalModel"]
@@ -70,6 +71,11 @@ class LocalModel:
         where = str(Path(adapter).expanduser().resolve()) if adapter is not None else None
         with _loading:
             return _loaded(name, where, device, dtype)
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What each token says."""
+        return Vocabulary(self.tokenizer)
 
     @functools.cached_property
     def eos(self) -> frozenset[int]:
