@@ -89,7 +89,7 @@ def test_a_judge_that_always_says_yes_cancels_out_in_two_calls() -> None:
 
 
 def test_two_calls_ask_for_the_statement_and_for_its_opposite() -> None:
-    judge = Answering(lambda asked: Reply("no" if "statement false of" in asked else "yes"))
+    judge = Answering(lambda asked: Reply("no" if "is the following false of" in asked else "yes"))
     assert one(model_judge(RUBRIC, judge, calls=2)).score == 1.0
 
 
