@@ -68,14 +68,16 @@ class Table:
         """Turn the open journal into a Parquet part. Does nothing when it is empty; can be tried again when
         it fails.
         """
+        if self._descriptor is None:
+            return
         if self._pending:
             write_part(self._part(self._number), pa.Table.from_pylist(self._pending, schema=self.schema))
-            self._pending = []
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-            self._journal(self._number).unlink(missing_ok=True)
-            self._number += 1
+        sealed = self._journal(self._number)
+        self._pending, self._number = [], self._number + 1
+        os.close(self._descriptor)
+        self._descriptor = None
+        with suppress(OSError):  # beside its part it counts for nothing
+            sealed.unlink()
 
     def recover(self) -> None:
         """Make the table writable after whatever happened to its last writer."""
