@@ -1,8 +1,41 @@
 """Fixtures that several rooms share."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+
+class Said(NamedTuple):
+    """How a command ended and what it printed, on a wide terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def gadfly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """The `gadfly` command, run in this process in an empty directory: `gadfly("runs").out`."""
+    from gadfly.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GADFLY_RUNS", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["gadfly", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return Said(ended.value.code or 0, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

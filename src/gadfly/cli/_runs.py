@@ -28,10 +28,12 @@ def runs() -> None:
     if not found:
         typer.echo(f"No runs in {home()} yet. Start one: gadfly audit gadfly/smollm2")
         return
-    table = Table("run", "target", "cases", "status", "started", box=None, pad_edge=False)
+    table = Table("target", "cases", "status", "started", "run", box=None, pad_edge=False)
+    table.columns[-1].min_width = max(len(run.id) for run in found)  # a name one cannot copy is none
     for run in found:
         target = run.info["players"].get("target", {}).get("model", "")
-        words = (run.id, target, str(run.info["cases"]), run.status, run.info["started"])
+        started = run.info["started"][:16].replace("T", " ")
+        words = (target, str(run.info["cases"]), run.status, started, run.id)
         table.add_row(*(Text(visible(text)) for text in words))
     Console().print(table)
 

@@ -254,9 +254,13 @@ class _Loader(yaml.SafeLoader):
 
 
 def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
+    first = min(
+        error.errors(), key=lambda one: one["type"] != "extra_forbidden"
+    )  # a typo, before what it left out
     *above, key = map(str, first["loc"])
     where = ".".join([*above, key])
+    if first["type"] == "missing":
+        return f"the key {where!r} is missing."
     if first["type"] != "extra_forbidden":
         what = first["msg"].removeprefix("Value error, ")
         return f"{where}: {what[0].lower()}{what[1:]}."
