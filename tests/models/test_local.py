@@ -168,3 +168,9 @@ async def test_generate_works_where_an_event_loop_already_runs() -> None:
 def test_the_hash_of_weights_in_memory_follows_their_values() -> None:
     one, same, other = tiny_model(), tiny_model(), tiny_model("qwen2")
     assert one.weights_sha256 == same.weights_sha256 != other.weights_sha256
+
+
+def test_a_special_token_that_means_the_end_ends_a_reply() -> None:
+    model = tiny_model()
+    model.tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>", "<other>"]})
+    assert model.eos == {257, model.tokenizer.convert_tokens_to_ids("<|im_end|>")}

@@ -28,6 +28,7 @@ from gadfly.models._weights import KNOWN, locate
 __all__ = ["LocalModel"]
 
 T = TypeVar("T")
+END_TOKENS = frozenset(["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<eos>", "</s>"])
 
 
 class LocalModel:
@@ -79,7 +80,9 @@ class LocalModel:
 
     @functools.cached_property
     def eos(self) -> frozenset[int]:
-        """The tokens that end a reply, from the generation config, the config and the tokenizer together."""
+        """The tokens that end a reply: those of the generation config, the config and the tokenizer together,
+        and any special token whose name says so (a chat model that continues raw text ends with another one).
+        """
         found: set[int] = set()
         config = getattr(self.weights, "generation_config", None)
         for value in (
@@ -88,6 +91,8 @@ class LocalModel:
             self.tokenizer.eos_token_id,
         ):
             found.update(value if isinstance(value, list | tuple) else [] if value is None else [int(value)])
+        added = self.tokenizer.added_tokens_decoder.items()
+        found.update(token for token, text in added if text.special and str(text) in END_TOKENS)
         return frozenset(found)
 
     @property

@@ -34,7 +34,8 @@ class Vocabulary:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
-        self._special = frozenset(tokenizer.all_special_ids)
+        added = tokenizer.added_tokens_decoder.items()
+        self._special = frozenset(tokenizer.all_special_ids) | {i for i, text in added if text.special}
         self._table = byte_table(tokenizer)
 
     def detokenizer(self) -> Detokenizer:
