@@ -57,6 +57,13 @@ def auroc(labels: NDArray[np.bool_], values: NDArray[np.float64]) -> Estimate:
     among_neg = (rankdata(np.r_[pos, neg])[: len(pos)] - rankdata(pos)) / len(neg)
     among_pos = 1 - (rankdata(np.r_[pos, neg])[len(pos) :] - rankdata(neg)) / len(pos)
     area = float(among_neg.mean())
+    if area in (
+        0.0,
+        1.0,
+    ):  # no variance to be seen: as many independent pairs as the smaller class has, by Wilson
+        pairs = min(len(pos), len(neg))
+        bounds = proportion(round(area * pairs), pairs)
+        return Estimate(area, bounds.low, bounds.high, len(values), len(values), correction="Wilson on pairs")
     half = 1.96 * math.sqrt(among_neg.var(ddof=1) / len(pos) + among_pos.var(ddof=1) / len(neg))
     return Estimate(area, max(0.0, area - half), min(1.0, area + half), len(values), len(values))
 
