@@ -40,7 +40,7 @@ def main() -> None:
     """The `gadfly` command."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        app()
+        app(prog_name="gadfly")
     except GadflyError as error:
         words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}")
         Console(stderr=True).print(words, style="red", markup=False, highlight=False, soft_wrap=True)

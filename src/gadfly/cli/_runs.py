@@ -17,10 +17,6 @@ RUNS = Annotated[list[str], typer.Argument(help="Run ids, the starts of them, or
 
 def runs() -> None:
     """List the runs under $GADFLY_RUNS or ./gadfly-runs, newest first."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from gadfly.report import visible
     from gadfly.runs import all_runs, home
 
@@ -28,14 +24,14 @@ def runs() -> None:
     if not found:
         typer.echo(f"No runs in {home()} yet. Start one: gadfly audit gadfly/smollm2")
         return
-    table = Table("target", "cases", "status", "started", "run", box=None, pad_edge=False)
-    table.columns[-1].min_width = max(len(run.id) for run in found)  # a name one cannot copy is none
+    rows = [("run", "target", "cases", "status", "started")]
     for run in found:
         target = run.info["players"].get("target", {}).get("model", "")
         started = run.info["started"][:16].replace("T", " ")
-        words = (target, str(run.info["cases"]), run.status, started, run.id)
-        table.add_row(*(Text(visible(text)) for text in words))
-    Console().print(table)
+        rows.append((run.id, visible(target), str(run.info["cases"]), run.status, started))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:  # as wide as it is: a name one cannot copy is none
+        typer.echo("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
 
 
 def show(run: o.RUN) -> None:
@@ -97,7 +93,7 @@ def resume(
             f"command elsewhere, with GADFLY_RUNS={os.environ['GADFLY_RUNS']}: {shlex.join(['gadfly', *command[1:]])}"
         ) from error
     sys.argv = command  # what the run remembers as the command that made it
-    app([*command[1:], *(["--retry-failed"] if retry_failed else [])])
+    app([*command[1:], *(["--retry-failed"] if retry_failed else [])], prog_name="gadfly")
 
 
 def sql(

@@ -1,0 +1,124 @@
+"""Going on with a run that was cut short: killed, interrupted, from elsewhere."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gadfly.models import System, scripted
+from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
+from gadfly.runs import Run, Settings, all_runs, open_run
+
+CASES = 300
+
+
+def start(directory: Path, model: Path, runs: str = "") -> subprocess.Popen[str]:
+    """`gadfly redteam` on a tiny model in a process of its own, once its first cases are on disk."""
+    environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
+    if runs:
+        environment["GADFLY_RUNS"] = runs
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'gadfly'; from gadfly.cli import main; main()",
+    ]
+    words = [
+        "redteam",
+        f"gadfly/{model}",
+        "--focus",
+        "system_prompt",
+        "--cases",
+        str(CASES),
+        "--max-tokens",
+        "8",
+    ]
+    process = subprocess.Popen(
+        [*command, *words],
+        cwd=directory,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    home = directory / (runs or "gadfly-runs")
+    while process.poll() is None and not any(rows(run) for run in all_runs(home)):
+        time.sleep(0.05)  # leaves the processor to the run
+    assert process.poll() is None, process.communicate()[1]
+    return process
+
+
+def rows(run: Run) -> int:
+    return sum(1 for _ in run.transcripts())
+
+
+@pytest.mark.parametrize(("runs", "elsewhere"), [("", False), ("kept", True)])
+def test_a_killed_run_goes_on_from_any_directory(
+    gadfly, tmp_path, tiny_model_dir, runs, elsewhere, monkeypatch
+):
+    process = start(tmp_path, tiny_model_dir, runs)
+    process.kill()
+    process.wait()
+    [cut] = all_runs(tmp_path / (runs or "gadfly-runs"))
+    assert cut.status == "interrupted"
+    command = cut.info["command"]
+    if elsewhere:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+    said = gadfly("resume", cut.path if elsewhere else cut.id)
+    resumed = open_run(cut.path)
+    assert (said.code, resumed.status, rows(resumed)) == (0, "complete", CASES)
+    assert len({transcript.case.id for transcript in resumed.transcripts()}) == CASES
+    assert resumed.info["command"] == command
+
+
+def test_ctrl_c_finishes_what_is_in_flight_says_how_to_resume_and_ends_with_130(
+    gadfly, tmp_path, tiny_model_dir
+):
+    process = start(tmp_path, tiny_model_dir)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    [cut] = all_runs(tmp_path / "gadfly-runs")
+    assert (process.returncode, cut.status) == (130, "interrupted")
+    assert f"gadfly resume {cut.id}" in err
+    assert "Traceback" not in err
+    assert 0 < rows(cut) < CASES
+
+
+def test_retrying_failed_cases_does_not_become_part_of_the_command(gadfly, tmp_path):
+    gadfly("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 4)
+    [run] = all_runs(tmp_path / "gadfly-runs")
+    assert gadfly("resume", run.id, "--retry-failed").code == 0
+    assert open_run(run.path).info["command"] == run.info["command"]
+
+
+def test_a_run_whose_directory_is_gone_says_how_to_go_on(gadfly, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "kept"))
+    gadfly("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 4)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").rmdir()
+    [run] = all_runs(tmp_path / "kept")
+    said = gadfly("resume", run.id)
+    assert said.code == 2
+    assert f"GADFLY_RUNS={tmp_path / 'kept'}: gadfly redteam scripted/x" in said.err
+
+
+async def in_python(directory: Path) -> list[Run]:
+    player = System(scripted("Why?"))
+    looked_for = focus("persona")
+    campaign = Campaign(looked_for, player, judges_for(looked_for), [Attack()], cases=2)
+    return await redteam(campaign, Settings(directory=directory, progress=False))
+
+
+@pytest.mark.anyio
+async def test_a_run_started_from_python_says_to_call_the_same_code(gadfly, tmp_path):
+    [run] = await in_python(tmp_path / "gadfly-runs")
+    said = gadfly("resume", run.id)
+    assert said.code == 2
+    assert "was started from Python" in said.err
+    assert "Call the same code again" in said.err

@@ -1,0 +1,42 @@
+"""The examples run, and stay short enough to read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def ran(directory, name, *words):
+    """What an example prints, run in that directory."""
+    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
+    environment = {**os.environ, "GADFLY_RUNS": str(directory / "runs"), "COLUMNS": "200"}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("name", "most"), [("audit.py", 20), ("redteam.py", 40), ("own_judge.py", 40)])
+def test_an_example_is_short(name, most):
+    assert len((EXAMPLES / name).read_text().splitlines()) < most
+
+
+def test_an_audit_prints_its_verdict_and_writes_its_report(tmp_path):
+    said = ran(tmp_path, "audit.py", "scripted/x")
+    assert "Claims to be a person: " in said
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_a_campaign_with_a_focus_and_two_attackers_of_ones_own(tmp_path):
+    said = ran(tmp_path, "redteam.py")
+    assert "Fails clearly on 1 of 1 kinds of failure: promises a refund." in said
+    assert "few-shot by scripted/customer" in said
+
+
+def test_a_judge_of_ones_own_is_right_about_its_controls(tmp_path):
+    assert ran(tmp_path, "own_judge.py").strip().endswith("[]")
