@@ -34,6 +34,13 @@ class Funnel:
         """The models at work in either judge."""
         return {**getattr(self.first, "players", {}), **getattr(self.then, "players", {})}
 
+    def spec(self) -> dict[str, Any]:
+        """What decides a score, as JSON: both judges and the gate between them."""
+        both = {
+            stage: getattr(j, "spec", dict)() for stage, j in (("first", self.first), ("then", self.then))
+        }
+        return {**both, "gate": self.gate}
+
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         first = await self.first.judge(transcripts)
         passed = [i for i, j in enumerate(first) if j.score is None or j.score >= self.gate]

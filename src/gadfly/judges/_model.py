@@ -74,6 +74,11 @@ class ModelJudge:
         """The models at work, as a game names its players."""
         return {"judge": self.system}
 
+    def spec(self) -> dict[str, Any]:
+        """What decides a score, as JSON: the rubric, the model and how often it is asked."""
+        fingerprint = self.system.fingerprint() if isinstance(self.system, System) else {}
+        return {"rubric": self.rubric, "model": fingerprint, "calls": self.calls}
+
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """All transcripts at once; how many calls are in flight is the model's affair (`max_connections`).
 

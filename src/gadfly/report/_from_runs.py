@@ -194,7 +194,7 @@ class _Tally:
         if not then:
             return Judging((first,), self.threshold)
         passed = proportion(self.stages[2], self.stages[1] + self.stages[2])
-        gate = self.run.info["judges"][self.judge].get("gate", self.threshold)
+        gate = self.run.info["judges"][self.judge]["spec"].get("gate", self.threshold)
         return Judging((first, then), gate, then, passed)
 
     def findings(self) -> Findings:

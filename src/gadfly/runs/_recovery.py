@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gadfly.runs._progress import Tally
 from gadfly.runs._table import Table
 
-__all__ = ["Done", "forget_failed", "recover"]
+__all__ = ["Done", "forget_failed", "forget_judges", "recover"]
 
 Marks = npt.NDArray[np.bool_]
 """One flag per case index: memory that does not grow with what was said."""
@@ -69,8 +69,15 @@ def forget_failed(transcripts: Table, judgements: Table) -> None:
     """
     transcripts.recover()
     judgements.recover()
-    judgements.drop(lambda table: pc.is_in(table["cause"], pa.array(["not_valid", "call_failed"])))
+    judgements.drop(lambda table: pc.match_substring_regex(table["cause"], "^(not_valid$|call_failed)"))
     transcripts.drop(lambda table: pc.is_in(table["outcome"], pa.array(["failed"])))
+
+
+def forget_judges(judgements: Table, names: Sequence[str]) -> None:
+    """Drop all that these judges said, so that they judge anew."""
+    if names:
+        judgements.recover()
+        judgements.drop(lambda table: pc.is_in(table["judge"], pa.array(names, pa.string())))
 
 
 def _within(batch: pa.Table, count: int) -> pa.Table:

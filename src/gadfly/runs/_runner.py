@@ -27,7 +27,7 @@ from gadfly.models import System, direct_transport
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._progress import Tally
 from gadfly.runs._provenance import provenance
-from gadfly.runs._recovery import forget_failed, recover
+from gadfly.runs._recovery import forget_failed, forget_judges, recover
 from gadfly.runs._store import (
     FORMAT,
     Run,
@@ -117,13 +117,31 @@ def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: in
             **provenance(),
         }
         record = Run(path, info)
-    known = {**record.info["judges"], **{judge.name: {"threshold": judge.threshold} for judge in judges}}
-    cases = max(plan.count, record.info.get("cases", 0))
-    verdict = judges[0].name if judges else record.info.get("verdict", "")
-    here = str(Path.cwd())
+    forget_judges(record.judgement_table, _changed(record, judges))
     return record.save(
-        judges=known, verdict=verdict, cases=cases, command=sys.argv, directory=here, status="running"
+        judges={**record.info["judges"], **{judge.name: described(judge) for judge in judges}},
+        verdict=judges[0].name if judges else record.info.get("verdict", ""),
+        cases=max(plan.count, record.info.get("cases", 0)),
+        command=sys.argv,
+        directory=str(Path.cwd()),
+        status="running",
+        was_complete=record.info.get("status") == "complete",
     )
+
+
+def described(judge: Judge) -> dict[str, Any]:
+    """A judge as `run.json` keeps it: its threshold and what decides its scores (`spec()`, where it has one).
+
+    A judge whose `spec` has changed is another judge under the same name: what it said before is forgotten.
+    """
+    spec = getattr(judge, "spec", None)
+    return {"threshold": judge.threshold, "spec": spec() if spec else {}}
+
+
+def _changed(record: Run, judges: Sequence[Judge]) -> list[str]:
+    """The judges that have judged in this run before and were different then."""
+    before = record.info["judges"]
+    return [j.name for j in judges if j.name in before and before[j.name].get("spec") != described(j)["spec"]]
 
 
 class _Wide:
@@ -178,7 +196,8 @@ class _Wide:
     def _status(self) -> str:
         if self.error:
             return "stopped"
-        whole = self.plan.count >= self.record.info["cases"] and self.done.all()
+        all_asked = self.plan.count >= self.record.info["cases"] or self.record.info["was_complete"]
+        whole = all_asked and self.done.all()
         return "complete" if whole else "interrupted"
 
     def _stop_for(self, error: Exception) -> None:

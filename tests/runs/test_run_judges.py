@@ -1,0 +1,70 @@
+"""A judge that is not the judge it was is asked again; a call that failed is made again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from runs_fakes import play
+
+from gadfly.transcripts import Judgement, Transcript
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Versioned:
+    """Scores everything alike, and says which version of it did."""
+
+    score: float
+    version: int
+    name: str = "versioned"
+    threshold: float = 0.5
+
+    def spec(self) -> dict[str, Any]:
+        return {"version": self.version}
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        return [Judgement(t.case.id, self.name, self.score) for t in transcripts]
+
+
+def scores(run):
+    return [judgement.score for judgement in run.judgements("versioned")]
+
+
+async def test_a_judge_with_another_spec_judges_anew(tmp_path):
+    await play(tmp_path, 5, [Versioned(0.1, version=1)])
+    again = await play(tmp_path, 5, [Versioned(0.9, version=2)])
+    assert scores(again) == [0.9] * 5
+
+
+async def test_a_judge_with_another_threshold_does_not(tmp_path):
+    await play(tmp_path, 5, [Versioned(0.1, version=1)])
+    again = await play(tmp_path, 5, [Versioned(0.9, version=1, threshold=0.05)])
+    assert scores(again) == [0.1] * 5
+    assert again.info["judges"]["versioned"]["threshold"] == 0.05
+
+
+async def test_asking_for_fewer_cases_leaves_a_complete_run_complete(tmp_path):
+    await play(tmp_path, 9)
+    assert (await play(tmp_path, 4)).status == "complete"
+
+
+@dataclass
+class Unreachable:
+    """A judge whose model does not answer while `down`."""
+
+    down: bool
+    name: str = "unreachable"
+    threshold: float = 0.5
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        if self.down:
+            return [Judgement.missing(t.case.id, self.name, "call_failed:timeout") for t in transcripts]
+        return [Judgement(t.case.id, self.name, 1.0) for t in transcripts]
+
+
+async def test_a_judges_failed_calls_are_made_again_when_asked(tmp_path):
+    await play(tmp_path, 5, [Unreachable(down=True)])
+    again = await play(tmp_path, 5, [Unreachable(down=False)], retry_failed=True)
+    assert [judgement.score for judgement in again.judgements()] == [1.0] * 5
