@@ -36,9 +36,8 @@ class Funnel:
 
     def spec(self) -> dict[str, Any]:
         """What decides a score, as JSON: both judges and the gate between them."""
-        both = {
-            stage: getattr(j, "spec", dict)() for stage, j in (("first", self.first), ("then", self.then))
-        }
+        stages = (("first", self.first), ("then", self.then))
+        both: dict[str, Any] = {stage: getattr(judge, "spec", dict)() for stage, judge in stages}
         return {**both, "gate": self.gate}
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
