@@ -11,7 +11,8 @@ from gadfly.runs import all_runs, open_run
 ATTACK = ("redteam", "scripted/x", "--focus", "system_prompt")
 """The scripted model says "…", which this focus takes for a question."""
 
-VERBS = "audit redteam runs show report export resume sql models serve focuses judges".split()
+LOOKING = ("runs", "show", "report", "export", "sql", "models", "focuses", "judges")
+VERBS = ("audit", "redteam", "resume", "serve", *LOOKING)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from gadfly.cli import _audit, _lists, _models, _redteam, _runs
-from gadfly.errors import GadflyError
+from gadfly.errors import CallError, GadflyError
 
 __all__ = ["app", "main"]
 
@@ -42,7 +42,12 @@ def main() -> None:
     try:
         app(prog_name="gadfly")
     except GadflyError as error:
-        words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}")
+        on = (
+            " Every finished case is kept; then give the same command again."
+            if isinstance(error, CallError)
+            else ""
+        )
+        words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}{on}")
         Console(stderr=True).print(words, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
