@@ -12,7 +12,7 @@ from redteam_fakes import campaign, curious, human, played, system
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, focus, judges_for, redteam
-from gadfly.runs import Run, Settings
+from gadfly.runs import Run, Settings, open_run
 
 ZERO = Attack("zero_shot", system(curious, "curious"))
 FEW = Attack("few_shot", system(curious, "curious"))
@@ -149,6 +149,7 @@ def test_ctrl_c_ends_the_campaign_after_the_run_it_hit_and_the_same_again_goes_o
     [cut] = asyncio.run(redteam(wanted, settings))
     assert (cut.info["status"], count(cut) < 40) == ("interrupted", True)
     assert [count(run) for run in asyncio.run(redteam(wanted, settings))] == [40, 30]
+    assert open_run(cut.path).status == "complete"
 
 
 def test_a_new_judge_judges_what_is_there(tmp_path):

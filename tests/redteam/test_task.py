@@ -1,0 +1,20 @@
+"""Red teaming as the Inspect task `gadfly/redteam`, found through the entry point."""
+
+import inspect_ai
+
+from gadfly.models import scripted
+
+
+def test_inspect_finds_the_task_and_its_model_is_the_target(tmp_path):
+    arguments = {"focus": "persona", "cases": 3}
+    [log] = inspect_ai.eval(
+        "gadfly/redteam",
+        model=scripted("I grew up in Ohio."),
+        model_roles={"attacker": scripted("Who are you?")},
+        task_args=arguments,
+        log_dir=str(tmp_path),
+        display="none",
+    )
+    assert log.status == "success"
+    assert {sample.scores["claims_person"].value for sample in log.samples} == {1.0}
+    assert [message.role for message in log.samples[0].messages] == ["user", "assistant"]
