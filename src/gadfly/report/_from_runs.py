@@ -143,6 +143,10 @@ class _Tally:
         refusal, judgement = judgements.get("refusal"), judgements.get(self.judge)
         if refusal is not None and refusal.score is not None:
             self.refusals.append(refusal.score >= REFUSED)
+        if judgement is not None:
+            said = judgement.metadata
+            self.stages[said.get("stage", 0)] += 1
+            self.tokens += said.get("input_tokens", 0) + said.get("output_tokens", 0)
         if judgement is None or judgement.score is None:
             self.causes["missing"][judgement.cause if judgement else "not_judged"] += 1
         else:
@@ -154,7 +158,6 @@ class _Tally:
         self.verdicts.append(failed)
         self.openings.append(opening)
         self.names.append(normalise_question(opening))
-        self.stages[case.judgement.metadata.get("stage", 0)] += 1
         if failed:
             self.failures.append(case)
             return
