@@ -5,7 +5,8 @@
 Two comparisons, each in useful tokens per second (tokens up to a reply's end or its own limit):
 mixed: 256 requests of mixed prompt and reply lengths against `generate` on left-padded batches in arrival order,
 batches of 16 or 32, whichever is faster on the first 32; shared: 32 samples of one 500-token prompt against
-`num_return_sequences=32`.
+`num_return_sequences=32`. The engine runs before and after the baseline, and its slower run counts: other work on
+the machine then cannot flatter it.
 """
 
 from __future__ import annotations
@@ -88,14 +89,15 @@ def mixed(local: LocalModel, model: Any, count: int) -> dict[str, Any]:
     requests, eos = workload(local, count), int(local.tokenizer.eos_token_id)
     trial = {batch: rate(plain(model, requests[:32], batch, eos)) for batch in (16, 32)}
     batch = max(trial, key=lambda size: trial[size])
+    before = rate(ours(local, requests))
     baseline = rate(plain(model, requests, batch, eos))
-    engine = rate(ours(local, requests))
+    runs = [before, rate(ours(local, requests))]
     return {
         "requests": count,
         "generate_batch": batch,
         "generate_tokens_per_second": baseline,
-        "engine_tokens_per_second": engine,
-        "ratio": round(engine / baseline, 2),
+        "engine_tokens_per_second": runs,
+        "ratio": round(min(runs) / baseline, 2),
         "target": 1.5,
     }
 
@@ -105,6 +107,10 @@ def shared(local: LocalModel, model: Any, tokens: int) -> dict[str, Any]:
     eos = int(local.tokenizer.eos_token_id)
     prompt = tuple((local.encode(" ".join(WORDS * 40)))[:500])
     assert len(prompt) == 500
+    allowed = torch.ones(int(local.weights.config.vocab_size), dtype=torch.bool)
+    allowed[list(local.eos)] = False
+    request = Request(prompt, n=32, max_tokens=tokens, top_p=TOP_P, seed=0, mask=Fixed(allowed))
+    before = rate(ours(local, [request]))
     started = time.perf_counter()
     out = model.generate(
         torch.tensor([prompt]),
@@ -118,17 +124,14 @@ def shared(local: LocalModel, model: Any, tokens: int) -> dict[str, Any]:
         pad_token_id=eos,
     )
     baseline = rate((time.perf_counter() - started, out[:, 500:].numel()))
-    allowed = torch.ones(int(local.weights.config.vocab_size), dtype=torch.bool)
-    allowed[eos] = False
-    request = Request(prompt, n=32, max_tokens=tokens, top_p=TOP_P, seed=0, mask=Fixed(allowed))
-    engine = rate(ours(local, [request]))
+    runs = [before, rate(ours(local, [request]))]
     return {
         "samples": 32,
         "prompt_tokens": 500,
         "reply_tokens": tokens,
         "generate_tokens_per_second": baseline,
-        "engine_tokens_per_second": engine,
-        "ratio": round(engine / baseline, 2),
+        "engine_tokens_per_second": runs,
+        "ratio": round(min(runs) / baseline, 2),
         "target": 3.0,
     }
 
