@@ -21,8 +21,8 @@ def shown(*, terminal: bool, is_shown: bool = True, every_s: float = 0.0) -> str
             case = Case(str(index), index, index)
             outcome = "failed" if index % 10 == 0 else "completed"
             tally.played(Transcript(case, (), outcome, usage={"target": Usage(cost=0.5)}))
-            tally.judged([Judgement(case.id, "even", 1.0), Judgement.missing(case.id, "odd", "no_parse")])
-            tally.judged([Judgement.missing(case.id, "third", "not_valid")])
+            tally.judged([Judgement(case.id, "even", 1.0), Judgement.missing(case.id, "even", "no_parse")])
+            tally.judged([Judgement.missing(case.id, "even", "not_valid"), Judgement(case.id, "other", 1.0)])
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -33,12 +33,19 @@ def test_a_terminal_shows_counts_money_and_time_left() -> None:
         assert part in text
 
 
-def test_elsewhere_a_line_comes_now_and_then() -> None:
-    assert shown(terminal=False, every_s=60.0) == ""
-    lines = shown(terminal=False).splitlines()
-    assert len(lines) == 30
-    assert lines[-1].startswith("asking 30/30 ")
-    assert "\x1b" not in lines[-1]
+def test_elsewhere_a_line_comes_now_and_then_and_one_at_the_end() -> None:
+    [last] = shown(terminal=False, every_s=60.0).splitlines()
+    assert last.startswith("asking 30/30 ")
+    assert "\x1b" not in last
+    assert len(shown(terminal=False).splitlines()) == 31
+
+
+def test_tokens_are_shown_while_no_case_has_finished() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with Tally("asking", 5, {}, console, every_s=0.0) as tally:
+        tally.sampling(1234)
+    assert isinstance(console.file, io.StringIO)
+    assert "asking 0/5 0.0/s · 0 flagged · 1,234 tokens" in console.file.getvalue()
 
 
 def test_a_run_asked_to_be_quiet_is() -> None:

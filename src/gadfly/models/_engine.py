@@ -239,6 +239,7 @@ class Scheduler:
         self.rows: list[Row] = []
         self.prefixes: dict[tuple[int, ...], Prefix] = {}
         self.filling: list[Prefix] = []
+        self.sampled = 0
 
     @property
     def held(self) -> int:
@@ -316,6 +317,7 @@ class Scheduler:
         if fresh:
             parts.append(torch.stack([row.prefix.logits for row in fresh if row.prefix.logits is not None]))
         self._sample(moved, torch.cat(parts).float())
+        self.sampled += len(moved)
         self._drop([row for row in moved if row.finish or row.error])
         for row in fresh:
             if not (row.finish or row.error):
@@ -461,6 +463,11 @@ class Engine:
             job.cancelled = not job.done.done()
             if job.done.done() and not job.done.cancelled():
                 job.done.exception()
+
+    @property
+    def sampled(self) -> int:
+        """Tokens sampled since the engine began: what there is to see while a round goes on."""
+        return self.scheduler.sampled
 
     def rounds(self) -> Rounds:
         """Within it, the same requests give the same tokens, in whatever order they arrive.

@@ -33,6 +33,7 @@ class Tally:
     flagged: int = 0
     missing: int = 0
     cost: float = 0.0
+    sampled: int = 0
 
     def __enter__(self) -> Tally:
         self._begun = self._last = time.monotonic()
@@ -56,6 +57,13 @@ class Tally:
     ) -> None:
         self._refresh()
         self._bar.stop()
+        if self.shown and not self._live:
+            self._print()
+
+    def sampling(self, tokens: int) -> None:
+        """Show that a local model is at work: tokens sampled in this session, while no case has finished yet."""
+        self.sampled = tokens
+        self._tick()
 
     def already_played(self, outcomes: Any, usage: Any) -> None:
         """Count cases of an earlier session: two Arrow columns of the transcripts table."""
@@ -83,11 +91,13 @@ class Tally:
             self._judgement(judgement.judge, judgement.score, judgement.cause)
 
     def _judgement(self, judge: str, score: float | None, cause: str) -> None:
-        """Missing because there was nothing to judge does not count."""
+        """Only judges with a threshold count, and not what they could not judge because there was nothing."""
+        if judge not in self.thresholds:
+            return
         if score is None:
             self.missing += cause != "not_valid"
         else:
-            self.flagged += score >= self.thresholds.get(judge, 0.5)
+            self.flagged += score >= self.thresholds[judge]
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -95,7 +105,10 @@ class Tally:
             self._last = now
             self._refresh()
             if self.shown and not self._live:
-                self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
+                self._print()
+
+    def _print(self) -> None:
+        self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
 
     def _refresh(self) -> None:
         self._bar.update(self._task, completed=self.done, detail=self._detail())
@@ -104,6 +117,8 @@ class Tally:
         speed = (self.done - self._start) / max(time.monotonic() - self._begun, 1e-9)
         parts = [f"{speed:.1f}/s", f"{self.flagged} flagged"]
         parts += [f"{count} {name}" for name, count in self._troubles() if count]
+        if self.sampled:
+            parts.append(f"{self.sampled:,} tokens")
         if self.cost:
             parts.append(f"${self.cost:.2f}")
         return " · ".join(parts)

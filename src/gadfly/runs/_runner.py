@@ -153,7 +153,7 @@ class _Wide:
         self.game, self.plan, self.judges, self.record, self.settings = game, plan, judges, record, settings
         self.transcripts = record.transcript_table
         self.judgements = record.judgement_table
-        thresholds = {judge.name: judge.threshold for judge in judges}
+        thresholds = {judge.name: judge.threshold for judge in judges[:1]}  # the others only describe
         self.tally = Tally(game.name, plan.count, thresholds, shown=settings.progress)
         self.stopping = False
         self.error: Exception | None = None
@@ -258,11 +258,20 @@ class _Wide:
         async with AsyncExitStack() as stack:
             for engine in engines:
                 await stack.enter_async_context(engine.rounds())
+            pulse = asyncio.create_task(self._pulse(engines))
+            stack.callback(pulse.cancel)
             cases = iter(self.plan)
             while block := list(islice(cases, BLOCK)):
                 if self.stopping or self.error:
                     return
                 await self._block(block)
+
+    async def _pulse(self, engines: Sequence[Any]) -> None:
+        """A block's cases all finish together, so meanwhile the bar shows the tokens that go into them."""
+        begun = sum(engine.sampled for engine in engines)
+        while True:
+            await asyncio.sleep(0.5)
+            self.tally.sampling(sum(engine.sampled for engine in engines) - begun)
 
     async def _block(self, block: Sequence[Case]) -> None:
         """Play a block whole unless all of it is there, keep the cases that were not, and judge what was
