@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES ?= 100
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench docs wheel clean
 
 demo: .venv/.core  ## audit the embedded SmolLM2-135M and write report.html
 	$(BIN)/gadfly audit gadfly/smollm2 --cases $(CASES) --output report.html
@@ -22,6 +22,13 @@ bench: .venv/.dev  ## every figure under benchmarks/results/, ratios from one ru
 
 docs: .venv/.dev  ## docs/cli.md from the program itself
 	$(BIN)/typer gadfly.cli utils docs --name gadfly --output docs/cli.md
+
+wheel: .venv/.dev  ## build the wheel and audit with it, installed alone in a clean environment
+	rm -rf dist build/clean
+	$(BIN)/python -m build --wheel --quiet
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	cd build && GADFLY_RUNS=clean/runs clean/bin/gadfly audit gadfly/smollm2 --cases 4 --output clean/report.html
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
