@@ -7,11 +7,12 @@ share. Only safetensors are read, and a model's own code is never run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import json
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models._engine import Engine, LogitsMask, Request, Sample
@@ -182,15 +184,28 @@ class LocalModel:
 _loading = threading.RLock()
 
 
+@contextlib.contextmanager
+def without_bars() -> Iterator[None]:
+    """Without transformers' progress bars, which show a second's work and clutter every command's output."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 @functools.cache
 def _loaded(name: str, adapter: str | None, device: str, dtype: str) -> LocalModel:
     path = locate(name)
     where, device_reason = choose_device(device)
     kind, dtype_reason = choose_dtype(dtype, where)
     try:
-        weights: Any = AutoModelForCausalLM.from_pretrained(
-            path, dtype=kind, use_safetensors=True, trust_remote_code=False, local_files_only=True
-        )
+        with without_bars():
+            weights: Any = AutoModelForCausalLM.from_pretrained(
+                path, dtype=kind, use_safetensors=True, trust_remote_code=False, local_files_only=True
+            )
         weights = weights.to(where)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError) as error:
