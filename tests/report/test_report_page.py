@@ -132,6 +132,12 @@ def test_counts_add_up_to_the_verdicts() -> None:
     assert Counts(10, 7, {"no_question": 3}, {}, {"no_parse": 2}).judged == 5
 
 
+def test_a_funnels_threshold_is_said_to_send_on_and_not_to_decide() -> None:
+    funnel = render(one(Section("s", "", rows()[:1])))
+    assert "a score of 0.2 or more goes on to model_judge, which decides" in funnel
+    assert "counts as a failure</dd>" not in funnel
+
+
 def test_a_chart_carries_its_words_and_swallows_hostile_ones() -> None:
     values = [{"x": attack, "y": i} for i, attack in enumerate(ATTACKS)]
     encoding = {
@@ -156,7 +162,7 @@ def test_a_report_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"could not be written to .*; free some space"):
+    with pytest.raises(StoreError, match=r"could not be written to .*another place with --output"):
         write(audit(), tmp_path / "file" / "report.html")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from dataclasses import replace
 
-from report_samples import audit, compared, edges, hostile, rows
+from report_samples import audit, compared, edges, hostile, one, rows
 from rich.console import Console
 
-from gadfly.report import Report, print_summary
+from gadfly.report import Report, Section, print_summary
 from gadfly.report._words import rate
 
 
@@ -45,3 +46,13 @@ def test_a_comparison_prints_its_interval_and_what_it_amounts_to() -> None:
 
 def test_every_shape_of_report_prints_even_on_a_narrow_terminal() -> None:
     assert all(printed(report, width=60) for report in edges().values())
+
+
+def test_an_attacker_is_named_as_on_the_page() -> None:
+    words = printed(compared_attackers())
+    assert "zero-shot by itself" in words and "by zero-shot" not in words
+
+
+def compared_attackers() -> Report:
+    first, second = (replace(rows()[0], attacker=f"{how} by itself") for how in ("zero-shot", "few-shot"))
+    return one(Section("s", "", (first, second)))

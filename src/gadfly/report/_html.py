@@ -69,8 +69,8 @@ def write(report: Report, path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(
-            f"The report could not be written to {target} ({reason}); free some space there or name another "
-            "place with --to."
+            f"The report could not be written to {target} ({reason}); mend that, or name another place with "
+            "--output."
         ) from error
     return target
 

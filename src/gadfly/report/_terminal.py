@@ -60,7 +60,7 @@ def _rates(rows: tuple[Row, ...]) -> Table:
     for row in rows:
         focus = _text(name(row.focus), 80)
         if attackers:
-            focus.append("\n").append_text(_text(f"by {row.attacker}", 80, "dim"))
+            focus.append("\n").append_text(_text(row.attacker, 80, "dim"))
         distinct = row.diversity.distinct
         found = "–" if distinct is None else count(distinct)
         words = (rate(row.rate), count(row.rate.missing), found, spend(row))
