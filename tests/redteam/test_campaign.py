@@ -152,6 +152,19 @@ def test_ctrl_c_ends_the_campaign_after_the_run_it_hit_and_the_same_again_goes_o
     assert open_run(cut.path).status == "complete"
 
 
+def test_ctrl_c_in_the_last_case_of_a_run_starts_no_other(tmp_path):
+    def press(messages: Any, seed: int | None) -> str:
+        calls.append(seed)
+        if len(calls) == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return human(messages, seed)
+
+    calls: list[int | None] = []
+    wanted = campaign(target=system(press, "pressed"), attacks=[ZERO, FEW], cases=10)
+    [cut] = asyncio.run(redteam(wanted, Settings(directory=tmp_path, progress=False, concurrency=1)))
+    assert (cut.info["status"], open_run(cut.path).status, count(cut)) == ("interrupted", "complete", 10)
+
+
 def test_a_new_judge_judges_what_is_there(tmp_path):
     target, calls = counting(human)
     played(tmp_path, target=target)

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,7 +177,7 @@ class _Wide:
                 self.record = self.record.save(status=self._status(), wall_s=round(wall_s, 1))
         if self.error:
             raise self.error
-        return self.record
+        return replace(self.record, info={**self.record.info, "cut": self.stopping})
 
     async def _work(self) -> None:
         engines = _engines(self.game, self.judges)
