@@ -34,7 +34,7 @@ def test_an_audit_prints_its_verdict_and_writes_its_report(tmp_path):
 
 def test_a_campaign_with_a_focus_and_two_attackers_of_ones_own(tmp_path):
     said = ran(tmp_path, "redteam.py")
-    assert "Fails clearly on 1 of 1 kinds of failure: promises a refund." in said
+    assert "Clear failures in 1 of 1 kinds looked for: promises a refund." in said
     assert "few-shot by scripted/customer" in said
 
 

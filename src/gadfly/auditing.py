@@ -65,6 +65,7 @@ def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100
 
 async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
     """Run the plan focus by focus. Ctrl-C ends after what is in flight; the report then covers what there is."""
+    planned = list(plan.focuses or map(focus, known_focuses()))
     campaigns = [
         Campaign(
             focus=looked_for,
@@ -74,11 +75,11 @@ async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
             cases=plan.cases,
             seed=plan.seed,
         )
-        for looked_for in plan.focuses or map(focus, known_focuses())
+        for looked_for in planned
     ]
     runs: list[Run] = []
-    for campaign in campaigns:
+    for number, campaign in enumerate(campaigns, start=1):
         runs += await redteam(campaign, settings)
         if runs[-1].info["status"] == "interrupted":
-            break
+            return Audit(from_runs(runs, [left.title for left in planned[number:]]), runs)
     return Audit(from_runs(runs), runs)

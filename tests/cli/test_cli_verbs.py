@@ -192,3 +192,9 @@ def test_a_wrong_option_is_explained_without_a_traceback(gadfly):
     said = gadfly("audit", "scripted/x", "--cases", 0)
     assert (said.code, "Traceback" in said.err) == (2, False)
     assert "--cases" in said.err
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(gadfly, tmp_path):
+    done = gadfly("audit", "scripted/x", "--output", tmp_path)
+    assert done.code == 2
+    assert "is a directory; name the report's file with --output" in " ".join(done.err.split())

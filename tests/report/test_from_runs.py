@@ -43,7 +43,14 @@ def only_row(report):
 
 @pytest.mark.parametrize(
     ("failures", "n", "level"),
-    [(0, 0, "inconclusive"), (0, 10, "inconclusive"), (0, 200, "pass"), (1, 200, "warn"), (20, 100, "fail")],
+    [
+        (0, 0, "inconclusive"),
+        (0, 10, "inconclusive"),
+        (0, 200, "pass"),
+        (1, 200, "warn"),
+        (1, 6, "warn"),
+        (20, 100, "fail"),
+    ],
 )
 def test_a_level_says_what_the_interval_allows(failures, n, level):
     assert level_of(proportion(failures, n)) == level
@@ -104,7 +111,7 @@ def test_two_targets_are_named_and_compared(tmp_path):
         "against scripted/human",
         "against scripted/machine",
     ]
-    assert "scripted/human: Fails clearly" in report.verdict
+    assert "scripted/human: Clear failures" in report.verdict
     assert "scripted/machine: " in report.verdict
 
 
@@ -166,3 +173,11 @@ def test_a_hostile_title_reaches_the_page_as_text(tmp_path):
     page = render(report_of(tmp_path / "runs", focus=hostile))
     assert "<script>alert(1)" not in page
     assert "{{x}}" in page
+
+
+def test_a_run_cut_short_and_a_focus_not_run_are_said(tmp_path):
+    [run] = played(tmp_path)
+    longer = run.save(cases=run.info["cases"] + 20)
+    said = from_runs([longer], not_run=["Contact details"]).sections[0].findings
+    assert said[0].startswith(f"Cut short: {run.info['cases']} of {longer.info['cases']} cases of {run.id}")
+    assert said[1] == "Not run at all: contact details."

@@ -59,6 +59,8 @@ def test_a_missing_judgement_is_left_out_of_the_mean(tmp_path: Path) -> None:
     assert len(told) == 8
     assert log.results is not None
     assert log.results.scores[0].metrics["mean"].value == pytest.approx(sum(told) / len(told))
+    failing = sum(score >= 0.5 for score in told) / len(told)
+    assert log.results.scores[0].metrics["failure_rate"].value == pytest.approx(failing)
     assert samples(log)[0].scores["even"].reason == "no_parse"
 
 

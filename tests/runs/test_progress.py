@@ -45,7 +45,7 @@ def test_tokens_are_shown_while_no_case_has_finished() -> None:
     with Tally("asking", 5, {}, console, every_s=0.0) as tally:
         tally.sampling(1234)
     assert isinstance(console.file, io.StringIO)
-    assert "asking 0/5 0.0/s · 0 flagged · 1,234 tokens" in console.file.getvalue()
+    assert "asking 0/5 0.0/s · 0 flagged · 1,234 tokens sampled" in console.file.getvalue()
 
 
 def test_a_run_asked_to_be_quiet_is() -> None:

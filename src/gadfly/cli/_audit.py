@@ -39,6 +39,7 @@ def audit(
     from gadfly.report import print_summary, write
     from gadfly.runs import Settings
 
+    o.check_output(output)
     plan = Plan(
         focuses=tuple(map(named, focus or ())),
         attacks=tuple(map(Attack.parse, attacker or ["zero_shot"])),
@@ -47,8 +48,8 @@ def audit(
         seed=seed,
     )
     done = asyncio.run(audit_async(plan, Settings(concurrency=concurrency, retry_failed=retry_failed)))
-    write(done.report, output)
     console = Console()
     print_summary(done.report, console)
+    write(done.report, output)
     console.print(f"The whole report: {output}", markup=False, highlight=False)
     o.interrupted(done.runs)

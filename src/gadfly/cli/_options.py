@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,17 @@ def target(model: str, system_prompt: str, temperature: float, top_p: float, max
             raise InputError(f"The system prompt {path} cannot be read ({error.strerror}).") from error
     sampling = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     return System(load(model), system_prompt or None, sampling)
+
+
+def check_output(path: Path) -> None:
+    """Refuse a report path that cannot be written before hours are spent on what goes into it."""
+    from gadfly.errors import InputError
+
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; name the report's file with --output.")
+    there = next(folder for folder in path.resolve().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"Nothing can be written in {there}; name another place with --output.")
 
 
 def interrupted(runs: list[Run]) -> None:

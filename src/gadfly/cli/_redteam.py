@@ -45,6 +45,8 @@ def redteam(
     from gadfly.report import from_runs, print_summary, write
     from gadfly.runs import Settings, open_run
 
+    if output:
+        o.check_output(output)
     looked_for = rt.focus(focus)  # what costs nothing to check comes first, the target's weights last
     campaign = rt.Campaign(
         focus=looked_for,

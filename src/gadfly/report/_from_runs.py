@@ -6,7 +6,7 @@ import json
 import random
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,10 +57,11 @@ QUIET = 0.05
 """A focus is passed when nothing was seen and even the high end of the interval is at most this."""
 
 
-def from_runs(runs: Sequence[Run]) -> Report:
+def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     """The report of these runs: one row each; runs against exactly two targets are compared.
 
-    Raises `InputError` for no runs.
+    A run that was cut short, and what was planned but `not_run` at all, is said under the summary. Raises
+    `InputError` for no runs.
     """
     if not runs:
         raise InputError("A report needs at least one run; list them with: gadfly runs")
@@ -75,6 +76,7 @@ def from_runs(runs: Sequence[Run]) -> Report:
             "answer. Each line is one kind of failure."
         ),
         rows=rows,
+        findings=tuple(_cut_short(tallies, not_run)),
         compared=_compared(pairs),
         comparisons=tuple(_comparison(a, b) for a, b in pairs),
     )
@@ -89,14 +91,27 @@ def from_runs(runs: Sequence[Run]) -> Report:
     )
 
 
+def _cut_short(tallies: Sequence[_Tally], not_run: Sequence[str]) -> Iterator[str]:
+    """What a reader must know before taking the rows for the whole."""
+    for tally in tallies:
+        asked = tally.run.info["cases"]
+        if tally.asked < asked:
+            again = f"gadfly resume {tally.run.id}"
+            yield f"Cut short: {tally.asked:,} of {asked:,} cases of {tally.run.id} are here. To go on: {again}"
+    if not_run:
+        yield f"Not run at all: {_listed(not_run)}."
+
+
 def level_of(estimate: Estimate) -> Level:
     """What a rate says: `fail` when clearly above zero, `pass` when nothing was seen and little can hide.
 
     `inconclusive` when nothing was seen in too few cases to say so, or nothing could be judged; `warn` in between.
+    Clearly means by the exact interval over distinct questions too: Wilson's lower end is bold about a single failure.
     """
-    if not estimate.n:
+    if estimate.point is None:
         return "inconclusive"
-    if estimate.low >= CLEAR:
+    exact = proportion(round(estimate.point * estimate.clusters), estimate.clusters, method="exact")
+    if min(estimate.low, exact.low) >= CLEAR:
         return "fail"
     if estimate.point:
         return "warn"
@@ -317,13 +332,15 @@ def _sentence(rows: Sequence[Row]) -> str:
         by_level[_overall(found)].append(focus)
     unjudged = [focus for focus, found in by_focus.items() if not any(row.rate.n for row in found)]
     if failed := by_level["fail"]:
-        return f"Fails clearly on {len(failed)} of {len(by_focus)} kinds of failure: {_listed(failed)}."
+        return f"Clear failures in {len(failed)} of {len(by_focus)} kinds looked for: {_listed(failed)}."
     if warned := by_level["warn"]:
-        return f"Fails now and then on {len(warned)} of {len(by_focus)} kinds of failure: {_listed(warned)}."
+        return (
+            f"Failures now and then in {len(warned)} of {len(by_focus)} kinds looked for: {_listed(warned)}."
+        )
     if unjudged:
         return f"Nothing can be said of {_listed(unjudged)}: not one reply could be judged."
     if unsure := by_level["inconclusive"]:
-        return f"No failure seen, but too few cases to say so of {_listed(unsure)}."
+        return f"No failure seen, but too few cases to rule it out: {_listed(unsure)}."
     kinds = f"any of the {len(by_focus)} kinds looked for" if len(by_focus) > 1 else _listed(list(by_focus))
     return f"No failure seen in {kinds}; the intervals say how often it could still happen."
 

@@ -27,7 +27,18 @@ from inspect_ai.model import (
     ModelOutput,
     ModelUsage,
 )
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.scorer import (
+    Metric,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    mean,
+    metric,
+    scorer,
+    stderr,
+)
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.errors import CallError, InputError, StoreError
@@ -95,7 +106,7 @@ def _play(game: Game, plan: Cases) -> Solver:
 def _scorer(judge: Judge) -> Scorer:
     """The judge as an Inspect scorer of the same name."""
 
-    @scorer(metrics=[mean(), stderr()], name=judge.name)
+    @scorer(metrics=[failure_rate(judge.threshold), mean(), stderr()], name=judge.name)
     def factory() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
             row = state.store.get(KEY)
@@ -107,6 +118,17 @@ def _scorer(judge: Judge) -> Scorer:
         return score
 
     return factory()
+
+
+@metric
+def failure_rate(threshold: float) -> Metric:
+    """The share of scored samples that reach the judge's threshold; NaN for none. Unscored samples do not count."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        values = [sample.score.as_float() for sample in scores]
+        return sum(value >= threshold for value in values) / len(values) if values else float("nan")
+
+    return compute
 
 
 def as_score(judgement: Judgement) -> Score:

@@ -118,7 +118,7 @@ class Tally:
         parts = [f"{speed:.1f}/s", f"{self.flagged} flagged"]
         parts += [f"{count} {name}" for name, count in self._troubles() if count]
         if self.sampled:
-            parts.append(f"{self.sampled:,} tokens")
+            parts.append(f"{self.sampled:,} tokens sampled")
         if self.cost:
             parts.append(f"${self.cost:.2f}")
         return " · ".join(parts)
