@@ -198,3 +198,9 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(gadfly,
     done = gadfly("audit", "scripted/x", "--output", tmp_path)
     assert done.code == 2
     assert "is a directory; name the report's file with --output" in " ".join(done.err.split())
+
+
+def test_sql_cuts_long_texts_unless_they_are_wanted_whole(gadfly, run):
+    asked = ("sql", run.id, "select repeat('x', 300) as long")
+    assert "x" * 100 not in gadfly(*asked).out
+    assert "x" * 300 in gadfly(*asked, "--csv").out

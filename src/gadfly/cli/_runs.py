@@ -97,10 +97,16 @@ def resume(
 
 
 def sql(
-    run: o.RUN, query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")]
+    run: o.RUN,
+    query: Annotated[str, typer.Argument(help="Over transcripts, judgements and cases.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Whole texts, as CSV.")] = False,
 ) -> None:
-    """Ask DuckDB about a run: tables transcripts and judgements, and the view cases."""
+    """Ask DuckDB about a run: transcripts, judgements, and the view cases (a row per case and judge).
+
+    Texts are cut to fit; --csv gives them whole.
+    """
     from gadfly.report import visible
     from gadfly.runs import open_run
 
-    typer.echo(visible(open_run(run).sql(query).to_string(index=False)))
+    found = open_run(run).sql(query)
+    typer.echo(visible(found.to_csv(index=False) if csv else found.to_string(index=False, max_colwidth=80)))
