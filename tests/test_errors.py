@@ -236,10 +236,20 @@ def test_a_full_disk_stops_the_run_in_one_sentence_and_it_goes_on(gadfly, tmp_pa
 
 def test_a_report_that_cannot_be_written_says_where_and_keeps_the_run(gadfly, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    said = gadfly(*ATTACK, "--cases", 2, "-o", "file/page.html")
+    assert gadfly(*ATTACK, "--cases", 2).code == 0
+    [run] = all_runs(tmp_path / "gadfly-runs")
+    said = gadfly("report", run.id, "-o", "file/page.html")
     assert said.code == 2
     assert "could not be written to file/page.html" in said.err
-    assert all_runs(tmp_path / "gadfly-runs")[0].status == "complete"
+    assert open_run(run.path).status == "complete"
+
+
+def test_a_report_path_that_cannot_be_written_is_refused_before_anything_runs(gadfly, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    said = gadfly(*ATTACK, "--cases", 2, "-o", "file/page.html")
+    assert said.code == 2
+    assert "name another place with --output" in said.err
+    assert not (tmp_path / "gadfly-runs").exists()
 
 
 @pytest.mark.parametrize("kind", GadflyError.__subclasses__())

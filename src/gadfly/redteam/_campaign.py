@@ -123,5 +123,5 @@ async def _run(campaign: Campaign, attacker: Attacker, cases: int, settings: Set
         int((batch["index"].to_numpy() < cases).sum()) for batch in made.transcript_table.batches(["index"])
     )
     # Ctrl-C in the last cases of a run finishes that run, and must still end what would come after it
-    whole = played == cases and not made.info["cut"]
+    whole = played == cases and not made.cut
     return replace(made, info={**made.info, "status": "complete" if whole else "interrupted"})

@@ -177,7 +177,7 @@ class _Wide:
                 self.record = self.record.save(status=self._status(), wall_s=round(wall_s, 1))
         if self.error:
             raise self.error
-        return replace(self.record, info={**self.record.info, "cut": self.stopping})
+        return replace(self.record, cut=self.stopping)
 
     async def _work(self) -> None:
         engines = _engines(self.game, self.judges)

@@ -15,7 +15,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,11 +94,13 @@ class Run:
 
     `info` is `run.json` as last read or written: `spec`, `seed`, `cases` (how many were asked for), `judges`,
     `verdict` (the judge named first), `status` (`running`, `interrupted`, `stopped`, `complete`), `players`,
-    `versions`, `git`, `command` and the `directory` it was given in, `wall_s`.
+    `versions`, `git`, `command` and the `directory` it was given in, `wall_s`. `cut` is not on disk: whether Ctrl-C
+    ended the call of `run` that returned this, be it in the run's very last cases.
     """
 
     path: Path
     info: dict[str, Any]
+    cut: bool = field(default=False, compare=False)
 
     @property
     def id(self) -> str:
