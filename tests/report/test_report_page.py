@@ -12,7 +12,8 @@ import pytest
 from report_samples import ATTACKS, SOUP, audit, compared, edges, hostile, one, rows
 
 from gadfly.errors import StoreError
-from gadfly.report import Chart, Counts, Report, Section, render, write
+from gadfly.pages import Chart
+from gadfly.report import Counts, Report, Section, render, write
 
 VOID = {"meta", "link", "br", "input", "path", "line", "rect", "circle"}
 FETCHES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background", "formaction"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_samples import ATTACKS, estimate, rows
 
-from gadfly.report._inert import CLIP, KEEP, line, said, visible
+from gadfly.pages import CLIP, KEEP, line, said, visible
 from gadfly.report._words import (
     causes,
     change,

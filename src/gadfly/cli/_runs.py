@@ -17,7 +17,7 @@ RUNS = Annotated[list[str], typer.Argument(help="Run ids, the starts of them, or
 
 def runs() -> None:
     """List the runs under $GADFLY_RUNS or ./gadfly-runs, newest first."""
-    from gadfly.report import visible
+    from gadfly.pages import visible
     from gadfly.runs import all_runs, home
 
     found = all_runs()
@@ -105,7 +105,7 @@ def sql(
 
     Texts are cut to fit; --csv gives them whole.
     """
-    from gadfly.report import visible
+    from gadfly.pages import visible
     from gadfly.runs import open_run
 
     found = open_run(run).sql(query)

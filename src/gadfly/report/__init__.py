@@ -2,10 +2,8 @@
 
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
-from gadfly.report._inert import visible
 from gadfly.report._section import (
     Blocking,
-    Chart,
     Cluster,
     Comparison,
     Counts,
@@ -26,7 +24,6 @@ from gadfly.report._terminal import print_summary
 
 __all__ = [
     "Blocking",
-    "Chart",
     "Cluster",
     "Comparison",
     "Counts",
@@ -45,6 +42,5 @@ __all__ = [
     "from_runs",
     "print_summary",
     "render",
-    "visible",
     "write",
 ]

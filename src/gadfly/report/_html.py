@@ -1,14 +1,12 @@
 """A report as one HTML file that opens anywhere, asks the network for nothing and runs nothing a model wrote.
 
 Every string reaches the page through jinja's autoescape after `visible` (the `finalize` hook); the few values
-that are markup are made in `_inert` and `_chart`. The content security policy allows this file's own style
+that are markup are made in `gadfly.pages`. The content security policy allows this file's own style
 and script, by hash, and nothing else.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import tempfile
@@ -17,13 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from gadfly.errors import StoreError
+from gadfly.pages import csp_hash, environment, tokens
 from gadfly.report import _words
-from gadfly.report._chart import rate_against_diversity, svg
-from gadfly.report._inert import line, said, visible
+from gadfly.report._chart import rate_against_diversity
 from gadfly.report._section import Report, Row, Section
 
 __all__ = ["render", "write"]
@@ -33,7 +31,7 @@ def render(report: Report) -> str:
     """The page. The same report gives the same text."""
     sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
     rows = [row for section in report.sections for row in section.rows]
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = tokens() + _asset("style.css"), _asset("script.js")
     return (
         _environment()
         .get_template("page.html.j2")
@@ -43,8 +41,8 @@ def render(report: Report) -> str:
             totals=_totals(rows),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            style_hash=_digest(style),
-            script_hash=_digest(script),
+            style_hash=csp_hash(style),
+            script_hash=csp_hash(script),
         )
     )
 
@@ -77,17 +75,10 @@ def write(report: Report, path: str | os.PathLike[str]) -> Path:
 
 @cache
 def _environment() -> Environment:
-    env = Environment(
-        loader=PackageLoader("gadfly.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
+    env = environment("gadfly.report")
     words = ("causes", "change", "count", "difference", "duration", "money", "name", "per_failure", "percent")
     env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "share_of", "spend", "tokens")}
-    env.filters |= {"line": line, "said": said, "json": _json, "svg": svg}
+    env.filters["json"] = _json
     env.globals["levels"] = _words.LEVELS
     return env
 
@@ -131,7 +122,3 @@ def _json(value: Any) -> str:
 @cache
 def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from gadfly.pages import Chart
 from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
 __all__ = [
     "Blocking",
-    "Chart",
     "Cluster",
     "Comparison",
     "Counts",
@@ -171,19 +171,6 @@ class Comparison:
     a: Estimate
     b: Estimate
     difference: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A further chart: a Vega-Lite spec with its data inside, and what it shows in words for who cannot see
-    it.
-
-    Colours in the spec: `"currentColor"` and those of `gadfly.report._chart` follow the page, dark or light.
-    """
-
-    title: str
-    description: str
-    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

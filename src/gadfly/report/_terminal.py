@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gadfly.report._inert import line
+from gadfly.pages import line
 from gadfly.report._section import Level, Report, Row, Section
 from gadfly.report._words import LEVELS, causes, change, count, difference, name, rate, spend
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from gadfly.report._inert import line
+from gadfly.pages import line
 from gadfly.report._section import Level, Row
 from gadfly.stats import Estimate
 
