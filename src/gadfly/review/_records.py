@@ -21,7 +21,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "Conflict",
-    "Denied",
+    "DeniedError",
     "DrawnItem",
     "DrawnRound",
     "Item",
@@ -33,7 +33,7 @@ __all__ = [
     "QueueStatus",
     "Rater",
     "RaterStatus",
-    "Refused",
+    "RefusedError",
     "Role",
     "Round",
     "Vote",
@@ -56,11 +56,11 @@ LONGEST = {"name": 100, "reason": 1_000, "explanation": 10_000}
 """Characters a text may have. A line of an import is at most a million characters long."""
 
 
-class Denied(GadflyError, PermissionError):
+class DeniedError(GadflyError, PermissionError):
     """A token that does not open the page: unknown, expired or revoked, or a role that may not do this."""
 
 
-class Refused(GadflyError, ValueError):
+class RefusedError(GadflyError, ValueError):
     """An answer that cannot be taken: the item is filled, answered already, or not this rater's."""
 
 
