@@ -71,6 +71,26 @@ class Even:
         return Judgement(transcript.case.id, self.name, 1.0 - transcript.case.seed % 2, evidence=(reply,))
 
 
+class Rounds:
+    """An engine's `rounds()`, counting how often it was entered."""
+
+    entered = 0
+
+    async def __aenter__(self) -> None:
+        Rounds.entered += 1
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class LocalAsking(Asking):
+    """Looks as if its target ran on weights we hold, and answers by its whole block, as those do."""
+
+    def __post_init__(self) -> None:
+        engine = type("Engine", (), {"rounds": lambda self: Rounds()})()
+        self.target.model.api.engine = lambda: engine  # type: ignore[attr-defined]
+
+
 class Broken(Even):
     """Has a bug: it loses one of its judgements."""
 

@@ -57,7 +57,7 @@ async def test_a_resumed_run_counts_what_it_already_has(tmp_path: Path) -> None:
     game = Asking(before=failing("timeout", lambda i: i == 3))
     run = await play(tmp_path, 40, [Even()], game=game)
     tally = Tally("asking", 40, {"even": 0.5})
-    done = recover(run.transcript_table, run.judgement_table, ["even"], tally)
+    done = recover(run.transcript_table, run.judgement_table, ["even"], 40, tally)
     _, judgements = rows(run)
     assert done.all()
     assert (tally.done, tally.failed, tally.cost) == (40, 1, pytest.approx(0.039))

@@ -1,16 +1,16 @@
 """The wide runner: every case once, whatever stops it, and every stop says how to go on."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from runs_fakes import Asking, Broken, Even, failing, play, rows
+from runs_fakes import Asking, Broken, Even, LocalAsking, Rounds, failing, play, rows
 
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, scripted
 from gadfly.runs import open_run
-from gadfly.runs._runner import BLOCK, HOPELESS, JUDGE_BATCH
+from gadfly.runs._judging import BLOCK, JUDGE_BATCH
+from gadfly.runs._runner import HOPELESS
 
 pytestmark = pytest.mark.anyio
 
@@ -185,29 +185,10 @@ async def test_hostile_text_survives_the_disk(tmp_path: Path) -> None:
     assert list(run.frame()["reply"]) == replies
 
 
-class Rounds:
-    """An engine's `rounds()`, counting how often it was entered."""
-
-    entered = 0
-
-    async def __aenter__(self) -> None:
-        Rounds.entered += 1
-
-    async def __aexit__(self, *exc: object) -> None: ...
-
-
-@dataclass(frozen=True)
-class LocalAsking(Asking):
-    """Looks as if its target ran on weights we hold, and answers by its whole block, as those do."""
-
-    def __post_init__(self) -> None:
-        engine = type("Engine", (), {"rounds": lambda self: Rounds()})()
-        self.target.model.api.engine = lambda: engine  # type: ignore[attr-defined]
-
-
 async def test_local_players_play_whole_blocks_and_keep_what_they_had(tmp_path: Path) -> None:
+    entered = Rounds.entered
     whole = await play(tmp_path / "whole", 2 * BLOCK + 10, [Even()], game=LocalAsking())
-    assert Rounds.entered == 1
+    assert Rounds.entered == entered + 1
     stopped = LocalAsking(before=failing("unauthorized", lambda i: i == BLOCK + 50, fatal=True))
     with pytest.raises(CallError):
         await play(tmp_path, 2 * BLOCK + 10, [Even()], game=stopped)

@@ -19,7 +19,10 @@ __all__ = ["Tally"]
 
 @dataclass
 class Tally:
-    """Counts of one running run, shown as a live bar on a terminal and as a line every `every_s` elsewhere."""
+    """Counts of one running run, shown as a live bar on a terminal and as a line every `every_s` elsewhere.
+
+    What is `done` of `total` are cases played or, where nothing is played (`judging`), judgements.
+    """
 
     label: str
     total: int
@@ -27,6 +30,7 @@ class Tally:
     console: Console = field(default_factory=lambda: Console(stderr=True))
     shown: bool = True
     every_s: float = 15.0
+    judging: bool = False
     done: int = 0
     failed: int = 0
     invalid: int = 0
@@ -67,6 +71,8 @@ class Tally:
 
     def already_played(self, outcomes: Any, usage: Any) -> None:
         """Count cases of an earlier session: two Arrow columns of the transcripts table."""
+        if self.judging:
+            return
         self.done += len(outcomes)
         self.failed += outcomes.to_pylist().count("failed")
         self.invalid += outcomes.to_pylist().count("invalid")
@@ -89,9 +95,12 @@ class Tally:
         """Count what a judge made of some cases."""
         for judgement in judgements:
             self._judgement(judgement.judge, judgement.score, judgement.cause)
+        if self.judging:
+            self._tick()
 
     def _judgement(self, judge: str, score: float | None, cause: str) -> None:
         """Only judges with a threshold count, and not what they could not judge because there was nothing."""
+        self.done += self.judging
         if judge not in self.thresholds:
             return
         if score is None:

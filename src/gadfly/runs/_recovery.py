@@ -26,9 +26,11 @@ class Done:
     played: Marks
     judged: Mapping[str, Marks]
 
-    def all(self) -> bool:
-        """Whether nothing is left to do."""
-        return bool(self.played.all()) and all(bool(marks.all()) for marks in self.judged.values())
+    def all(self, span: slice = slice(None)) -> bool:
+        """Whether nothing is left to do for these cases."""
+        return bool(self.played[span].all()) and all(
+            bool(marks[span].all()) for marks in self.judged.values()
+        )
 
     def unjudged(self) -> Marks:
         """Played cases that some judge has not seen."""
@@ -38,24 +40,24 @@ class Done:
         return waiting
 
 
-def recover(transcripts: Table, judgements: Table, judges: Iterable[str], tally: Tally) -> Done:
-    """Mend both tables, learn what is done among the first `tally.total` cases, and count it in `tally`.
+def recover(transcripts: Table, judgements: Table, judges: Iterable[str], count: int, tally: Tally) -> Done:
+    """Mend both tables, learn what is done among the first `count` cases, and count it in `tally`.
 
     A judgement whose transcript is gone (its part file was moved away) is about words that nobody can read
     any more: it is dropped, and its case is played and judged again.
     """
     transcripts.recover()
     judgements.recover()
-    done = Done(np.zeros(tally.total, np.bool_), {judge: np.zeros(tally.total, np.bool_) for judge in judges})
+    done = Done(np.zeros(count, np.bool_), {judge: np.zeros(count, np.bool_) for judge in judges})
     for batch in transcripts.batches(["index", "outcome", "usage"]):
-        own = _within(batch, tally.total)
+        own = _within(batch, count)
         done.played[own["index"].to_numpy()] = True
         tally.already_played(own["outcome"], own["usage"])
     if any(_orphans(batch, done.played).any() for batch in judgements.batches(["index"])):
         judgements.drop(lambda table: pa.array(_orphans(table, done.played)))
     for batch in judgements.batches(["index", "judge", "score", "cause"]):
         for judge, marks in done.judged.items():
-            own = _within(batch, tally.total).filter(pc.field("judge") == judge)
+            own = _within(batch, count).filter(pc.field("judge") == judge)
             marks[own["index"].to_numpy()] = True
             tally.already_judged(judge, own["score"], own["cause"])
     return done
