@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gadfly.redteam import Blocking
 from gadfly.report import (
-    Blocking,
     Cluster,
     Comparison,
     Counts,

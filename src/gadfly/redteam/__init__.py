@@ -12,12 +12,13 @@ from gadfly.redteam._diversity import (
 )
 from gadfly.redteam._focus import Focus, focus, known_focuses
 from gadfly.redteam._questioning import Questioning
-from gadfly.redteam._triage import blocking, clusters, cost_per, phrases
+from gadfly.redteam._triage import Blocking, blocking, clusters, cost_per, phrases
 from gadfly.redteam._verdicts import is_failure, judges_for, verdict_of
 
 __all__ = [
     "Attack",
     "Attacker",
+    "Blocking",
     "Campaign",
     "Diversity",
     "Focus",

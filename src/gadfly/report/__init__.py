@@ -3,7 +3,6 @@
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._section import (
-    Blocking,
     Cluster,
     Comparison,
     Counts,
@@ -23,7 +22,6 @@ from gadfly.report._section import (
 from gadfly.report._terminal import print_summary
 
 __all__ = [
-    "Blocking",
     "Cluster",
     "Comparison",
     "Counts",

@@ -23,7 +23,6 @@ from gadfly.redteam import (
     verdict_of,
 )
 from gadfly.report._section import (
-    Blocking,
     Cluster,
     Comparison,
     Counts,
@@ -219,7 +218,6 @@ class _Tally:
         """What the failures look like; every list is a sample."""
         replies = [case.replies for case in self.failures]
         marks = phrases(list(dict.fromkeys(replies)), list(dict.fromkeys(self.passing)))
-        effect = blocking(replies, self.passing, k=len(marks)) if marks else None
         drawn = random.Random(0).sample(self.failures, min(EXAMPLES, len(self.failures)))
         return Findings(
             clusters=tuple(
@@ -227,7 +225,7 @@ class _Tally:
                 for group in clusters(replies)[:SHOWN_CLUSTERS]
             ),
             phrases=tuple(Phrase(mark.text, mark.failures, mark.lift) for mark in marks[:SHOWN_PHRASES]),
-            blocking=Blocking(effect.k, effect.failures, effect.others) if effect else None,
+            blocking=blocking(replies, self.passing, k=len(marks)) if marks else None,
             failures=tuple(case.example() for case in _highest(drawn, EXAMPLES)),
             near_misses=tuple(case.example() for case in _highest(self.near)),
         )

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gadfly.pages import Chart
+from gadfly.redteam import Blocking
 from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
 __all__ = [
-    "Blocking",
     "Cluster",
     "Comparison",
     "Counts",
@@ -71,15 +71,6 @@ class Phrase:
     text: str
     failures: int
     lift: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Blocking:
-    """What refusing replies with one of the top `k` phrases would stop: of the failures, and of the rest."""
-
-    k: int
-    failures: Estimate
-    others: Estimate
 
 
 @dataclass(frozen=True, slots=True)
