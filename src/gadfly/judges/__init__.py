@@ -1,6 +1,7 @@
 """Judges: what turns transcripts into judgements."""
 
 from gadfly.judges._base import Control, Judge, disproofs
+from gadfly.judges._choice import Choice, Policy, Seen, choose, policy
 from gadfly.judges._contact import contact_details
 from gadfly.judges._funnel import funnel, share_passed_on
 from gadfly.judges._model import model_judge
@@ -12,8 +13,12 @@ from gadfly.judges._registry import judge, known
 from gadfly.judges._secret import leaks_secret
 
 __all__ = [
+    "Choice",
     "Control",
     "Judge",
+    "Policy",
+    "Seen",
+    "choose",
     "claims_person",
     "contact_details",
     "disproofs",
@@ -24,6 +29,7 @@ __all__ = [
     "leaks_secret",
     "model_judge",
     "offensive",
+    "policy",
     "refusal",
     "share_passed_on",
 ]
