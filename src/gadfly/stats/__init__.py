@@ -1,23 +1,32 @@
 """Estimates: rates and differences with honest intervals."""
 
+from gadfly.stats._agreement import Drift, Rating, alpha, drift
 from gadfly.stats._corrected import corrected_rate
+from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
-from gadfly.stats._rater_error import RaterError
+from gadfly.stats._rater_error import RaterError, rater_error
 from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
 
 __all__ = [
     "ConfidenceSequence",
+    "Confusion",
     "Draw",
+    "Drift",
     "Estimate",
     "RaterError",
+    "Rating",
+    "alpha",
     "confidence_sequence",
     "corrected_rate",
+    "dawid_skene",
     "difference",
+    "drift",
     "paired_difference",
     "proportion",
     "rate",
+    "rater_error",
     "sensitivity_floor",
 ]
