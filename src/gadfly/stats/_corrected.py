@@ -61,7 +61,7 @@ def corrected_rate(
         return Estimate(None, 0.0, 1.0, drawn.n, drawn.n, drawn.missing, level, "too few labels")
     fit = _regress(drawn)
     names = clusters if clusters is None else pick(clusters, range(len(scores)), len(scores))
-    variance = _spread(drawn, fit, _effect(fit, names))
+    variance = _spread(drawn, fit, _effect(drawn, fit, names))
     t = quantile(level, drawn.n - fit.columns)
     low, high = _inverted(fit.rate, variance, t)
     point, words = fit.rate, f"judge's errors, by {drawn.n:,} labels on {len(scores):,} cases"
@@ -100,13 +100,23 @@ def _regress(drawn: Sample) -> _Fit:
     return _Fit(guesses_N, residuals_T, totals_T, weights_T / weights_T.sum(), design_NK.shape[1])
 
 
-def _effect(fit: _Fit, clusters: Sequence[Hashable] | None) -> float:
-    """The design effect of the run's own questions, judged by how alike the guesses are within one."""
+def _effect(drawn: Sample, fit: _Fit, clusters: Sequence[Hashable] | None) -> float:
+    """The design effect of the run's own questions, from how alike the guesses are within one.
+
+    A judge that errs case by case makes answers to one question look less alike than they are: by the share R²
+    of the labels' variance that the guesses explain. The effect beyond 1 is divided by it, up to what fully
+    alike answers would have (Σm²/n, m the cluster sizes), which a judge that explains nothing is given.
+    """
     if clusters is None:
         return 1.0
     data = group(fit.guesses_N, clusters)
-    rare = min(data.mean, 1 - data.mean) * data.n
-    return design(data, variance=float(fit.guesses_N.var()), rare=max(rare, 0.0)).effect
+    alike = float((data.sizes**2).sum()) / data.n
+    share = drawn.relative_T / drawn.relative_T.sum()
+    varies = float(share @ (drawn.labels_T - share @ drawn.labels_T) ** 2)
+    explained = 1 - float(share @ fit.residuals_T**2) / varies if varies > 0 else 0.0
+    rare = max(min(data.mean, 1 - data.mean) * data.n, 0.0)
+    effect = design(data, variance=float(fit.guesses_N.var()), rare=rare).effect
+    return min(alike, 1 + (effect - 1) / explained) if explained > 0 else alike
 
 
 def _spread(drawn: Sample, fit: _Fit, effect: float) -> Callable[[float], float]:
