@@ -65,9 +65,9 @@ def rater_error(
 
     True in `gold` and `resolved` means fails. They are not the same thing. `gold` was chosen for its truth, so it
     tells of the votes given the truth and nothing of π: one of the two terms without its π. `resolved` are items of
-    the queue whose truth a lead decided *because* of the votes; their term keeps its π, which makes the likelihood
-    right whatever the votes that led there. As gold they would put both errors at a half, since one of two votes in
-    conflict is always wrong. An item in both is gold. A lead's own votes do not belong among the ratings.
+    the queue whose truth a lead decided *because* of the votes; their term keeps its π, and as every other item is
+    in the sum too, picking conflicts biases nothing (Little & Rubin's missing at random). An item in both is gold. A
+    lead's own votes do not belong among the ratings.
 
     Which of the three numbers the data identify (Hui & Walter 1980, Biometrics 36:167): gold of both kinds both errors;
     three votes an item all three; two votes two of them, hence an assumption, unless some gold or a resolved conflict
@@ -87,7 +87,8 @@ def rater_error(
     symmetric = not _tells_apart(cells)
     rates = _maximum(cells, symmetric)
     covariance = _covariance(rates, cells, symmetric)
-    said = ((covariance[0, 0], covariance[0, 1]), (covariance[1, 0], covariance[1, 1]))
+    (a, b), (c, d) = covariance.tolist()
+    said = ((a, b), (c, d))
     return RaterError(float(rates[0]), float(rates[1]), said, n_items, SYMMETRIC if symmetric else "")
 
 
