@@ -1,0 +1,165 @@
+"""One database, SQLite or PostgreSQL: opened, brought to this version's tables, read from and written to.
+
+A write is one transaction that is on disk when it returns. On SQLite writers of this process take turns here
+(its own waiting is unfair and slow), and `BEGIN IMMEDIATE` keeps those of other processes apart.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError
+
+from gadfly.errors import InputError, StoreError
+from gadfly.review._tables import HEAD, VERSION_TABLE
+
+__all__ = ["Database", "address"]
+
+DEFAULT = "sqlite:///gadfly-review.db"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_OPENING = 0x6ADF17  # the advisory lock that PostgreSQL openers take in turn
+
+
+def address(url: str | None = None) -> sa.URL:
+    """The database to use: `url`, else `$GADFLY_REVIEW`, else a file in the current directory.
+
+    Raises `InputError` for what is no SQLite or PostgreSQL URL.
+    """
+    given = url or os.environ.get("GADFLY_REVIEW") or DEFAULT
+    hint = "Write sqlite:///labels.db or postgresql://user:password@host/database."
+    try:
+        parsed = sa.make_url(given)
+    except ArgumentError as error:
+        raise InputError(f"The address of the labels cannot be read. {hint}") from error
+    kind = parsed.drivername.split("+")[0]
+    if kind in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise InputError(f"Labels are kept in SQLite or PostgreSQL, not in {kind!r}. {hint}")
+    if not parsed.database or parsed.database == ":memory:":
+        raise InputError("Labels that are only in memory would be lost: name a file, sqlite:///labels.db.")
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+class Database:
+    """A database at this version's tables.
+
+    Raises `StoreError` when it cannot be reached or read, or when a newer gadfly made it.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = address(url)
+        self._lite = self.url.get_backend_name() == "sqlite"
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self._lite else nullcontext()
+        self._engine = self._connected()
+        self._writer = self._engine.execution_options(gadfly_writes=True)
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the database and must not write."""
+        with self._blaming(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it on disk at the end, or none of it when an exception leaves it."""
+        with self._turn, self._blaming(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    def _connected(self) -> sa.Engine:
+        options: dict[str, Any] = {"pool_size": 20, "max_overflow": 30}
+        if not self._lite:
+            options = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+        try:
+            engine = sa.create_engine(self.url, **options)
+        except (ImportError, NoSuchModuleError) as error:
+            raise StoreError(
+                "Labels in PostgreSQL need its driver: run pip install 'gadfly[postgres]'."
+            ) from error
+        if self._lite:
+            sa.event.listen(engine, "connect", _prepare)
+            sa.event.listen(engine, "begin", _begin)
+        return engine
+
+    @contextmanager
+    def _blaming(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except (DatabaseError, InterfaceError) as error:
+            said = (
+                str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+            )
+            raise StoreError(f"The labels in {self} cannot be used: {said}. {self._remedy()}") from error
+
+    def _remedy(self) -> str:
+        if self._lite:
+            return (
+                "Check that the file is a database of gadfly's, its directory exists and can be written to."
+            )
+        return "Check that PostgreSQL runs there, and the user, the password and the database's name."
+
+    def _bring_up_to_date(self) -> None:
+        with self.read() as connection:
+            if _version(connection) == HEAD:
+                return
+        with self.write() as connection:
+            if not self._lite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_OPENING)))
+            _migrate(connection, str(self))
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(
+        sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))
+    ).scalar()
+
+
+def _migrate(connection: sa.Connection, name: str) -> None:
+    from alembic import command  # half a second, and needed once in a database's life
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    found = _version(connection)
+    if found is not None and found not in known:
+        raise StoreError(
+            f"The labels in {name} were kept by a newer gadfly (tables {found}, this one knows {HEAD}): "
+            "upgrade gadfly, or name another database with GADFLY_REVIEW."
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _prepare(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # `_begin` says how a transaction begins, not Python's driver
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("gadfly_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

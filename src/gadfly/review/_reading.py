@@ -1,0 +1,199 @@
+"""What a queue holds, read in bulk: labels, drawings, conflicts, progress. A fixed number of queries each."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from gadfly.review._assigning import item, spoken
+from gadfly.review._records import (
+    SCORES,
+    Conflict,
+    DrawnItem,
+    DrawnRound,
+    Label,
+    LogEntry,
+    Progress,
+    QueueStatus,
+    Rater,
+    RaterStatus,
+    Round,
+    Vote,
+)
+from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, rounds
+
+__all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "status"]
+
+_ABOUT = (items.c.id.label("item_id"), *items.c["run", "case_id", "gold"], *raters.c["name", "role"])
+
+
+def labels(connection: sa.Connection, queue_id: int) -> list[Label]:
+    """Every label of a queue in the order first given, then the leads' decisions."""
+    return [
+        *_votes(connection, items.c.queue_id == queue_id),
+        *_decided(connection, items.c.queue_id == queue_id),
+    ]
+
+
+def draws(connection: sa.Connection, queue_id: int, run: str) -> list[DrawnRound]:
+    """The rounds drawn from one run, and what came of each item."""
+    of_run = sa.and_(items.c.queue_id == queue_id, items.c.run == run, items.c.gold.is_(None))
+    votes, decided = _by_item(_votes(connection, of_run)), _by_item(_decided(connection, of_run))
+    drawn: dict[int, list[DrawnItem]] = defaultdict(list)
+    query = sa.select(items.c["id", "round_id", "case_id", "index", "draw", "probability", "why"])
+    for row in connection.execute(query.where(of_run).order_by(items.c.position)):
+        said = tuple(label.vote for label in votes.get(row.id, ()))
+        [resolution] = [label.vote for label in decided.get(row.id, ())] or [None]
+        place = (row.id, row.case_id, row.index, row.draw, row.probability, row.why)
+        drawn[row.round_id].append(DrawnItem(*place, said, resolution))
+    found = sa.select(rounds).where(rounds.c.queue_id == queue_id, rounds.c.run == run).order_by(rounds.c.id)
+    return [DrawnRound(_round(row), tuple(drawn[row.id])) for row in connection.execute(found)]
+
+
+def conflicts(connection: sa.Connection, queue: Any, resolved: bool) -> list[Conflict]:
+    """Items in conflict with their votes, those decided or those not."""
+    torn = sa.and_(items.c.queue_id == queue.id, sa.text("conflict"))
+    votes, decided = _by_item(_votes(connection, torn)), _by_item(_decided(connection, torn))
+    query = sa.select(items, items.c.id.label("item_id"), queues.c.name.label("queue"), queues.c.kind).join(
+        queues
+    )
+    return [
+        Conflict(
+            item(row),
+            tuple(label.vote for label in votes.get(row.id, ())),
+            decided[row.id][0].vote if row.id in decided else None,
+        )
+        for row in connection.execute(query.where(torn).order_by(items.c.position))
+        if (row.id in decided) == resolved
+    ]
+
+
+def progress(connection: sa.Connection, queue_id: int, rater_id: int | None = None) -> Mapping[int, Progress]:
+    """How far each rater of a queue is, or only one."""
+    wanting = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
+    count = sa.select(sa.func.count()).select_from(items).where(items.c.queue_id == queue_id, wanting)
+    all_wanting = connection.execute(count).scalar_one()
+    done, held = assignments.c.state == "answered", assignments.c.state == "leased"
+    known = {True: _saying(1.0), False: _saying(0.0)}
+    right = sa.or_(*(sa.and_(assignments.c.gold.is_(gold), said) for gold, said in known.items()))
+    tallies = (
+        sa.select(
+            raters.c.id,
+            sa.func.count().filter(done).label("done"),
+            sa.func.count().filter(held).label("held"),
+            sa.func.count().filter(sa.or_(done, held), wanting).label("met"),
+            sa.func.count().filter(done, assignments.c.gold.is_not(None)).label("gold"),
+            sa.func.count().filter(right).label("right"),
+        )
+        .outerjoin(assignments, assignments.c.rater_id == raters.c.id)
+        .outerjoin(items, items.c.id == assignments.c.item_id)
+        .where(raters.c.queue_id == queue_id if rater_id is None else raters.c.id == rater_id)
+        .group_by(raters.c.id)
+    )
+    return {
+        row.id: Progress(row.done, all_wanting - row.met + row.held, row.right, row.gold)
+        for row in connection.execute(tallies)
+    }
+
+
+def status(connection: sa.Connection, queue: Any) -> QueueStatus:
+    """Where a queue stands."""
+    ordinary, votes = items.c.gold.is_(None), _votes(connection, items.c.queue_id == queue.id)
+    given = [label for label in votes if label.gold is None]
+    answered = {key: len(labels) for key, labels in _by_item(given).items()}
+    query = sa.select(items.c["id", "quota", "conflict"]).where(items.c.queue_id == queue.id, ordinary)
+    rows = connection.execute(query).all()
+    decided = _by_item(_decided(connection, items.c.queue_id == queue.id))
+    done = sum(answered.get(row.id, 0) >= row.quota for row in rows)
+    gold = sa.select(sa.func.count()).select_from(items).where(items.c.queue_id == queue.id, ~ordinary)
+    return QueueStatus(
+        queue.name,
+        items=len(rows),
+        done=done,
+        open=len(rows) - done,
+        conflicts=sum(bool(row.conflict) and row.id not in decided for row in rows),
+        resolved=len(decided),
+        labels=len(given),
+        gold=connection.execute(gold).scalar_one(),
+        raters=_rater_statuses(connection, queue, votes),
+    )
+
+
+def log_entries(connection: sa.Connection, queue_id: int) -> list[LogEntry]:
+    """The log of a queue, in order."""
+    query = sa.select(log).where(log.c.queue_id == queue_id).order_by(log.c.id)
+    return [
+        LogEntry(row.id, row.at, row.who, row.action, json.loads(row.data))
+        for row in connection.execute(query)
+    ]
+
+
+def _rater_statuses(connection: sa.Connection, queue: Any, votes: Iterable[Label]) -> tuple[RaterStatus, ...]:
+    mine: dict[str, list[Vote]] = defaultdict(list)
+    for label in votes:
+        mine[label.vote.rater].append(label.vote)
+    far = progress(connection, queue.id)
+    found = connection.execute(sa.select(raters).where(raters.c.queue_id == queue.id).order_by(raters.c.name))
+    return tuple(
+        RaterStatus(
+            Rater(row.id, queue.name, row.name, row.role, row.expires),
+            row.revoked is not None,
+            far[row.id],
+            statistics.median(vote.answer.seconds for vote in mine[row.name]) if mine[row.name] else None,
+            max((vote.at for vote in mine[row.name]), default=None),
+        )
+        for row in found
+    )
+
+
+def _saying(value: float) -> sa.ColumnElement[bool]:
+    return assignments.c.value.in_([word for word, its in SCORES.items() if its == value])
+
+
+def _votes(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Label]:
+    query = (
+        sa.select(*_ABOUT, *answers.c)
+        .join(assignments, assignments.c.id == answers.c.assignment_id)
+        .join(items, items.c.id == assignments.c.item_id)
+        .join(raters, raters.c.id == assignments.c.rater_id)
+        .where(which)
+        .order_by(answers.c.attempt, answers.c.id)
+    )
+    firsts: dict[int, Any] = {}
+    seconds: dict[int, Any] = {}
+    for row in connection.execute(query):
+        (firsts if row.attempt == 1 else seconds)[row.assignment_id] = row
+    return [_label(seconds.get(key, row), row if key in seconds else None) for key, row in firsts.items()]
+
+
+def _decided(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Label]:
+    query = (
+        sa.select(*_ABOUT, *[column for column in decisions.c if column.name != "item_id"])
+        .join(items, items.c.id == decisions.c.item_id)
+        .join(raters, raters.c.id == decisions.c.rater_id)
+        .where(which)
+        .order_by(decisions.c.id)
+    )
+    return [_label(row, None, resolves=True) for row in connection.execute(query)]
+
+
+def _label(row: Any, first: Any, *, resolves: bool = False) -> Label:
+    before = (None, None) if first is None else (spoken(first), first.at)
+    vote = Vote(row.name, row.role, spoken(row), row.at, *before)
+    return Label(row.item_id, row.run, row.case_id, row.gold, vote, resolves)
+
+
+def _by_item(found: Iterable[Label]) -> dict[int, list[Label]]:
+    grouped: dict[int, list[Label]] = defaultdict(list)
+    for label in found:
+        grouped[label.item].append(label)
+    return grouped
+
+
+def _round(row: Any) -> Round:
+    return Round(row.run, row.policy, row.judge, row.seed, row.frame, row.frame_digest, row.id, row.created)
