@@ -80,6 +80,6 @@ async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
     runs: list[Run] = []
     for number, campaign in enumerate(campaigns, start=1):
         runs += await redteam(campaign, settings)
-        if runs[-1].info["status"] == "interrupted":
+        if runs[-1].cut:
             return Audit(from_runs(runs, [left.title for left in planned[number:]]), runs)
     return Audit(from_runs(runs), runs)

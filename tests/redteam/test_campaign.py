@@ -77,7 +77,7 @@ def test_the_order_of_the_attackers_changes_no_row(tmp_path):
     one = played(tmp_path / "a", attacks=[ZERO, FEW], cases=40)
     other = played(tmp_path / "b", attacks=[FEW, ZERO], cases=40)
     assert {run.id: count(run) for run in one} == {run.id: count(run) for run in other}
-    assert {run.info["status"] for run in one + other} == {"complete"}
+    assert {(run.status, run.cut) for run in one + other} == {("complete", False)}
 
 
 def test_what_few_shot_has_learned_does_not_change_when_the_zero_shot_run_grows(tmp_path):
@@ -132,7 +132,7 @@ def test_the_same_campaign_again_asks_nothing_more(tmp_path):
 def test_fewer_cases_than_last_time_are_complete_too(tmp_path):
     played(tmp_path, cases=20)
     [run] = played(tmp_path, cases=5)
-    assert (run.info["status"], count(run)) == ("complete", 20)
+    assert (run.status, run.cut, count(run)) == ("complete", False, 20)
 
 
 def test_ctrl_c_ends_the_campaign_after_the_run_it_hit_and_the_same_again_goes_on(tmp_path):
@@ -147,7 +147,7 @@ def test_ctrl_c_ends_the_campaign_after_the_run_it_hit_and_the_same_again_goes_o
     settings = Settings(directory=tmp_path, progress=False, concurrency=1)
     wanted = campaign(target=target, attacks=[ZERO, FEW], cases=40)
     [cut] = asyncio.run(redteam(wanted, settings))
-    assert (cut.info["status"], count(cut) < 40) == ("interrupted", True)
+    assert (cut.status, cut.cut, count(cut) < 40) == ("interrupted", True, True)
     assert [count(run) for run in asyncio.run(redteam(wanted, settings))] == [40, 30]
     assert open_run(cut.path).status == "complete"
 
@@ -162,7 +162,7 @@ def test_ctrl_c_in_the_last_case_of_a_run_starts_no_other(tmp_path):
     calls: list[int | None] = []
     wanted = campaign(target=system(press, "pressed"), attacks=[ZERO, FEW], cases=10)
     [cut] = asyncio.run(redteam(wanted, Settings(directory=tmp_path, progress=False, concurrency=1)))
-    assert (cut.info["status"], open_run(cut.path).status, count(cut)) == ("interrupted", "complete", 10)
+    assert (cut.cut, cut.status, count(cut)) == (True, "complete", 10)
 
 
 def test_a_new_judge_judges_what_is_there(tmp_path):

@@ -9,7 +9,7 @@ from rich.console import Console
 from runs_fakes import Asking, Even, failing, play, rows
 
 from gadfly.runs._progress import Tally
-from gadfly.runs._recovery import recover
+from gadfly.runs._recovery import Done, recover
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
 
 
@@ -57,7 +57,8 @@ async def test_a_resumed_run_counts_what_it_already_has(tmp_path: Path) -> None:
     game = Asking(before=failing("timeout", lambda i: i == 3))
     run = await play(tmp_path, 40, [Even()], game=game)
     tally = Tally("asking", 40, {"even": 0.5})
-    done = recover(run.transcript_table, run.judgement_table, ["even"], 40, tally)
+    done = Done.nothing(40, ["even"])
+    recover(run.transcript_table, run.judgement_table, done, 40, tally)
     _, judgements = rows(run)
     assert done.all()
     assert (tally.done, tally.failed, tally.cost) == (40, 1, pytest.approx(0.039))

@@ -50,6 +50,12 @@ async def test_asking_for_fewer_cases_leaves_a_complete_run_complete(tmp_path):
     assert (await play(tmp_path, 4)).status == "complete"
 
 
+async def test_a_new_judge_of_fewer_cases_leaves_the_others_to_be_judged(tmp_path):
+    await play(tmp_path, 9)
+    assert (await play(tmp_path, 4, [Versioned(0.1, version=1)])).status == "interrupted"
+    assert (await play(tmp_path, 9, [Versioned(0.1, version=1)])).status == "complete"
+
+
 @dataclass
 class Unreachable:
     """A judge whose model does not answer while `down`."""

@@ -63,5 +63,5 @@ def check_output(path: Path) -> None:
 
 def interrupted(runs: list[Run]) -> None:
     """End with status 130 when Ctrl-C cut the last run short."""
-    if runs and runs[-1].info["status"] == "interrupted":
+    if runs and runs[-1].cut:
         raise typer.Exit(130)

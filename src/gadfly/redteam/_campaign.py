@@ -8,7 +8,7 @@ ones of the zero-shot run, so that asking for both attackers does not play them 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.judges import Judge
@@ -77,14 +77,13 @@ class Campaign:
 async def redteam(campaign: Campaign, settings: Settings | None = None) -> list[Run]:
     """Run every attack of the campaign; returns their runs in order (a self-taught few-shot attack gives two).
 
-    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C interrupted, whose `info["status"]` is
-    then `interrupted`; it is `complete` in every run that has all the cases this campaign asked of it.
+    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C `cut`, which is then the last one.
     """
     runs: dict[str, Run] = {}
     for attack in campaign.attacks:
         async for made in _attack(campaign, attack, settings):
             runs[made.id] = made
-            if made.info["status"] == "interrupted":
+            if made.cut:
                 return list(runs.values())
     return list(runs.values())
 
@@ -116,12 +115,5 @@ def _taught(campaign: Campaign, system: System, runs: Sequence[Run], first: int 
 
 
 async def _run(campaign: Campaign, attacker: Attacker, cases: int, settings: Settings | None) -> Run:
-    """One attacker's run. A run that an earlier campaign made longer is complete when it has the cases wanted here."""
     game = Questioning(campaign.focus, attacker, campaign.target, campaign.turns)
-    made = await run(game, cases, campaign.judges, seed=campaign.seed, settings=settings)
-    played = sum(
-        int((batch["index"].to_numpy() < cases).sum()) for batch in made.transcript_table.batches(["index"])
-    )
-    # Ctrl-C in the last cases of a run finishes that run, and must still end what would come after it
-    whole = played == cases and not made.cut
-    return replace(made, info={**made.info, "status": "complete" if whole else "interrupted"})
+    return await run(game, cases, campaign.judges, seed=campaign.seed, settings=settings)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.errors import InputError, StoreError
 from gadfly.models import System, direct_transport
 from gadfly.runs._progress import Tally
-from gadfly.runs._recovery import forget_judges, recover
+from gadfly.runs._recovery import Done, forget_judges, recover
 from gadfly.runs._store import Run, judgement_row, open_run, transcript_from_row
 from gadfly.transcripts import Transcript
 
@@ -119,7 +119,9 @@ class Session:
     async def go(self) -> Run:
         """Do what is left to do; returns the run, or raises what stopped it."""
         names = [judge.name for judge in self.judges]
-        self.done = recover(self.transcripts, self.judgements, names, self.count, self.tally)
+        self.whole = Done.nothing(self.record.info["cases"], names)
+        self.done = self.whole.first(self.count)
+        recover(self.transcripts, self.judgements, self.whole, self.count, self.tally)
         try:
             if self._left():
                 await self._work()

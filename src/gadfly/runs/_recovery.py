@@ -26,6 +26,15 @@ class Done:
     played: Marks
     judged: Mapping[str, Marks]
 
+    @classmethod
+    def nothing(cls, cases: int, judges: Iterable[str]) -> Done:
+        """None of so many cases."""
+        return cls(np.zeros(cases, np.bool_), {judge: np.zeros(cases, np.bool_) for judge in judges})
+
+    def first(self, count: int) -> Done:
+        """The same marks, of the first `count` cases alone: what is marked in one is marked in the other."""
+        return Done(self.played[:count], {judge: marks[:count] for judge, marks in self.judged.items()})
+
     def all(self, span: slice = slice(None)) -> bool:
         """Whether nothing is left to do for these cases."""
         return bool(self.played[span].all()) and all(
@@ -40,27 +49,26 @@ class Done:
         return waiting
 
 
-def recover(transcripts: Table, judgements: Table, judges: Iterable[str], count: int, tally: Tally) -> Done:
-    """Mend both tables, learn what is done among the first `count` cases, and count it in `tally`.
+def recover(transcripts: Table, judgements: Table, done: Done, asked: int, tally: Tally) -> None:
+    """Mend both tables, mark what they hold in `done`, and count the first `asked` cases of it in `tally`.
 
     A judgement whose transcript is gone (its part file was moved away) is about words that nobody can read
     any more: it is dropped, and its case is played and judged again.
     """
     transcripts.recover()
     judgements.recover()
-    done = Done(np.zeros(count, np.bool_), {judge: np.zeros(count, np.bool_) for judge in judges})
     for batch in transcripts.batches(["index", "outcome", "usage"]):
-        own = _within(batch, count)
-        done.played[own["index"].to_numpy()] = True
+        done.played[_within(batch, len(done.played))["index"].to_numpy()] = True
+        own = _within(batch, asked)
         tally.already_played(own["outcome"], own["usage"])
     if any(_orphans(batch, done.played).any() for batch in judgements.batches(["index"])):
         judgements.drop(lambda table: pa.array(_orphans(table, done.played)))
     for batch in judgements.batches(["index", "judge", "score", "cause"]):
         for judge, marks in done.judged.items():
-            own = _within(batch, count).filter(pc.field("judge") == judge)
-            marks[own["index"].to_numpy()] = True
+            said = _within(batch, len(marks)).filter(pc.field("judge") == judge)
+            marks[said["index"].to_numpy()] = True
+            own = _within(said, asked)
             tally.already_judged(judge, own["score"], own["cause"])
-    return done
 
 
 def forget_failed(transcripts: Table, judgements: Table) -> None:

@@ -61,10 +61,10 @@ async def run(
     `settings.directory`.
 
     The same call again goes on where it stopped, extends the run when `cases` has grown, and judges what is
-    there when a judge is new. Ctrl-C finishes what is in flight and returns the run with status
-    `interrupted`. Raises the `CallError` that makes every further case pointless, `StoreError` when the disk
-    fails and whatever a faulty game or judge raised (status `stopped`); what was in flight is finished first,
-    and nothing that was finished is lost.
+    there when a judge is new. The run that returns has every case asked for, played and judged, unless it is
+    `cut`: Ctrl-C finishes what is in flight and returns. Raises the `CallError` that makes every further case
+    pointless, `StoreError` when the disk fails and whatever a faulty game or judge raised (status `stopped`);
+    what was in flight is finished first, and nothing that was finished is lost.
     """
     settings = settings or Settings()
     refuse_namesakes(judges)
@@ -104,7 +104,6 @@ def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: in
         command=sys.argv,
         directory=str(Path.cwd()),
         status="running",
-        was_complete=record.info.get("status") == "complete",
     )
 
 
@@ -137,11 +136,10 @@ class _Wide(Session):
             self.record = self.record.save(status=self._status(), wall_s=round(wall_s, 1))
 
     def _status(self) -> str:
+        """Of the run, be it longer than this call asked."""
         if self.error:
             return "stopped"
-        all_asked = self.plan.count >= self.record.info["cases"] or self.record.info["was_complete"]
-        whole = all_asked and self.done.all()
-        return "complete" if whole else "interrupted"
+        return "complete" if self.whole.all() else "interrupted"
 
     async def _feed(self, queues: Queues) -> None:
         """First what an earlier session left unjudged, then every case as it is played."""

@@ -94,8 +94,9 @@ class Run:
 
     `info` is `run.json` as last read or written: `spec`, `seed`, `cases` (how many were asked for), `judges`,
     `verdict` (the judge named first), `status` (`running`, `interrupted`, `stopped`, `complete`), `players`,
-    `versions`, `git`, `command` and the `directory` it was given in, `wall_s`. `cut` is not on disk: whether Ctrl-C
-    ended the call of `run` that returned this, be it in the run's very last cases.
+    `versions`, `git`, `command` and the `directory` it was given in, `wall_s`. `status` speaks of every
+    case that was ever asked for. `cut` is not on disk: whether Ctrl-C ended the call of `run` that returned this, be
+    it in the run's very last cases; if not, the cases of that call are all there.
     """
 
     path: Path
