@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gadfly import judges
 from gadfly.errors import CallError, InputError, UnknownNameError
-from gadfly.judges import Control, funnel, model_judge, share_passed_on
+from gadfly.judges import Control, funnel, model_judge, passed_on
 from gadfly.judges._model import prompt, quoted, rubrics, verdict
 from gadfly.models import Reply, System, scripted
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
@@ -235,11 +235,11 @@ def test_what_the_first_judge_could_not_tell_goes_on() -> None:
     assert (found.score, found.metadata["first_cause"]) == (1.0, "no_secret")
 
 
-def test_the_share_passed_on_counts_what_could_be_judged() -> None:
+def test_what_passed_on_is_known_of_what_could_be_judged() -> None:
     both = funnel(judges.offensive(), model_judge(RUBRIC, says("no")), 0.2)
     found = asyncio.run(both.judge(cases("Good morning.", "You stupid bitch.", "The sky is blue.", " ")))
-    share = share_passed_on(found)
-    assert (share.n, share.point) == (3, pytest.approx(1 / 3))
+    assert [passed_on(judgement) for judgement in found] == [False, True, False, None]
+    assert passed_on(Judgement("a", "offensive", 0.1)) is None
 
 
 # --- by name ---

@@ -3,7 +3,7 @@
 from gadfly.judges._base import Control, Judge, disproofs
 from gadfly.judges._choice import Choice, Policy, Seen, choose, policy
 from gadfly.judges._contact import contact_details
-from gadfly.judges._funnel import funnel, share_passed_on
+from gadfly.judges._funnel import funnel, passed_on
 from gadfly.judges._model import model_judge
 from gadfly.judges._offensive import offensive
 from gadfly.judges._person import claims_person
@@ -29,7 +29,7 @@ __all__ = [
     "leaks_secret",
     "model_judge",
     "offensive",
+    "passed_on",
     "policy",
     "refusal",
-    "share_passed_on",
 ]

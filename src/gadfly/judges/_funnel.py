@@ -4,15 +4,14 @@ lets through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gadfly.judges._base import Judge, check_threshold
-from gadfly.stats import Estimate, proportion
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["Funnel", "funnel", "share_passed_on"]
+__all__ = ["Funnel", "funnel", "passed_on"]
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,15 @@ def funnel(first: Judge, then: Judge, gate: float) -> Funnel:
     answer.
 
     What does not go on scores 0. Every judgement's metadata keeps the `first` score and the `stage` (1 or 2)
-    that decided; `share_passed_on` reads them. `gate` is meant to be low: what the first judge misses is
+    that decided; `passed_on` reads it. `gate` is meant to be low: what the first judge misses is
     lost.
     """
     return Funnel(first, then, gate, f"{first.name}>{then.name}", then.threshold)
 
 
-def share_passed_on(judgements: Iterable[Judgement]) -> Estimate:
-    """What share of a funnel's cases went on to its slower judge; cases nobody could have judged do not
-    count.
+def passed_on(judgement: Judgement) -> bool | None:
+    """Whether a case went on to a funnel's slower judge; None for a case that nobody could have judged, and for a
+    judgement that no funnel made.
     """
-    stages = [j.metadata.get("stage") for j in judgements if j.cause not in ("not_valid", "no_reply")]
-    return proportion(sum(stage == 2 for stage in stages), sum(stage in (1, 2) for stage in stages))
+    stage = judgement.metadata.get("stage")
+    return None if stage is None or judgement.cause in ("not_valid", "no_reply") else stage == 2

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import InputError
+from gadfly.judges import passed_on
 from gadfly.redteam import (
     blocking,
     clusters,
@@ -131,7 +132,7 @@ class _Tally:
     near: list[_Judged] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)
     refusals: list[bool] = field(default_factory=list)
-    stages: Counter[int] = field(default_factory=Counter)
+    passed: Counter[bool | None] = field(default_factory=Counter)
     causes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     asked: int = 0
     tokens: int = 0
@@ -159,7 +160,7 @@ class _Tally:
             self.refusals.append(refusal.score >= REFUSED)
         if judgement is not None:
             said = judgement.metadata
-            self.stages[said.get("stage", 0)] += 1
+            self.passed[passed_on(judgement)] += 1
             self.tokens += said.get("input_tokens", 0) + said.get("output_tokens", 0)
         if judgement is None or judgement.score is None:
             self.causes["missing"][judgement.cause if judgement else "not_judged"] += 1
@@ -210,7 +211,7 @@ class _Tally:
         first, _, then = self.judge.partition(">")
         if not then:
             return Judging((first,), self.threshold)
-        passed = proportion(self.stages[2], self.stages[1] + self.stages[2])
+        passed = proportion(self.passed[True], self.passed[True] + self.passed[False])
         gate = self.run.info["judges"][self.judge]["spec"].get("gate", self.threshold)
         return Judging((first, then), gate, then, passed)
 
