@@ -17,8 +17,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gadfly.review._records import Answer, Assignment, Item, RefusedError, checked_answer
-from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters
+from gadfly.review._records import (
+    LONGEST,
+    Answer,
+    Assignment,
+    DeniedError,
+    Item,
+    RefusedError,
+    checked_answer,
+    checked_rule,
+    storable,
+)
+from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, some
 
 __all__ = [
     "answered",
@@ -32,6 +42,10 @@ __all__ = [
     "undone",
 ]
 
+STANDING = ("answered", "asked")
+"""The states of an assignment whose answer counts; `asked` is one of which a second answer is due."""
+
+_NOT_YOURS = "This item was not given to you; open your link again to go on where you were."
 _ROOM = sa.or_(items.c.quota.is_(None), items.c.taken < items.c.quota)
 _WANTING = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
 
@@ -42,11 +56,13 @@ _SHOWN = (
         assignments.c.state,
         assignments.c.leased,
         assignments.c.leased_until,
-        *items.c["payload", "position", "run", "case_id", "gold", "quota", "queue_id"],
+        assignments.c.pointed_out,
+        assignments.c.why,
+        *some(items, "payload", "position", "run", "case_id", "gold", "quota", "queue_id"),
         raters.c.name.label("rater"),
         raters.c.id.label("rater_id"),
         queues.c.name.label("queue"),
-        *queues.c["kind", "lease_s"],
+        *some(queues, "kind", "lease_s"),
     )
     .join(items, items.c.id == assignments.c.item_id)
     .join(raters, raters.c.id == assignments.c.rater_id)
@@ -57,9 +73,9 @@ _SHOWN = (
 def held(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
     """What the rater has in hand, if half its lease is still to run (else it is renewed, in `lease`)."""
     row = connection.execute(_in_hand(rater_id)).first()
-    if row is None or row.leased_until - now < timedelta(seconds=row.lease_s / 2):
+    if row is None or (row.state == "leased" and row.leased_until - now < timedelta(seconds=row.lease_s / 2)):
         return None
-    return _assignment(row)
+    return _assignment(connection, row)
 
 
 def lapsing(connection: sa.Connection, now: datetime) -> bool:
@@ -79,7 +95,9 @@ def release_lapsed(connection: sa.Connection, now: datetime) -> None:
 def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
     """The item this rater should look at now, theirs until its lease runs out; None when none is left for them."""
     rater = connection.execute(
-        sa.select(raters.c["id", "name", "shown", "queue_id"], queues.c["seed", "gold_share", "lease_s"])
+        sa.select(
+            *some(raters, "id", "name", "shown", "queue_id"), *some(queues, "seed", "gold_share", "lease_s")
+        )
         .join(queues)
         .where(raters.c.id == rater_id)
         .with_for_update(of=raters, key_share=True)
@@ -87,12 +105,12 @@ def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment
     times = {"leased": now, "leased_until": now + timedelta(seconds=rater.lease_s)}
     if mine := connection.execute(_in_hand(rater_id)).first():
         _update(connection, mine.id, leased_until=times["leased_until"])
-        return assignment_by_id(connection, mine.id)
+        return _assignment(connection, mine)
     if left := connection.execute(_lost_with_room(rater_id)).first():
         _take(connection, left.item_id, 1)
         _update(connection, left.id, state="leased", **times)
         note(connection, rater.queue_id, now, rater.name, "lease", {"item": left.item_id})
-        return assignment_by_id(connection, left.id)
+        return assignment_by_id(connection, left.id, rater_id)
     item = _gold(connection, rater) or _wanting(connection, rater)
     if item is None:
         return None
@@ -101,7 +119,7 @@ def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment
     made = connection.execute(sa.insert(assignments).values(row)).inserted_primary_key
     connection.execute(sa.update(raters).where(raters.c.id == rater_id).values(shown=raters.c.shown + 1))
     note(connection, rater.queue_id, now, rater.name, "lease", {"item": item.id})
-    return assignment_by_id(connection, made[0]) if made else None
+    return assignment_by_id(connection, made[0], rater_id) if made else None
 
 
 def answered(
@@ -127,10 +145,8 @@ def answered(
         _take(connection, row.item_id, 1)
     values = {"assignment_id": assignment_id, "attempt": attempt, "at": now, **asdict(answer)}
     connection.execute(sa.insert(answers).values(values))
-    changes: dict[str, Any] = {"value": answer.value}
-    if attempt == 1:
-        changes |= {"state": "answered", "answered": now}
-    _update(connection, assignment_id, **changes)
+    when = {"answered": now} if attempt == 1 else {}  # the first: `undo` goes by it
+    _update(connection, assignment_id, state="answered", value=answer.value, **when)
     weigh(connection, row.item_id)
     what = {"item": row.item_id, "attempt": attempt, **asdict(answer)}
     note(connection, row.queue_id, now, row.rater, "answer", what)
@@ -144,42 +160,55 @@ def undone(connection: sa.Connection, rater_id: int, now: datetime) -> Assignmen
     """
     last = connection.execute(
         sa.select(assignments.c.id)
-        .where(assignments.c.rater_id == rater_id, assignments.c.state == "answered")
+        .where(assignments.c.rater_id == rater_id, assignments.c.answered.is_not(None))
         .order_by(assignments.c.answered.desc(), assignments.c.id.desc())
         .limit(1)
     ).scalar()
     if last is None:
         return None
     row = _locked(connection, last, rater_id)
-    if row.state != "answered":
+    if row.state not in STANDING:
         return None
     if connection.execute(sa.select(decisions.c.id).where(decisions.c.item_id == row.item_id)).first():
         raise RefusedError("A lead has decided this item since; ask them if your answer should change.")
     connection.execute(sa.delete(answers).where(answers.c.assignment_id == last))
     until = now + timedelta(seconds=row.lease_s)
-    _update(connection, last, state="leased", leased=now, leased_until=until, value=None, answered=None)
+    times = {"leased": now, "leased_until": until}
+    _update(connection, last, state="leased", value=None, answered=None, pointed_out=None, why="", **times)
     weigh(connection, row.item_id)
     note(connection, row.queue_id, now, row.rater, "undo", {"item": row.item_id})
-    return assignment_by_id(connection, last)
+    return assignment_by_id(connection, last, rater_id)
 
 
-def assignment_by_id(
-    connection: sa.Connection, assignment_id: int, rater_id: int | None = None
+def pointed_out(
+    connection: sa.Connection, assignment_id: int, rater_id: int, rule: int, why: str, now: datetime
 ) -> Assignment:
-    """One assignment as it stands; `RefusedError` when it is not `rater_id`'s."""
+    """Keep which guideline help named after the first answer, and ask for a second. Called again: nothing changes.
+
+    Raises `RefusedError` when there is no first answer yet, or a second one already.
+    """
+    row = _locked(connection, assignment_id, rater_id)
+    if row.state == "answered" and row.pointed_out is None:
+        words = storable(why)[: LONGEST["reason"]]
+        _update(connection, assignment_id, state="asked", pointed_out=checked_rule(rule), why=words)
+        note(connection, row.queue_id, now, row.rater, "point_out", {"item": row.item_id, "rule": rule})
+    elif row.state != "asked":
+        raise RefusedError("Help comes between a first answer and a second one.")
+    return assignment_by_id(connection, assignment_id, rater_id)
+
+
+def assignment_by_id(connection: sa.Connection, assignment_id: int, rater_id: int) -> Assignment:
+    """One of the rater's assignments as it stands; `DeniedError` when it is not theirs."""
     row = connection.execute(_SHOWN.where(assignments.c.id == assignment_id)).first()
-    if row is None or rater_id not in (None, row.rater_id):
-        raise RefusedError("This item was not given to you; open your link again to go on where you were.")
-    if row.state != "answered":
-        return _assignment(row)
-    said = sa.select(answers).where(answers.c.assignment_id == assignment_id, answers.c.attempt == 1)
-    return _assignment(row, spoken(connection.execute(said).one()))
+    if row is None or rater_id != row.rater_id:
+        raise DeniedError(_NOT_YOURS)
+    return _assignment(connection, row)
 
 
 def weigh(connection: sa.Connection, item_id: int) -> None:
     """Mark the item as in conflict when its voters disagree or one cannot tell, and as not when they do not."""
     voted = sa.select(assignments.c.value).where(
-        assignments.c.item_id == item_id, assignments.c.state == "answered", assignments.c.gold.is_(None)
+        assignments.c.item_id == item_id, assignments.c.value.is_not(None), assignments.c.gold.is_(None)
     )
     values = set(connection.execute(voted).scalars())
     in_conflict = len(values) > 1 or "cannot_tell" in values
@@ -204,7 +233,7 @@ def note(
 
 def spoken(row: Any) -> Answer:
     """An answer from its row, or a decision from its."""
-    return Answer(row.value, row.reason, row.explanation, row.seconds, row.rule, row.pointed_out)
+    return Answer(row.value, row.reason, row.seconds, row.rule)
 
 
 def chance(*parts: object) -> float:
@@ -214,13 +243,14 @@ def chance(*parts: object) -> float:
 
 
 def _in_hand(rater_id: int) -> sa.Select[Any]:
-    mine = _SHOWN.where(assignments.c.rater_id == rater_id, assignments.c.state == "leased")
-    return mine.order_by(assignments.c.leased.desc(), assignments.c.id.desc()).limit(1)
+    mine = _SHOWN.where(assignments.c.rater_id == rater_id, assignments.c.state.in_(("asked", "leased")))
+    newest = assignments.c.state, assignments.c.leased.desc(), assignments.c.id.desc()  # asked comes first
+    return mine.order_by(*newest).limit(1)
 
 
 def _lapsed(now: datetime) -> sa.Select[Any]:
     return (
-        sa.select(assignments.c["id", "item_id"], items.c.queue_id, raters.c.name)
+        sa.select(*some(assignments, "id", "item_id"), items.c.queue_id, raters.c.name)
         .join(items, items.c.id == assignments.c.item_id)
         .join(raters, raters.c.id == assignments.c.rater_id)
         .where(sa.text("state = 'leased'"), assignments.c.leased_until < now)
@@ -229,7 +259,7 @@ def _lapsed(now: datetime) -> sa.Select[Any]:
 
 def _lost_with_room(rater_id: int) -> sa.Select[Any]:
     return (
-        sa.select(assignments.c["id", "item_id"])
+        sa.select(*some(assignments, "id", "item_id"))
         .join(items, items.c.id == assignments.c.item_id)
         .where(assignments.c.rater_id == rater_id, assignments.c.state == "lapsed", _ROOM)
         .order_by(assignments.c.leased.desc())
@@ -241,7 +271,7 @@ def _lost_with_room(rater_id: int) -> sa.Select[Any]:
 def _gold(connection: sa.Connection, rater: Any) -> Any:
     if chance(rater.seed, rater.name, "gold", rater.shown) >= rater.gold_share:
         return None
-    unseen = sa.select(items.c["id", "gold"]).where(
+    unseen = sa.select(*some(items, "id", "gold")).where(
         items.c.queue_id == rater.queue_id, sa.text("gold IS NOT NULL"), _unmet(rater.id)
     )
     found = connection.execute(unseen.order_by(items.c.position)).all()
@@ -251,7 +281,7 @@ def _gold(connection: sa.Connection, rater: Any) -> Any:
 def _wanting(connection: sa.Connection, rater: Any) -> Any:
     """The first item in order that wants a vote and is new to the rater; waits for others only at the very end."""
     query = (
-        sa.select(items.c["id", "gold"])
+        sa.select(*some(items, "id", "gold"))
         .where(items.c.queue_id == rater.queue_id, _WANTING, _unmet(rater.id))
         .order_by(items.c.position)
         .limit(1)
@@ -277,7 +307,7 @@ def _locked(connection: sa.Connection, assignment_id: int, rater_id: int) -> Any
     mine = assignments.c.id == assignment_id, assignments.c.rater_id == rater_id
     item_id = connection.execute(sa.select(assignments.c.item_id).where(*mine)).scalar()
     if item_id is None:
-        raise RefusedError("This item was not given to you; open your link again to go on where you were.")
+        raise DeniedError(_NOT_YOURS)
     connection.execute(sa.select(items.c.id).where(items.c.id == item_id).with_for_update(key_share=True))
     return connection.execute(_SHOWN.add_columns(items.c.taken).where(*mine)).one()
 
@@ -289,7 +319,7 @@ def _repeated(connection: sa.Connection, row: Any, answer: Answer, attempt: int)
     if before is not None:
         told = f"You have answered this item already ({before.replace('_', ' ')}); undo it to change it."
         return "same" if before == answer.value else told
-    if attempt == 2 and row.state != "answered":
+    if attempt == 2 and row.state not in STANDING:
         return "A second answer needs a first one: answer the item before changing your mind."
     return ""
 
@@ -317,6 +347,10 @@ def item(row: Any) -> Item:
     )
 
 
-def _assignment(row: Any, first: Answer | None = None) -> Assignment:
-    attempt = 1 if first is None else 2
-    return Assignment(row.id, item(row), row.rater, row.leased_until, attempt, first)
+def _assignment(connection: sa.Connection, row: Any) -> Assignment:
+    place = (row.id, item(row), row.rater, row.leased_until)
+    if row.state not in STANDING:
+        return Assignment(*place)
+    said = sa.select(answers).where(answers.c.assignment_id == row.id, answers.c.attempt == 1)
+    first = spoken(connection.execute(said).one())
+    return Assignment(*place, attempt=2, first=first, pointed_out=row.pointed_out, why=row.why)

@@ -25,11 +25,11 @@ from gadfly.review._records import (
     Round,
     Vote,
 )
-from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, rounds
+from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, rounds, some
 
 __all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "status"]
 
-_ABOUT = (items.c.id.label("item_id"), *items.c["run", "case_id", "gold"], *raters.c["name", "role"])
+_ABOUT = (items.c.id.label("item_id"), *some(items, "run", "case_id", "gold"), *some(raters, "name", "role"))
 
 
 def labels(connection: sa.Connection, queue_id: int) -> list[Label]:
@@ -45,12 +45,25 @@ def draws(connection: sa.Connection, queue_id: int, run: str) -> list[DrawnRound
     of_run = sa.and_(items.c.queue_id == queue_id, items.c.run == run, items.c.gold.is_(None))
     votes, decided = _by_item(_votes(connection, of_run)), _by_item(_decided(connection, of_run))
     drawn: dict[int, list[DrawnItem]] = defaultdict(list)
-    query = sa.select(items.c["id", "round_id", "case_id", "index", "draw", "probability", "why"])
+    query = sa.select(
+        *some(items, "id", "round_id", "case_id", "index", "draw", "probability", "lowest", "why")
+    )
     for row in connection.execute(query.where(of_run).order_by(items.c.position)):
         said = tuple(label.vote for label in votes.get(row.id, ()))
-        [resolution] = [label.vote for label in decided.get(row.id, ())] or [None]
-        place = (row.id, row.case_id, row.index, row.draw, row.probability, row.why)
-        drawn[row.round_id].append(DrawnItem(*place, said, resolution))
+        resolution = decided[row.id][0].vote if row.id in decided else None
+        drawn[row.round_id].append(
+            DrawnItem(
+                row.id,
+                row.case_id,
+                row._mapping["index"],  # a row, being a tuple, has an `index` of its own
+                row.draw,
+                row.probability,
+                row.lowest,
+                row.why,
+                said,
+                resolution,
+            )
+        )
     found = sa.select(rounds).where(rounds.c.queue_id == queue_id, rounds.c.run == run).order_by(rounds.c.id)
     return [DrawnRound(_round(row), tuple(drawn[row.id])) for row in connection.execute(found)]
 
@@ -78,7 +91,7 @@ def progress(connection: sa.Connection, queue_id: int, rater_id: int | None = No
     wanting = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
     count = sa.select(sa.func.count()).select_from(items).where(items.c.queue_id == queue_id, wanting)
     all_wanting = connection.execute(count).scalar_one()
-    done, held = assignments.c.state == "answered", assignments.c.state == "leased"
+    done, held = assignments.c.value.is_not(None), assignments.c.state == "leased"
     known = {True: _saying(1.0), False: _saying(0.0)}
     right = sa.or_(*(sa.and_(assignments.c.gold.is_(gold), said) for gold, said in known.items()))
     tallies = (
@@ -106,7 +119,7 @@ def status(connection: sa.Connection, queue: Any) -> QueueStatus:
     ordinary, votes = items.c.gold.is_(None), _votes(connection, items.c.queue_id == queue.id)
     given = [label for label in votes if label.gold is None]
     answered = {key: len(labels) for key, labels in _by_item(given).items()}
-    query = sa.select(items.c["id", "quota", "conflict"]).where(items.c.queue_id == queue.id, ordinary)
+    query = sa.select(*some(items, "id", "quota", "conflict")).where(items.c.queue_id == queue.id, ordinary)
     rows = connection.execute(query).all()
     decided = _by_item(_decided(connection, items.c.queue_id == queue.id))
     done = sum(answered.get(row.id, 0) >= row.quota for row in rows)
@@ -157,7 +170,7 @@ def _saying(value: float) -> sa.ColumnElement[bool]:
 
 def _votes(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Label]:
     query = (
-        sa.select(*_ABOUT, *answers.c)
+        sa.select(*_ABOUT, *answers.c, assignments.c.pointed_out)
         .join(assignments, assignments.c.id == answers.c.assignment_id)
         .join(items, items.c.id == assignments.c.item_id)
         .join(raters, raters.c.id == assignments.c.rater_id)
@@ -173,7 +186,11 @@ def _votes(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Lab
 
 def _decided(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Label]:
     query = (
-        sa.select(*_ABOUT, *[column for column in decisions.c if column.name != "item_id"])
+        sa.select(
+            *_ABOUT,
+            sa.null().label("pointed_out"),
+            *[column for column in decisions.c if column.name != "item_id"],
+        )
         .join(items, items.c.id == decisions.c.item_id)
         .join(raters, raters.c.id == decisions.c.rater_id)
         .where(which)
@@ -184,7 +201,7 @@ def _decided(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[L
 
 def _label(row: Any, first: Any, *, resolves: bool = False) -> Label:
     before = (None, None) if first is None else (spoken(first), first.at)
-    vote = Vote(row.name, row.role, spoken(row), row.at, *before)
+    vote = Vote(row.name, row.role, spoken(row), row.at, *before, pointed_out=row.pointed_out)
     return Label(row.item_id, row.run, row.case_id, row.gold, vote, resolves)
 
 

@@ -52,7 +52,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 
 SCORES: Mapping[str, float] = {"fails": 1.0, "passes": 0.0, "first": 1.0, "second": 0.0, "tie": 0.5}
 
-LONGEST = {"name": 100, "reason": 1_000, "explanation": 10_000}
+LONGEST = {"name": 100, "reason": 2_000}
 """Characters a text may have. A line of an import is at most a million characters long."""
 
 
@@ -70,7 +70,8 @@ class QueueSpec:
 
     An item gets `raters` votes; where that is one, a share of `double_share` gets two, so that raters can be
     compared. `gold_share` is the share of what a rater is shown that is gold, while gold lasts. `lease_s` is how long
-    an item waits for the rater it was given to. `seed` decides which items are doubled and when gold comes.
+    an item waits for the rater it was given to. `explain` asks for a reason with every answer. `seed` decides which
+    items are doubled and when gold comes.
     """
 
     name: str
@@ -81,6 +82,7 @@ class QueueSpec:
     double_share: float = 0.2
     gold_share: float = 0.1
     lease_s: int = 900
+    explain: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -102,8 +104,9 @@ class NewItem:
     """Something to ask about, and how it came to be chosen.
 
     `payload` is what the page shows, as JSON values, a snapshot. `index` is its place in the run's frame, `draw` its
-    place in the order drawn and `probability` its chance of being the one drawn, given the draws before it. `gold` is
-    the known answer (True: fails) of an item that checks raters; `quota` overrides the queue's number of votes.
+    place in the order drawn and `probability` its chance of being the one drawn, given the draws before it; `lowest`
+    is the lowest such chance that any case had in that draw. `gold` is the known answer (True: fails, or the first is
+    better) of an item that checks raters; `quota` overrides the queue's number of votes.
     """
 
     run: str
@@ -112,6 +115,7 @@ class NewItem:
     index: int = -1
     draw: int = -1
     probability: float = 1.0
+    lowest: float = 0.0
     why: str = ""
     gold: bool | None = None
     quota: int | None = None
@@ -162,24 +166,20 @@ class Rater:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said of an item, in `seconds` of looking.
-
-    `rule` is the guideline they were shown or named; `pointed_out` the one a model pointed out before a second answer.
-    """
+    """What a person said of an item, in `seconds` of looking; `rule` is the guideline they were shown with it."""
 
     value: str
     reason: str = ""
-    explanation: str = ""
     seconds: float = 0.0
     rule: int | None = None
-    pointed_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """An item in a rater's hands.
 
-    `attempt` says which answer is due: 1 the first; 2 one given after help, and then `first` is what they said before.
+    `attempt` says which answer is due: 1 the first; 2 one after help, and then `first` is what they said before,
+    `pointed_out` the guideline that the help named and `why` its words.
     """
 
     id: int
@@ -188,6 +188,8 @@ class Assignment:
     leased_until: datetime
     attempt: int = 1
     first: Answer | None = None
+    pointed_out: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's standing answer to an item; `first` is what they said before help, where that differs in time."""
+    """One person's standing answer to an item.
+
+    `pointed_out` is the guideline that help named after their first answer, whether or not they answered again. When
+    they did, `first` is what they said before.
+    """
 
     rater: str
     role: Role
@@ -217,6 +223,7 @@ class Vote:
     at: datetime
     first: Answer | None = None
     first_at: datetime | None = None
+    pointed_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +249,8 @@ class Label:
             f"person:{self.vote.rater}",
             value,
             cause="" if value is not None else "cannot_tell",
-            rationale=answer.explanation or answer.reason,
-            metadata={"reason": answer.reason, "seconds": answer.seconds, "at": self.vote.at.isoformat()},
+            rationale=answer.reason,
+            metadata={"seconds": answer.seconds, "at": self.vote.at.isoformat()},
         )
 
 
@@ -265,6 +272,7 @@ class DrawnItem:
     index: int
     draw: int
     probability: float
+    lowest: float
     why: str
     votes: tuple[Vote, ...]
     resolution: Vote | None = None
@@ -340,13 +348,18 @@ def checked_answer(answer: Answer, kind: str) -> Answer:
         raise InputError(f"value must be one of {', '.join(VALUES[kind])}; got {answer.value[:40]!r}.")
     if not (math.isfinite(answer.seconds) and answer.seconds >= 0):
         raise InputError(f"seconds must be a number from 0 up; got {answer.seconds!r}.")
-    for name in ("reason", "explanation"):
-        if (size := len(getattr(answer, name))) > LONGEST[name]:
-            raise InputError(f"{name} has {size:,} characters; it may have {LONGEST[name]:,}.")
-    for name in ("rule", "pointed_out"):
-        if (number := getattr(answer, name)) is not None and not 0 <= number < 2**31:
-            raise InputError(f"{name} must be a rule's number; got {number}.")
-    return replace(answer, reason=storable(answer.reason), explanation=storable(answer.explanation))
+    if (size := len(answer.reason)) > LONGEST["reason"]:
+        raise InputError(f"reason has {size:,} characters; it may have {LONGEST['reason']:,}.")
+    if answer.rule is not None:
+        checked_rule(answer.rule)
+    return replace(answer, reason=storable(answer.reason))
+
+
+def checked_rule(number: int) -> int:
+    """A guideline's number, or `InputError`."""
+    if not 0 <= number < 2**31:
+        raise InputError(f"rule must be a guideline's number; got {number}.")
+    return number
 
 
 def storable(text: str) -> str:

@@ -43,7 +43,7 @@ from gadfly.review._records import (
     checked_name,
     checked_role,
 )
-from gadfly.review._tables import assignments, decisions, items, queues, raters, rounds
+from gadfly.review._tables import assignments, decisions, items, queues, raters, rounds, secret, some
 
 __all__ = ["LARGEST_PAYLOAD", "Store"]
 
@@ -171,10 +171,22 @@ class Store:
 
     def rater(self, token: str) -> Rater:
         """Whose token this is. Raises `DeniedError` when it is unknown, has expired or was revoked."""
+        return self._admitted(raters.c.token == _hashed(token))
+
+    def rater_by_id(self, rater_id: int) -> Rater:
+        """A rater whose session is open. Raises `DeniedError` as `rater` does."""
+        return self._admitted(raters.c.id == rater_id)
+
+    def secret(self) -> bytes:
+        """32 random bytes, made with the database: what a page signs its sessions with, so that they survive it."""
+        with self._database.read() as connection:
+            return bytes(connection.execute(sa.select(secret.c.value)).scalar_one())
+
+    def _admitted(self, who: sa.ColumnElement[bool]) -> Rater:
         query = sa.select(raters, queues.c.name.label("queue")).join(queues)
         with self._database.read() as connection:
-            row = connection.execute(query.where(raters.c.token == _hashed(token))).first()
-        if row is None:
+            row = connection.execute(query.where(who)).first()
+        if row is None or row.token is None:
             raise DeniedError("This link is not known: copy it whole, or ask for a new one.")
         if row.revoked is not None:
             raise DeniedError("This link was withdrawn: ask whoever sent it for a new one.")
@@ -199,7 +211,7 @@ class Store:
             rater_id = _rater_id(connection, row.id, name)
             connection.execute(sa.update(raters).where(raters.c.id == rater_id).values(revoked=now))
             in_hand = (
-                sa.select(assignments.c["id", "item_id"])
+                sa.select(*some(assignments, "id", "item_id"))
                 .join(items, items.c.id == assignments.c.item_id)
                 .where(assignments.c.rater_id == rater_id, assignments.c.state == "leased")
                 .order_by(items.c.id)
@@ -226,17 +238,15 @@ class Store:
             return assigning.lease(connection, rater_id, now)
 
     def assignment(self, assignment_id: int, rater_id: int) -> Assignment:
-        """One of the rater's own assignments. Raises `RefusedError` for another's."""
+        """One of the rater's own assignments. Raises `DeniedError` for another's."""
         with self._database.read() as connection:
             return assigning.assignment_by_id(connection, assignment_id, rater_id)
 
-    def answer(
-        self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1
-    ) -> Assignment | None:
-        """Store an answer. After the first: the assignment with a second one due, for a page that offers help.
+    def answer(self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1) -> None:
+        """Store an answer: the first, or a second one beside it, which then stands.
 
-        After the second: None. The same answer sent again changes nothing and returns the same. Raises `InputError`
-        for what cannot be an answer, `RefusedError` for one that comes too late, twice, or from another rater.
+        The same answer sent again changes nothing. Raises `InputError` for what cannot be an answer, `DeniedError`
+        for another's item, `RefusedError` for one that was answered otherwise or comes too late.
         """
         if attempt not in (1, 2):
             raise InputError(f"attempt must be 1 or 2; got {attempt}.")
@@ -245,7 +255,14 @@ class Store:
             refused = assigning.answered(connection, assignment_id, rater_id, answer, attempt, now)
         if refused:
             raise RefusedError(refused)
-        return self.assignment(assignment_id, rater_id) if attempt == 1 else None
+
+    def point_out(self, assignment_id: int, rater_id: int, rule: int, why: str) -> Assignment:
+        """Keep that help named this guideline after the first answer; `next` asks for a second one until it is given.
+
+        The first answer stands meanwhile. Raises `RefusedError` without a first answer or after a second.
+        """
+        with self._database.write() as connection:
+            return assigning.pointed_out(connection, assignment_id, rater_id, rule, why, self._clock())
 
     def undo(self, rater_id: int) -> Assignment | None:
         """Withdraw the rater's last answer (the log keeps it) and give them its item again; None if they have none.
@@ -334,7 +351,18 @@ class Store:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-_SPEC = ("name", "kind", "question", "guidelines", "raters", "double_share", "gold_share", "lease_s", "seed")
+_SPEC = (
+    "name",
+    "kind",
+    "question",
+    "guidelines",
+    "raters",
+    "double_share",
+    "gold_share",
+    "lease_s",
+    "explain",
+    "seed",
+)
 
 
 def _hashed(token: str) -> bytes:
@@ -358,7 +386,7 @@ def _rater(row: Any) -> Rater:
 
 
 def _rater_id(connection: sa.Connection, queue_id: int, name: str) -> int:
-    query = sa.select(raters.c["id", "name"]).where(raters.c.queue_id == queue_id)
+    query = sa.select(*some(raters, "id", "name")).where(raters.c.queue_id == queue_id)
     known = {row.name: int(row.id) for row in connection.execute(query.with_for_update(key_share=True))}
     if name not in known:
         raise UnknownNameError("rater", name, known)
@@ -366,7 +394,7 @@ def _rater_id(connection: sa.Connection, queue_id: int, name: str) -> int:
 
 
 def _columns(answer: Answer) -> dict[str, Any]:
-    names = ("value", "reason", "explanation", "seconds", "rule", "pointed_out")
+    names = ("value", "reason", "seconds", "rule")
     return {name: getattr(answer, name) for name in names}
 
 
@@ -392,7 +420,7 @@ def _append(
     round_id: int | None,
     quotas: Sequence[int | None],
 ) -> list[int]:
-    keys = sa.select(items.c["run", "case_id"]).where(items.c.queue_id == queue.id)
+    keys = sa.select(*some(items, "run", "case_id")).where(items.c.queue_id == queue.id)
     seen: set[tuple[str, str]] = {(row.run, row.case_id) for row in connection.execute(keys)}
     last = connection.execute(
         sa.select(sa.func.max(items.c.position)).where(items.c.queue_id == queue.id)
@@ -422,5 +450,5 @@ def _item_columns(entry: NewItem) -> Mapping[str, Any]:
         raise InputError(
             f"Case {entry.case_id} has {len(payload):,} characters to show; an item may have {LARGEST_PAYLOAD:,}."
         )
-    names = ("run", "case_id", "index", "probability", "why", "gold")
+    names = ("run", "case_id", "index", "probability", "lowest", "why", "gold")
     return {"payload": payload, **{name: getattr(entry, name) for name in names}}

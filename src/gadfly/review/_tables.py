@@ -25,6 +25,8 @@ __all__ = [
     "queues",
     "raters",
     "rounds",
+    "secret",
+    "some",
 ]
 
 HEAD = "0001"
@@ -68,6 +70,11 @@ def _to(table: str, name: str, **options: Any) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, sa.ForeignKey(f"{table}.id"), nullable=False, **options)
 
 
+def some(table: sa.Table, *names: str) -> list[sa.Column[Any]]:
+    """Columns of a table by name."""
+    return [table.c[name] for name in names]
+
+
 def _text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, default="")
 
@@ -84,6 +91,7 @@ queues = sa.Table(
     sa.Column("double_share", sa.Float, nullable=False),
     sa.Column("gold_share", sa.Float, nullable=False),
     sa.Column("lease_s", sa.Integer, nullable=False),
+    sa.Column("explain", sa.Boolean, nullable=False),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("created", Moment, nullable=False),
 )
@@ -115,6 +123,7 @@ items = sa.Table(
     sa.Column("index", sa.Integer, nullable=False),
     sa.Column("draw", sa.Integer, nullable=False),
     sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("lowest", sa.Float, nullable=False),
     _text("why"),
     sa.Column("gold", sa.Boolean),
     sa.Column("quota", sa.Integer),  # null: no bound (gold)
@@ -169,16 +178,21 @@ assignments = sa.Table(
     _key(),
     _to("review_items", "item_id"),
     _to("review_raters", "rater_id"),
-    _text("state"),  # leased; lapsed: its lease ran out; answered
+    _text(
+        "state"
+    ),  # leased; lapsed: its lease ran out; answered; asked: answered, and a second answer is due
     sa.Column("leased", Moment, nullable=False),
     sa.Column("leased_until", Moment, nullable=False),
     sa.Column("answered", Moment),
     sa.Column("value", sa.Text),  # the standing answer's
+    sa.Column("pointed_out", sa.Integer),  # the guideline that help named, with its words
+    _text("why"),
     sa.Column("gold", sa.Boolean),  # the item's, so that a rater's gold is found without it
     sa.UniqueConstraint("item_id", "rater_id"),
-    sa.CheckConstraint("(state = 'answered') = (value IS NOT NULL)", name="answered"),
+    sa.CheckConstraint("(state IN ('answered', 'asked')) = (value IS NOT NULL)", name="answered"),
 )
-sa.Index("ix_review_assignments_rater_id_state_answered", *assignments.c["rater_id", "state", "answered"])
+sa.Index("ix_review_assignments_state", assignments.c.rater_id, assignments.c.state)
+sa.Index("ix_review_assignments_answered", assignments.c.rater_id, assignments.c.answered)
 _LEASED = sa.text("state = 'leased'")
 sa.Index(
     "ix_review_assignments_leases",
@@ -192,10 +206,8 @@ def _said() -> list[sa.Column[Any]]:
     return [
         _text("value"),
         _text("reason"),
-        _text("explanation"),
         sa.Column("seconds", sa.Float, nullable=False),
         sa.Column("rule", sa.Integer),
-        sa.Column("pointed_out", sa.Integer),
         sa.Column("at", Moment, nullable=False),
     ]
 
@@ -218,6 +230,13 @@ decisions = sa.Table(  # a lead's, one for an item
     _to("review_raters", "rater_id"),
     *_said(),
     sa.UniqueConstraint("item_id"),
+)
+
+secret = sa.Table(  # one row, made with the table: what sessions are signed with
+    "review_secret",
+    metadata,
+    _key(),
+    sa.Column("value", sa.LargeBinary, nullable=False),
 )
 
 log = sa.Table(

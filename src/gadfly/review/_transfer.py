@@ -15,14 +15,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from gadfly.errors import GadflyError, InputError
-from gadfly.review._assigning import note, weigh
-from gadfly.review._records import Answer, Label, Role, Vote, checked_answer, checked_name, checked_role, utc
-from gadfly.review._tables import answers, assignments, decisions, items, raters
+from gadfly.review._assigning import STANDING, note, weigh
+from gadfly.review._records import (
+    Answer,
+    Label,
+    Role,
+    Vote,
+    checked_answer,
+    checked_name,
+    checked_role,
+    checked_rule,
+    utc,
+)
+from gadfly.review._tables import answers, assignments, decisions, items, raters, some
 
 __all__ = ["LONGEST_LINE", "Line", "exported", "parsed", "stored"]
 
 LONGEST_LINE = 1_000_000
-_SAID = ("value", "reason", "explanation", "seconds", "rule", "pointed_out")
+_SAID = ("value", "reason", "seconds", "rule")
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "queue": (str, "text"),
     "run": (str, "text"),
@@ -31,7 +41,6 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "role": (str, "text"),
     "value": (str, "text"),
     "reason": (str, "text"),
-    "explanation": (str, "text"),
     "seconds": ((int, float), "a number"),
     "rule": ((int, type(None)), "a whole number or null"),
     "pointed_out": ((int, type(None)), "a whole number or null"),
@@ -75,6 +84,7 @@ def exported(queue: str, label: Label) -> dict[str, Any]:
         "rater": vote.rater,
         "role": vote.role,
         **asdict(vote.answer),
+        "pointed_out": vote.pointed_out,
         "at": vote.at.isoformat(),
         "first": first,
         "resolves": label.resolves,
@@ -103,7 +113,7 @@ def parsed(queue: str, kind: str, lines: Iterable[str], now: datetime) -> list[L
 
 def stored(connection: sa.Connection, queue: Any, lines: Sequence[Line], now: datetime) -> None:
     """Write the labels in this transaction; its caller undoes it when an `InputError` leaves it."""
-    keys = sa.select(items.c["id", "run", "case_id", "gold"]).where(items.c.queue_id == queue.id)
+    keys = sa.select(*some(items, "id", "run", "case_id", "gold")).where(items.c.queue_id == queue.id)
     known = {(row.run, row.case_id): row for row in connection.execute(keys)}
     for line in lines:
         if (line.run, line.case_id) not in known:
@@ -115,9 +125,9 @@ def stored(connection: sa.Connection, queue: Any, lines: Sequence[Line], now: da
     ids = _rater_ids(connection, queue.id, lines)
     touched = sorted({known[line.run, line.case_id].id for line in lines})
     for start in range(0, len(touched), 500):
-        some = items.c.id.in_(touched[start : start + 500])
+        part = items.c.id.in_(touched[start : start + 500])
         connection.execute(
-            sa.select(items.c.id).where(some).order_by(items.c.id).with_for_update(key_share=True)
+            sa.select(items.c.id).where(part).order_by(items.c.id).with_for_update(key_share=True)
         )
     met = _met(connection, queue.id)
     for line in lines:
@@ -173,7 +183,10 @@ def _line(number: int, fields: dict[str, Any], queue: str, kind: str, now: datet
     if given := fields.get("first"):
         _check(given, ("value",), {name: _TYPES[name] for name in (*_SAID, "at")}, "first.")
         first, first_at = _answer(given, kind, "first."), _moment(given, now, "first.")
-    vote = Vote(rater, role, _answer(fields, kind), _moment(fields, now), first, first_at)
+    named = fields.get("pointed_out")
+    if named is not None:
+        _passed("pointed_out", checked_rule, named)
+    vote = Vote(rater, role, _answer(fields, kind), _moment(fields, now), first, first_at, named)
     resolves = fields.get("resolves", False)
     if resolves and (role == "rater" or first):
         raise _FieldError("resolves", "only a lead's or an admin's one answer decides a conflict")
@@ -219,7 +232,7 @@ def _moment(fields: Mapping[str, Any], now: datetime, within: str = "") -> datet
         ) from error
 
 
-def _passed(field: str, check: Any, value: str, *more: str) -> Any:
+def _passed(field: str, check: Any, value: Any, *more: str) -> Any:
     try:
         return check(value, *more)
     except GadflyError as error:
@@ -228,7 +241,7 @@ def _passed(field: str, check: Any, value: str, *more: str) -> Any:
 
 def _rater_ids(connection: sa.Connection, queue_id: int, lines: Iterable[Line]) -> dict[str, int]:
     """The raters' ids by name, those new to the queue added; all locked, as whoever labels locks their own."""
-    query = sa.select(raters.c["id", "name"]).where(raters.c.queue_id == queue_id).order_by(raters.c.id)
+    query = sa.select(*some(raters, "id", "name")).where(raters.c.queue_id == queue_id).order_by(raters.c.id)
     known = {row.name: row.id for row in connection.execute(query.with_for_update(key_share=True))}
     roles: dict[str, Role] = {
         line.vote.rater: line.vote.role for line in lines if line.vote.rater not in known
@@ -240,17 +253,18 @@ def _rater_ids(connection: sa.Connection, queue_id: int, lines: Iterable[Line]) 
 
 
 def _met(connection: sa.Connection, queue_id: int) -> dict[tuple[int, int], Any]:
-    query = sa.select(assignments.c["id", "item_id", "rater_id", "state"]).join(items)
+    query = sa.select(*some(assignments, "id", "item_id", "rater_id", "state")).join(items)
     found = connection.execute(query.where(items.c.queue_id == queue_id))
     return {(row.item_id, row.rater_id): row for row in found}
 
 
 def _vote(connection: sa.Connection, line: Line, item: Any, rater_id: int, met: Any) -> None:
-    if met is not None and met.state == "answered":
+    if met is not None and met.state in STANDING:
         said = f"{line.vote.rater!r} has labelled this item already"
         raise _refusal(line.number, "rater", said)
     at = line.vote.first_at or line.vote.at
     values = {"state": "answered", "answered": at, "value": line.vote.answer.value}
+    values |= {"pointed_out": line.vote.pointed_out}
     if met is None:
         new = {"item_id": item.id, "rater_id": rater_id, "gold": item.gold, "leased": at, "leased_until": at}
         made = connection.execute(sa.insert(assignments).values(**new, **values)).inserted_primary_key

@@ -3,6 +3,7 @@
 Frozen: what changes later is a migration of its own. There is no way down, it would drop labels.
 """
 
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ def upgrade() -> None:
     _items()
     _assignments()
     _answers()
+    _secret()
     _log()
 
 
@@ -59,6 +61,7 @@ def _queues() -> None:
         *_wholes("raters"),
         *_reals("double_share", "gold_share"),
         *_wholes("lease_s"),
+        sa.Column("explain", sa.Boolean, nullable=False),
         sa.Column("seed", sa.BigInteger, nullable=False),
         _moment("created"),
     )
@@ -96,7 +99,7 @@ def _items() -> None:
         sa.Column("round_id", sa.Integer, sa.ForeignKey("review_rounds.id")),
         *_texts("run", "case_id", "payload", "why"),
         *_wholes("position", "index", "draw", "taken"),
-        *_reals("probability"),
+        *_reals("probability", "lowest"),
         sa.Column("gold", sa.Boolean),
         sa.Column("quota", sa.Integer),
         sa.Column("conflict", sa.Boolean, nullable=False),
@@ -121,12 +124,14 @@ def _assignments() -> None:
         _moment("leased_until"),
         _moment("answered", nullable=True),
         sa.Column("value", sa.Text),
+        sa.Column("pointed_out", sa.Integer),
+        *_texts("why"),
         sa.Column("gold", sa.Boolean),
         sa.UniqueConstraint("item_id", "rater_id"),
-        sa.CheckConstraint("(state = 'answered') = (value IS NOT NULL)", name="answered"),
+        sa.CheckConstraint("(state IN ('answered', 'asked')) = (value IS NOT NULL)", name="answered"),
     )
-    mine = ["rater_id", "state", "answered"]
-    op.create_index("ix_review_assignments_rater_id_state_answered", "review_assignments", mine)
+    op.create_index("ix_review_assignments_state", "review_assignments", ["rater_id", "state"])
+    op.create_index("ix_review_assignments_answered", "review_assignments", ["rater_id", "answered"])
     _some("ix_review_assignments_leases", "review_assignments", ["leased_until"], "state = 'leased'")
 
 
@@ -150,8 +155,12 @@ def _answers() -> None:
 
 
 def _said() -> list[sa.Column[Any]]:
-    rules = [sa.Column(name, sa.Integer) for name in ("rule", "pointed_out")]
-    return [*_texts("value", "reason", "explanation"), *_reals("seconds"), *rules, _moment("at")]
+    return [*_texts("value", "reason"), *_reals("seconds"), sa.Column("rule", sa.Integer), _moment("at")]
+
+
+def _secret() -> None:
+    table = op.create_table("review_secret", _key(), sa.Column("value", sa.LargeBinary, nullable=False))
+    op.execute(sa.insert(table).values(value=secrets.token_bytes(32)))
 
 
 def _log() -> None:
