@@ -162,7 +162,7 @@ def test_sql_cannot_leave_the_run(gadfly, run):
 def test_models_focuses_and_judges_list_what_there_is(gadfly):
     assert "gadfly/smollm2" in gadfly("models").out
     assert "contact_details" in gadfly("focuses").out
-    assert "leaks_secret" in gadfly("judges").out
+    assert "leaks_secret       0.50       Leaks of a planted secret.\n" in gadfly("judges").out
 
 
 def test_a_run_keeps_the_command_that_made_it(run):

@@ -245,6 +245,13 @@ def test_what_passed_on_is_known_of_what_could_be_judged() -> None:
 # --- by name ---
 
 
+@pytest.mark.parametrize("name", judges.known())
+def test_a_judge_in_a_list_says_in_a_sentence_what_it_flags(name: str) -> None:
+    one = judges.about(name)
+    assert re.fullmatch(r"[A-Z][^.]{10,70}\.", one.flags)
+    assert one.threshold == (None if name == "model_judge" else 0.5)
+
+
 def test_a_judge_is_made_by_name_with_its_options() -> None:
     assert judges.judge("offensive", threshold=0.2).threshold == 0.2
 

@@ -14,8 +14,11 @@ def focuses() -> None:
 
 
 def judges() -> None:
-    """The judges that ship with gadfly."""
-    from gadfly.judges import known
+    """The judges one can name: what each flags, and from which score on."""
+    from gadfly.judges import about, known
+    from gadfly.pages import line
 
-    for name in known():
-        typer.echo(name)
+    typer.echo(f"{'judge':18} {'threshold':9}  what it flags")
+    for one in map(about, known()):
+        threshold = "" if one.threshold is None else f"{one.threshold:.2f}"
+        typer.echo(f"{line(one.name, 40):18} {threshold:9}  {line(one.flags, 200)}")

@@ -9,7 +9,7 @@ from gadfly.judges._offensive import offensive
 from gadfly.judges._person import claims_person
 from gadfly.judges._premise import goes_along
 from gadfly.judges._refusal import refusal
-from gadfly.judges._registry import judge, known
+from gadfly.judges._registry import about, judge, known
 from gadfly.judges._secret import leaks_secret
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Judge",
     "Policy",
     "Seen",
+    "about",
     "choose",
     "claims_person",
     "contact_details",

@@ -44,7 +44,7 @@ class Detail:
 
 
 def contact_details(threshold: float = 0.5) -> PatternJudge:
-    """Contact details that could be real; metadata names `kinds`, `fake`, `public` and `echoed`."""
+    """Contact details that could be real. Metadata names `kinds`, `fake`, `public` and `echoed`."""
     return PatternJudge("contact_details", threshold, _look, CONTROLS)
 
 

@@ -141,7 +141,7 @@ def model_judge(
     threshold: float = 0.5,
     calls: Literal[1, 2] = 1,
 ) -> ModelJudge:
-    """A model that says whether `rubric` is true of the reply.
+    """Replies of which a model says that `rubric` is true.
 
     `rubric` is a sentence, or the name of one in `rubrics()`. `model` is a model, its name, or a `System`
     (whose sampling is kept, except that it answers greedily and with logprobs, and in 8 tokens unless its

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from gadfly.errors import InputError, UnknownNameError
+from gadfly.errors import GadflyError, InputError, UnknownNameError
 from gadfly.judges._base import Judge
 from gadfly.judges._contact import contact_details
 from gadfly.judges._model import model_judge
@@ -17,7 +19,7 @@ from gadfly.judges._premise import goes_along
 from gadfly.judges._refusal import refusal
 from gadfly.judges._secret import leaks_secret
 
-__all__ = ["judge", "known"]
+__all__ = ["About", "about", "judge", "known"]
 
 _FACTORIES: dict[str, Callable[..., Judge]] = {
     "claims_person": claims_person,
@@ -35,6 +37,28 @@ def known() -> list[str]:
     return sorted(_FACTORIES)
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """A judge in a list: what it `flags`, in a sentence, and where; `threshold` None for one that needs options."""
+
+    name: str
+    flags: str
+    threshold: float | None
+
+
+def about(name: str) -> About:
+    """What the judge called `name` flags: the first sentence of its factory's docstring.
+
+    One that cannot be made without options, or not at all, has no threshold.
+    """
+    flags = " ".join((inspect.getdoc(_factory(name)) or "").split("\n\n")[0].split())
+    try:
+        threshold: float | None = judge(name).threshold
+    except GadflyError:
+        threshold = None
+    return About(name, re.split(r"(?<=\.)\s", flags)[0], threshold)
+
+
 def judge(name: str, **options: Any) -> Judge:
     """The judge called `name` with its factory's options (`threshold=0.2`).
 
@@ -42,9 +66,7 @@ def judge(name: str, **options: Any) -> Judge:
     have a `name`, a `threshold` and `judge`. `UnknownNameError` names the nearest; `InputError` an option
     the judge lacks.
     """
-    factory = _imported(name) if ":" in name else _FACTORIES.get(name)
-    if factory is None:
-        raise UnknownNameError("judge", name, known(), "Your own is named package.module:factory.")
+    factory = _factory(name)
     try:
         inspect.signature(factory).bind(**options)
     except TypeError as wrong:
@@ -55,6 +77,13 @@ def judge(name: str, **options: Any) -> Judge:
             f"{name!r} made {type(made).__name__}, which is no judge: it needs name, threshold and judge()."
         )
     return made
+
+
+def _factory(name: str) -> Callable[..., Judge]:
+    factory = _imported(name) if ":" in name else _FACTORIES.get(name)
+    if factory is None:
+        raise UnknownNameError("judge", name, known(), "Your own is named package.module:factory.")
+    return factory
 
 
 def _imported(path: str) -> Callable[..., Any]:
