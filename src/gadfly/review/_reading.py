@@ -200,8 +200,8 @@ def _decided(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[L
 
 
 def _label(row: Any, first: Any, *, resolves: bool = False) -> Label:
-    before = (None, None) if first is None else (spoken(first), first.at)
-    vote = Vote(row.name, row.role, spoken(row), row.at, *before, pointed_out=row.pointed_out)
+    before, at = (None, None) if first is None else (spoken(first), first.at)
+    vote = Vote(row.name, row.role, spoken(row), row.at, before, at, row.pointed_out)
     return Label(row.item_id, row.run, row.case_id, row.gold, vote, resolves)
 
 
