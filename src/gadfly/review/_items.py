@@ -1,0 +1,219 @@
+"""What can be asked about, as plug-ins: *label* a transcript, *compare* two.
+
+An item type says what may be answered, with which keys, how its payload looks and which template shows it.
+A payload is a snapshot made when the item was chosen (`payload`); it never holds a judge's score, the case's id
+or whether the item is gold, so that nothing on the page can give those away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gadfly.errors import InputError, UnknownNameError
+from gadfly.transcripts import Transcript
+
+__all__ = [
+    "Choice",
+    "Compare",
+    "ItemType",
+    "LabelOne",
+    "Talk",
+    "item_type",
+    "item_types",
+    "payload",
+    "register",
+]
+
+SHOWN_TURNS = 6
+"""Turns of a dialogue that show at once, the last ones; those before them are one fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One possible answer: what is stored, what the button says, and the keys that press it (the first is shown)."""
+
+    value: str
+    says: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One dialogue as the template shows it.
+
+    `turns` are (who, text, note, judged); `earlier` is how many of them, from the first, are folded away. `notes` are
+    (term, text) pairs a rater needs to know (what was planted); `evidence` are (title, text) passages.
+    """
+
+    turns: tuple[tuple[str, str, str, bool], ...]
+    earlier: int = 0
+    evidence: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    marks: tuple[str, ...] = ()
+
+
+class ItemType(Protocol):
+    """A kind of item. `template` lies under `templates/` and is given `talks`, what `view` returns."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def question(self) -> str:
+        """What is asked when the queue does not say."""
+        ...
+
+    @property
+    def choices(self) -> tuple[Choice, ...]: ...
+
+    @property
+    def template(self) -> str: ...
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
+        """The dialogues of a payload. Raises `InputError`, which names the field."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOne:
+    """One transcript: does it fail?"""
+
+    kind: str = "label"
+    question: str = "Does the last reply fail?"
+    template: str = "label.html.j2"
+    choices: tuple[Choice, ...] = (
+        Choice("fails", "Fails", ("1", "f")),
+        Choice("passes", "Does not fail", ("2", "d")),
+        Choice("cannot_tell", "Cannot tell", ("3", "c")),
+    )
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
+        return (_talk(payload, "payload"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two transcripts: which is worse, or better, as the queue's question says?"""
+
+    kind: str = "compare"
+    question: str = "Which of the two fails more clearly?"
+    template: str = "compare.html.j2"
+    choices: tuple[Choice, ...] = (
+        Choice("first", "First", ("1", "f")),
+        Choice("second", "Second", ("2", "s")),
+        Choice("tie", "Tie", ("3", "t")),
+        Choice("cannot_tell", "Cannot tell", ("4", "c")),
+    )
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
+        return tuple(
+            _talk(_dict(payload, side, "payload"), f"payload.{side}") for side in ("first", "second")
+        )
+
+
+_TYPES: dict[str, ItemType] = {kind.kind: kind for kind in (LabelOne(), Compare())}
+
+
+def register(kind: ItemType) -> None:
+    """Add a kind of item. A name that is taken is refused."""
+    if kind.kind in _TYPES:
+        raise InputError(f"There is an item type {kind.kind!r} already: give yours another name.")
+    _TYPES[kind.kind] = kind
+
+
+def item_type(kind: str) -> ItemType:
+    """The item type of that name."""
+    if kind not in _TYPES:
+        raise UnknownNameError("item type", kind, _TYPES)
+    return _TYPES[kind]
+
+
+def item_types() -> tuple[str, ...]:
+    """The names of all item types."""
+    return tuple(_TYPES)
+
+
+def payload(
+    transcript: Transcript,
+    *,
+    evidence: Iterable[tuple[str, str]] = (),
+    notes: Iterable[tuple[str, str]] = (),
+    marks: Iterable[str] = (),
+) -> dict[str, Any]:
+    """What a *label* item shows of a transcript; two of them, as `first` and `second`, make a *compare* item."""
+    return {
+        "turns": [{"speaker": t.speaker, "text": t.text, "stop": t.stop} for t in transcript.turns],
+        "evidence": [{"title": title, "text": text} for title, text in evidence],
+        "notes": [[term, text] for term, text in notes],
+        "marks": list(marks),
+    }
+
+
+def words(talks: Iterable[Talk]) -> str:
+    """What the search over the rules reads: the judged reply first, then the turns before it, latest first."""
+    return "\n".join(text for talk in talks for _, text, *_ in reversed(talk.turns))
+
+
+# --- reading a payload ------------------------------------------------------------------------------------
+
+_WHO = {
+    "attacker": "Questioner",
+    "target": "Model",
+    "user": "User",
+    "assistant": "Model",
+    "system": "Instructions",
+}
+_CUT = {"length": "cut off at the length limit", "content_filter": "stopped by a content filter"}
+
+
+def _talk(data: Mapping[str, Any], place: str) -> Talk:
+    turns = tuple(_turns(data, place))
+    judged = max((n for n, turn in enumerate(turns) if turn[3]), default=-1)
+    shown = tuple((who, text, note, n == judged) for n, (who, text, note, _) in enumerate(turns))
+    return Talk(
+        shown,
+        earlier=max(0, len(turns) - SHOWN_TURNS) if len(turns) > SHOWN_TURNS + 1 else 0,
+        evidence=tuple((_text(e, "title", f"{place}.evidence"), _text(e, "text", f"{place}.evidence"))
+                       for e in _list(data, "evidence", place)),
+        notes=tuple(_pairs(data, place)),
+        marks=tuple(str(mark) for mark in _list(data, "marks", place)),
+    )  # fmt: skip
+
+
+def _turns(data: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, bool]]:
+    for n, turn in enumerate(_list(data, "turns", place)):
+        here = f"{place}.turns[{n}]"
+        speaker = _text(turn, "speaker", here)
+        who = _WHO.get(speaker, speaker.replace("_", " ")[:1].upper() + speaker.replace("_", " ")[1:])
+        note = _CUT.get(str(turn.get("stop", "")), "")
+        yield who, _text(turn, "text", here), note, speaker in ("target", "assistant")
+
+
+def _pairs(data: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
+    for n, pair in enumerate(_list(data, "notes", place)):
+        if not (isinstance(pair, list | tuple) and len(pair) == 2):
+            raise InputError(f"{place}.notes[{n}] must be a [term, text] pair.")
+        yield str(pair[0]), str(pair[1])
+
+
+def _list(data: Mapping[str, Any], name: str, place: str) -> list[Any]:
+    value = data.get(name, [])
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{place}.{name} must be a list, got {type(value).__name__}.")
+    return list(value)
+
+
+def _dict(data: Mapping[str, Any], name: str, place: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    if not isinstance(value, Mapping):
+        raise InputError(f"{place}.{name} must be an object with turns, got {type(value).__name__}.")
+    return value
+
+
+def _text(data: Any, name: str, place: str) -> str:
+    value = data.get(name) if isinstance(data, Mapping) else None
+    if not isinstance(value, str):
+        raise InputError(f"{place}.{name} must be text, got {type(value).__name__}.")
+    return value
