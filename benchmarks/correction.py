@@ -112,7 +112,8 @@ def spread(texts: list[str], labels: Floats, seeds: NDArray[np.intp]) -> Floats:
     from sklearn.linear_model import LogisticRegression
 
     features = TfidfVectorizer(min_df=5).fit_transform(texts)
-    rng, members = np.random.default_rng(1), []
+    members: list[Floats] = []
+    rng = np.random.default_rng(1)
     while len(members) < MEMBERS:
         one = rng.choice(seeds, len(seeds))
         if 0 < labels[one].mean() < 1:

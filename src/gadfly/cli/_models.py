@@ -17,7 +17,8 @@ def models() -> None:
     table = Table("model", "what it is", "size", "licence", "here", box=None, pad_edge=False)
     for one in known_models():
         size, here = f"{one.bytes / 1e6:,.0f} MB", "yes" if one.cached else "no"
-        table.add_row(f"gadfly/{one.name}", one.description, size, one.licence, here)
+        name = f"gadfly/{one.name}" if one.kind == "chat" else one.name
+        table.add_row(name, one.description, size, one.licence, here)
     Console().print(table)
     typer.echo(
         "Any Inspect model works as well, e.g. openai/gpt-4.1-mini, and gadfly/DIRECTORY or gadfly/HUB-ID."

@@ -27,6 +27,18 @@ RETRY_FAILED = Annotated[
     bool, typer.Option("--retry-failed", help="Play the failed cases of this run again.")
 ]
 OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Where the report goes.")]
+STORE = Annotated[
+    str,
+    typer.Option(
+        help="Where labels are kept: a database URL. Default: $GADFLY_REVIEW or gadfly-review.db here."
+    ),
+]
+JUDGE = Annotated[str, typer.Option(help="The judge. Default: the one that decided the run.")]
+LABELS = Annotated[str, typer.Option(help="The queue whose labels count.")]
+POLICY = Annotated[
+    str,
+    typer.Option(help="uniform, stratified, threshold, epistemic, or a mixture: uniform:0.5+threshold:0.5."),
+]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 
 
@@ -65,3 +77,32 @@ def interrupted(runs: list[Run]) -> None:
     """End with status 130 when Ctrl-C cut the last run short."""
     if runs and runs[-1].cut:
         raise typer.Exit(130)
+
+
+def judge_of(run: Run, name: str) -> str:
+    """The judge asked for, or the one whose verdict counts in the run."""
+    from gadfly.errors import InputError
+
+    found = name or run.info.get("verdict", "")
+    if not found:
+        raise InputError(f"No judge has judged run {run.id}: name one with --judge.")
+    return str(found)
+
+
+def re_estimated(run: Run) -> Run:
+    """The run after every rate that labels corrected is brought up to date; says what moved.
+
+    Labels are looked for in the default store. Where there are none, the rates stand as they are.
+    """
+    from gadfly.runs import corrections, open_run
+
+    if not corrections(run):
+        return run
+    from gadfly.review import Store, re_estimate
+
+    with Store() as store:
+        for before, now in re_estimate(run, store):
+            typer.echo(
+                f"{run.id}: {now.judge} or the labels of {now.queue} changed; {before.after} became {now.after}"
+            )
+    return open_run(run.path)

@@ -41,7 +41,7 @@ def show(run: o.RUN) -> None:
     from gadfly.report import from_runs, print_summary
     from gadfly.runs import open_run
 
-    print_summary(from_runs([open_run(run)]), Console())
+    print_summary(from_runs([o.re_estimated(open_run(run))]), Console())
 
 
 def report(runs: RUNS, output: o.OUTPUT = Path("report.html")) -> None:
@@ -49,7 +49,7 @@ def report(runs: RUNS, output: o.OUTPUT = Path("report.html")) -> None:
     from gadfly.report import from_runs, write
     from gadfly.runs import open_run
 
-    write(from_runs([open_run(name) for name in runs]), output)
+    write(from_runs([o.re_estimated(open_run(name)) for name in runs]), output)
     typer.echo(f"Written: {output}")
 
 

@@ -5,6 +5,7 @@ from gadfly.report._html import render, write
 from gadfly.report._section import (
     Cluster,
     Comparison,
+    Corrected,
     Counts,
     Diversity,
     Example,
@@ -24,6 +25,7 @@ from gadfly.report._terminal import print_summary
 __all__ = [
     "Cluster",
     "Comparison",
+    "Corrected",
     "Counts",
     "Diversity",
     "Example",

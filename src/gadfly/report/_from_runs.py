@@ -26,6 +26,7 @@ from gadfly.redteam import (
 from gadfly.report._section import (
     Cluster,
     Comparison,
+    Corrected,
     Counts,
     Diversity,
     Example,
@@ -40,7 +41,7 @@ from gadfly.report._section import (
     Section,
     Spend,
 )
-from gadfly.runs import Run
+from gadfly.runs import Correction, Run, corrections
 from gadfly.stats import Estimate, difference, proportion, rate
 from gadfly.transcripts import Judgement, Transcript
 
@@ -200,6 +201,7 @@ class _Tally:
             spend=Spend(self.tokens, self.dollars),
             refusals=proportion(sum(self.refusals), len(self.refusals)) if self.refusals else None,
             findings=self.findings(),
+            corrected=tuple(corrected(self.run)),
         )
 
     def rate(self) -> Estimate:
@@ -230,6 +232,15 @@ class _Tally:
             failures=tuple(case.example() for case in _highest(drawn, EXAMPLES)),
             near_misses=tuple(case.example() for case in _highest(self.near)),
         )
+
+
+def corrected(run: Run) -> Iterator[Corrected]:
+    """What people's labels made of this run's rate, per judge and queue."""
+    kept: dict[tuple[str, str], list[Correction]] = defaultdict(list)
+    for correction in corrections(run):
+        kept[correction.judge, correction.queue].append(correction)
+    for found in kept.values():
+        yield Corrected(found[-1], tuple(found[:-1]), found[-1].stale(run))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
+from gadfly.runs import Correction
 from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
 __all__ = [
     "Cluster",
     "Comparison",
+    "Corrected",
     "Counts",
     "Diversity",
     "Example",
@@ -138,6 +140,18 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """A rate put right by people's labels: the latest by one judge and queue, and the ones before it, oldest first.
+
+    `stale`: the judge in the run is no longer the one that was corrected.
+    """
+
+    now: Correction
+    earlier: tuple[Correction, ...] = ()
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One focus under one attacker. `failure` says in one sentence what counts as one."""
 
@@ -152,6 +166,7 @@ class Row:
     spend: Spend = Spend()
     refusals: Estimate | None = None
     findings: Findings = Findings()
+    corrected: tuple[Corrected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

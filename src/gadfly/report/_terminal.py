@@ -41,8 +41,12 @@ def _print_section(section: Section, console: Console) -> None:
         if sentence:
             console.print(_text(sentence, 600))
     if section.rows:
-        console.print(_rates(section.rows))
+        table = _rates(section.rows)
+        unbounded = console.options.update(width=10_000)
+        narrow = console.measure(table, options=unbounded).maximum > console.width
+        console.print(_rates(section.rows, narrow=True) if narrow else table)
         for row in section.rows:
+            _print_corrected(row, console)
             _print_left_out(row, console)
     elif not section.comparisons:
         console.print("Nothing was run for this part.", style="dim")
@@ -50,11 +54,13 @@ def _print_section(section: Section, console: Console) -> None:
         console.print(_differences(section))
 
 
-def _rates(rows: tuple[Row, ...]) -> Table:
+def _rates(rows: tuple[Row, ...], *, narrow: bool = False) -> Table:
+    """One line per row; `narrow`: costs stand below the rates, which do not wrap."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("What was tried", "Result", "Failure rate [95% interval]"):
-        table.add_column(Text(heading))
-    for heading in ("Missing", "Distinct", "Cost"):
+    for heading in ("What was tried", "Result"):
+        table.add_column(heading)
+    table.add_column(Text("Failure rate [95% interval]"), no_wrap=narrow)
+    for heading in ("Missing", "Distinct", *(() if narrow else ("Cost",))):
         table.add_column(heading, justify="right")
     attackers = len({row.attacker for row in rows}) > 1
     for row in rows:
@@ -64,8 +70,25 @@ def _rates(rows: tuple[Row, ...]) -> Table:
         distinct = row.diversity.distinct
         found = "–" if distinct is None else count(distinct)
         words = (rate(row.rate), count(row.rate.missing), found, spend(row))
-        table.add_row(focus, _badge(row.level), *map(Text, words))
+        cells = list(map(Text, words))
+        if narrow:
+            folded = words[0].replace("; ", ";\n")
+            cells = [Text.assemble(folded, "\n", (spend(row), "dim")), *cells[1:-1]]
+        table.add_row(focus, _badge(row.level), *cells)
     return table
+
+
+def _print_corrected(row: Row, console: Console) -> None:
+    """What people's labels made of the rate."""
+    for corrected in row.corrected:
+        now = corrected.now
+        words = (
+            f"{name(row.focus)}, as people see it: {rate(now.after)}, before correction {rate(now.before)}"
+        )
+        since = (
+            f"; {now.judge} has changed since: gadfly rate --labels {now.queue}" if corrected.stale else ""
+        )
+        console.print(_text(words + since, 400))
 
 
 def _print_left_out(row: Row, console: Console) -> None:

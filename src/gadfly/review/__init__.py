@@ -1,1 +1,42 @@
 """The page where people judge, and what is kept of it."""
+
+from gadfly.review._app import app, serve
+from gadfly.review._filling import Drawing, ask, draw_into, read_gold
+from gadfly.review._frame import Frame, frame_of, judged_by, replies
+from gadfly.review._guidelines import read_guidelines
+from gadfly.review._items import ItemType, payload, register
+from gadfly.review._rates import Corrected, correct, ratings_of, re_estimate
+from gadfly.review._records import Answer, Label, NewItem, QueueSpec, QueueStatus, Rater, Role, Round
+from gadfly.review._security import Serving
+from gadfly.review._store import Store
+
+__all__ = [
+    "Answer",
+    "Corrected",
+    "Drawing",
+    "Frame",
+    "ItemType",
+    "Label",
+    "NewItem",
+    "QueueSpec",
+    "QueueStatus",
+    "Rater",
+    "Role",
+    "Round",
+    "Serving",
+    "Store",
+    "app",
+    "ask",
+    "correct",
+    "draw_into",
+    "frame_of",
+    "judged_by",
+    "payload",
+    "ratings_of",
+    "re_estimate",
+    "read_gold",
+    "read_guidelines",
+    "register",
+    "replies",
+    "serve",
+]

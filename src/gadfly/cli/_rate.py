@@ -1,0 +1,111 @@
+"""gadfly rate and gadfly ask-next: what labels make of a judge's rate, and which labels to get next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+
+if TYPE_CHECKING:
+    from gadfly.review import Corrected
+
+NOT_YET = 3
+"""The exit status when --until-width has not been reached."""
+
+
+def rate(
+    run: o.RUN,
+    labels: o.LABELS,
+    judge: o.JUDGE = "",
+    until_width: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Say whether one may stop labelling: exit 0, else 3."),
+    ] = None,
+    store: o.STORE = "",
+) -> None:
+    """The rate of failures as people see them, from a judge on every case and people's labels on some."""
+    from gadfly.review import Store, correct
+    from gadfly.runs import open_run
+
+    opened = open_run(run)
+    with Store(store or None) as kept:
+        found = correct(opened, o.judge_of(opened, judge), kept, labels)
+    _print(found)
+    if until_width is not None and not _narrow_enough(found, until_width):
+        raise typer.Exit(NOT_YET)
+
+
+def _print(found: Corrected) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    said = found.correction
+    table = Table(box=None, pad_edge=False, show_header=False)
+    rows = [
+        ("before correction", said.before, f"{said.judge} alone, on every case"),
+        ("labels alone", said.alone, "the cases people judged, without the judge"),
+        ("corrected", said.after, said.after.correction),
+        ("whenever you look", found.looks.at(-1), "the run's own cases; holds after every label at once"),
+    ]
+    for name, estimate, what in rows:
+        table.add_row(name, str(estimate), what, style="bold" if name == "corrected" else "")
+    console = Console()
+    console.print(table, highlight=False)
+    if found.error is None:
+        console.print(
+            "No item was judged twice and there is no gold: raters are taken to be right.", markup=False
+        )
+    elif found.error.assumption:
+        console.print(found.error.assumption, markup=False, highlight=False)
+    if found.pending:
+        console.print(f"{found.pending:,} items drawn wait for a label.", markup=False, highlight=False)
+
+
+def _narrow_enough(found: Corrected, width: float) -> bool:
+    """Whether the confidence sequence is that narrow, with a sentence that says so or how far it is."""
+    stop = found.looks.until(width)
+    if stop is not None:
+        typer.echo(f"Narrow enough: {width:.1%} wide after {stop:,} labels. You may stop.")
+        return True
+    now = found.looks.at(-1)
+    wide = now.high - now.low
+    more = round(now.n * ((wide / width) ** 2 - 1)) if now.n and width else 0
+    guess = f"; about {more:,} more labels, by the square-root rule" if more else ""
+    typer.echo(f"Not yet: {wide:.1%} wide after {now.n:,} labels, {width:.1%} asked for{guess}.")
+    return False
+
+
+def ask_next(
+    run: o.RUN,
+    judge: o.JUDGE = "",
+    n: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    policy: o.POLICY = "uniform:0.5+threshold:0.5",
+    add: Annotated[str, typer.Option(help="Put them into this queue.")] = "",
+    seed: o.SEED = 0,
+    store: o.STORE = "",
+) -> None:
+    """The cases most worth a person's time, and why."""
+    from gadfly.judges import policy as named
+    from gadfly.pages import line
+    from gadfly.review import Drawing, Store, ask, draw_into, frame_of, judged_by, replies
+    from gadfly.runs import open_run
+
+    opened = open_run(run)
+    name = o.judge_of(opened, judge)
+    frame = frame_of(judged_by(opened, name), name)
+    drawing = Drawing(named(policy), n, seed)
+    if add:
+        with Store(store or None) as kept:
+            chosen = draw_into(kept, add, frame, drawing)
+    else:
+        chosen = ask(frame, drawing)
+    words = replies(opened, {frame.case_ids[choice.index] for choice in chosen})
+    for place, choice in enumerate(chosen, start=1):
+        case = frame.case_ids[choice.index]
+        typer.echo(f"{place:>4}  {case[:12]}  {choice.why:<44}  {line(words[case], 80)}")
+    if add:
+        typer.echo(f"{len(chosen)} items are now in queue {add}.")
+    elif not chosen:
+        typer.echo("Every case has been drawn.")

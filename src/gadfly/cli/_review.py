@@ -1,0 +1,239 @@
+"""gadfly review: the page where people judge, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+from gadfly.cli._runs import RUNS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gadfly.review import Drawing, QueueSpec, Role, Store
+    from gadfly.runs import Run
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People judge, on a page of their own.")
+
+QUEUE = Annotated[str, typer.Argument(help="The queue's name.")]
+
+
+@app.command("serve")
+def serve(
+    runs: RUNS,
+    raters: Annotated[int, typer.Option(min=1, help="People who get a link.")] = 1,
+    queue: Annotated[str, typer.Option(help="The queue's name. Default: the first run's id.")] = "",
+    n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
+    judge: o.JUDGE = "",
+    policy: o.POLICY = "uniform",
+    question: Annotated[
+        str, typer.Option(help="What is asked. Default: what the focus calls a failure.")
+    ] = "",
+    guidelines: Annotated[Path | None, typer.Option(help="A Markdown file of numbered rules.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Raters must give a reason.")] = False,
+    gold: Annotated[Path | None, typer.Option(help="JSON lines of items whose answer is known.")] = None,
+    votes: Annotated[int, typer.Option(min=1, help="People who judge each item.")] = 1,
+    twice: Annotated[
+        float, typer.Option(min=0, max=1, help="Share judged by two, with one vote each.")
+    ] = 0.2,
+    helper: Annotated[str, typer.Option(help="A model that points out rules a rater missed.")] = "",
+    days: Annotated[float, typer.Option(min=0.01, help="How long links work.")] = 30,
+    new_links: Annotated[bool, typer.Option("--new-links", help="Replace all links.")] = False,
+    store: o.STORE = "",
+    host: Annotated[
+        str, typer.Option(help="Where to listen; beyond this machine needs --public.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    public: Annotated[bool, typer.Option("--public", help="Listen beyond this machine, over TLS.")] = False,
+    tls: Annotated[tuple[Path, Path] | None, typer.Option(help="Certificate and key, as PEM files.")] = None,
+    behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = "",
+) -> None:
+    """Open the page on some runs and print a link for each rater. The same command again goes on."""
+    from gadfly.judges import policy as named
+    from gadfly.models import System
+    from gadfly.models import model as load
+    from gadfly.review import Drawing, QueueSpec, Serving, Store, read_gold
+    from gadfly.review import serve as open_page
+    from gadfly.runs import open_run
+
+    opened = [open_run(name) for name in runs]
+    certificate, key = tls or (None, None)
+    serving = Serving(host, port, public, certificate, key, behind_proxy)
+    drawing = Drawing(named(policy), n)
+    asked = System(load(helper)) if helper else None
+    golden = read_gold(gold) if gold else []
+    spec = QueueSpec(
+        queue or opened[0].id,
+        question=question or _question(opened[0]),
+        guidelines=_checked(guidelines) if guidelines else "",
+        raters=votes,
+        double_share=twice,
+        explain=explain,
+    )
+    with Store(store or None) as kept:
+        if spec.name in kept.queues():
+            typer.echo(f"Queue {spec.name} is there already and goes on as it was made.")
+        else:
+            _make(kept, spec, opened, judge, drawing)
+            kept.add_gold(spec.name, golden)
+        links = _links(kept, spec.name, raters, days, new_links)
+        open_page(kept, spec.name, serving, helper=asked, ready=lambda url: _greet(url, links))
+
+
+def _checked(guidelines: Path) -> str:
+    """The text of a guidelines file that can be read as rules."""
+    from gadfly.review import read_guidelines
+
+    read_guidelines(guidelines)
+    return guidelines.read_text("utf-8-sig")
+
+
+def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: Drawing) -> None:
+    """Draw first, so that what cannot be drawn leaves no queue behind."""
+    from gadfly.review import draw_into, frame_of, judged_by
+
+    frames = [frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, judge)]]
+    store.create(spec)
+    for frame in frames:
+        chosen = draw_into(store, spec.name, frame, drawing)
+        typer.echo(
+            f"{len(chosen)} of {len(frame.case_ids):,} cases drawn from {frame.run.id} ({drawing.policy.name})."
+        )
+
+
+def _question(run: Run) -> str:
+    """What the run's focus calls a failure, as a question; empty where it has none."""
+    failure = run.info["spec"].get("focus", {}).get("failure", "")
+    return f"Is this so? {failure}" if failure else ""
+
+
+def _links(store: Store, queue: str, raters: int, days: float, renew: bool) -> dict[str, str]:
+    """Tokens for those who have none yet: the raters and one lead. With `renew`, for everybody."""
+    there = {rater.name for rater in store.raters(queue)}
+    wanted: list[tuple[str, Role]] = [(f"rater-{i}", "rater") for i in range(1, raters + 1)]
+    wanted.append(("lead", "lead"))
+    fresh = [(name, role) for name, role in wanted if renew or name not in there]
+    return {name: store.add_rater(queue, name, role, days) for name, role in fresh}
+
+
+def _greet(url: str, links: dict[str, str]) -> None:
+    """What to send to whom. Tokens are shown this once; only their digests are kept."""
+    for name, token in links.items():
+        typer.echo(f"{name:>10}  {url}/enter/{token}")
+    if not links:
+        typer.echo("The links given before still work; --new-links replaces them.")
+    typer.echo(
+        f"Serving at {url}; Ctrl-C ends it, and the same command goes on. Keep the links to yourselves."
+    )
+    sys.stdout.flush()
+
+
+@app.command("status")
+def status(
+    queue: Annotated[str, typer.Argument(help="One queue; all by default.")] = "", store: o.STORE = ""
+) -> None:
+    """How far raters are, how well they agree, what waits for a lead."""
+    from rich.console import Console
+
+    from gadfly.review import Store
+
+    with Store(store or None) as kept:
+        names = [queue] if queue else kept.queues()
+        if not names:
+            typer.echo(f"No queue in {kept} yet. Make one: gadfly review serve RUN")
+        for name in names:
+            _print_status(kept, name, Console())
+
+
+def _print_status(store: Store, queue: str, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from gadfly.pages import line
+    from gadfly.review import ratings_of
+    from gadfly.stats import alpha, proportion
+
+    now = store.status(queue)
+    console.print(Text(line(queue), style="bold"))
+    waiting = f"; {now.conflicts:,} in conflict wait for a lead" if now.conflicts else ""
+    console.print(
+        f"{now.labels:,} labels; {now.done:,} of {now.items:,} items done{waiting}", highlight=False
+    )
+    agreed = alpha(ratings_of(store.ratings(queue)))
+    said = (
+        agreed.correction
+        if agreed.point is None
+        else f"{agreed.point:.2f} [{agreed.low:.2f}, {agreed.high:.2f}]"
+    )
+    console.print(f"Krippendorff's alpha: {said}, n = {agreed.n}", highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("rater", "done", "left", "gold right", "seconds an item"):
+        table.add_column(heading)
+    for rater in now.raters:
+        at = rater.progress
+        gold = str(proportion(at.gold_right, at.gold_seen)) if at.gold_seen else "–"
+        pace = "–" if rater.median_s is None else f"{rater.median_s:.0f}"
+        table.add_row(Text(line(rater.rater.name)), str(at.done), str(at.left), gold, pace)
+    console.print(table, highlight=False)
+
+
+@app.command("export")
+def export(
+    queue: QUEUE,
+    to: Annotated[Path | None, typer.Option(help="A file; the terminal by default.")] = None,
+    store: o.STORE = "",
+) -> None:
+    """Every label of a queue as JSON lines."""
+    from gadfly.review import Store
+
+    with Store(store or None) as kept, _out(to) as write:
+        for entry in kept.export(queue):
+            write(json.dumps(entry, ensure_ascii=to is None) + "\n")
+
+
+@app.command("import")
+def import_(
+    queue: QUEUE,
+    file: Annotated[Path, typer.Argument(help="JSON lines, as export writes them.")],
+    store: o.STORE = "",
+) -> None:
+    """Take in labels given elsewhere: all of a file or, when a line is wrong, none."""
+    from gadfly.errors import InputError
+    from gadfly.review import Store
+
+    with Store(store or None) as kept:
+        try:
+            with file.open(encoding="utf-8") as lines:
+                taken = kept.import_(queue, lines)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"The labels in {file} cannot be read ({error}).") from error
+    typer.echo(f"Took in {taken} labels.")
+
+
+@contextmanager
+def _out(to: Path | None) -> Iterator[Callable[[str], object]]:
+    """Where lines go: a file, written whole or not at all, or the terminal, with nothing in them that acts."""
+    from gadfly.errors import StoreError
+    from gadfly.pages import visible
+
+    if to is None:
+        yield lambda line: sys.stdout.write(visible(line))
+        return
+    part = to.with_name(f".{to.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file.write
+        part.replace(to)
+    except OSError as error:
+        raise StoreError(
+            f"{to} cannot be written ({error.strerror}); name another place with --to."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""From people's labels to a rate: what a judge counted, put right by what raters said of the cases drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gadfly.errors import InputError
+from gadfly.review._frame import Frame, frame_of, judged_by
+from gadfly.review._records import DrawnItem, Label, score
+from gadfly.review._store import Store
+from gadfly.runs import Correction, Run, corrections, keep_correction
+from gadfly.stats import (
+    ConfidenceSequence,
+    Draw,
+    RaterError,
+    Rating,
+    confidence_sequence,
+    corrected_rate,
+    rate,
+    rater_error,
+)
+
+__all__ = ["Corrected", "correct", "known_truths", "ratings_of", "re_estimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A correction with what it rests on. `looks` is the confidence sequence over the labels in the order drawn;
+    `error` what the raters' own error was found to be, None where nothing told.
+    """
+
+    correction: Correction
+    looks: ConfidenceSequence
+    error: RaterError | None
+    pending: int
+
+
+def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = True) -> Corrected:
+    """The rate of failures in a run as people see them: by `judge` on every case and the queue's labels on some.
+
+    The run is judged first where this judge has not seen all of it. The result is kept with the run. Raises
+    `InputError` when the queue holds no labels on this run, or the run changed since they were drawn.
+    """
+    run = judged_by(run, judge, progress=progress)
+    frame = frame_of(run, judge)
+    items = drawn_items(store, queue, frame)
+    voted = [item for item in items if item.votes or item.resolution]
+    if not voted:
+        raise InputError(f"Queue {queue} has no labels on run {run.id} yet: open the page, or import some.")
+    labels = store.ratings(queue)
+    error = rater_error(ratings_of(labels), *known_truths(labels))
+    draws = [_draw(item, of_votes=error is not None) for item in voted]
+    verdicts = [None if s is None else s >= frame.threshold for s in frame.scores]
+    correction = Correction(
+        judge,
+        queue,
+        before=rate(verdicts, frame.questions),
+        after=corrected_rate(frame.scores, draws, frame.questions, error=error),
+        alone=corrected_rate([0.0] * len(frame.scores), draws, frame.questions, error=error),
+        judge_spec=run.info["judges"][judge],
+        labels=store.version(queue),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    keep_correction(run, correction)
+    looks = confidence_sequence(frame.scores, [_draw(item, of_votes=True) for item in voted])
+    return Corrected(correction, looks, error, pending=len(items) - len(voted))
+
+
+def re_estimate(run: Run, store: Store, *, progress: bool = True) -> list[tuple[Correction, Correction]]:
+    """Judge and correct a run anew where the judge or the labels of an earlier correction have changed since.
+
+    (before, now) for each that was made anew. A correction whose queue is not in this store stands as it is.
+    """
+    last = {(c.judge, c.queue): c for c in corrections(run)}
+    queues, found = store.queues(), []
+    for (judge, queue), before in last.items():
+        if queue not in queues:
+            continue
+        judged = judged_by(run, judge, progress=progress)
+        if before.stale(judged) or before.labels != store.version(queue):
+            found.append((before, correct(judged, judge, store, queue, progress=progress).correction))
+    return found
+
+
+def drawn_items(store: Store, queue: str, frame: Frame) -> list[DrawnItem]:
+    """Every item drawn from the frame's run, in the order drawn. Raises `InputError` when the run changed since."""
+    rounds = store.draws(queue, frame.run.id)
+    if not rounds:
+        raise InputError(
+            f"Nothing was drawn from run {frame.run.id} into queue {queue}: "
+            f"gadfly ask-next {frame.run.id} --judge {frame.judge} --add {queue}."
+        )
+    for drawn in rounds:
+        if drawn.round.frame_digest != frame.digest:
+            raise InputError(
+                f"Run {frame.run.id} has changed since its items were drawn ({drawn.round.frame:,} cases then, "
+                f"{len(frame.case_ids):,} now), so their probabilities no longer hold: draw into a new queue."
+            )
+    return [item for drawn in rounds for item in drawn.items]
+
+
+def ratings_of(labels: list[Label]) -> list[Rating]:
+    """Labels as agreement reads them: votes only, not what a lead decided."""
+    votes = [(str(label.item), label.vote) for label in labels if not label.resolves]
+    return [
+        Rating(item, vote.rater, score(vote.answer.value), vote.answer.seconds, vote.at) for item, vote in votes
+    ]
+
+
+def known_truths(labels: list[Label]) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Items whose answer is known: gold, and what a lead decided."""
+    gold = {str(label.item): label.gold for label in labels if label.gold is not None}
+    decided = {str(label.item): score(label.vote.answer.value) for label in labels if label.resolves}
+    return gold, {item: told >= 0.5 for item, told in decided.items() if told is not None}
+
+
+def _draw(item: DrawnItem, *, of_votes: bool) -> Draw:
+    """The draw with its label: the mean of its votes, or what the lead decided where there is such a decision."""
+    told = [s for s in (score(vote.answer.value) for vote in item.votes) if s is not None]
+    votes = sum(told) / len(told) if told else None
+    return Draw(item.index, item.probability, votes if of_votes else item.label, item.lowest)
