@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -46,6 +47,13 @@ def test_a_comparison_prints_its_interval_and_what_it_amounts_to() -> None:
 
 def test_every_shape_of_report_prints_even_on_a_narrow_terminal() -> None:
     assert all(printed(report, width=60) for report in edges().values())
+
+
+def test_a_rate_stays_on_one_line_of_80_columns() -> None:
+    shown = printed(audit(), width=80).splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in shown)
+    for words in (part for row in rows() for part in re.split(r"(?<=;) ", rate(row.rate))):
+        assert any(words in line for line in shown), words
 
 
 def test_an_attacker_is_named_as_on_the_page() -> None:
