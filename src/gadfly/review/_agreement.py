@@ -173,18 +173,19 @@ def _raters(
             confusions.get(name),
             shown[name],
             median(times[name]) if name in times else None,
-            _drifts(shown[name], certain[name]),
+            _drifts(shown[name], certain[name], flags=bool(confusions)),
         )
         for number, name in enumerate(shown, start=1)
     )
 
 
-def _drifts(shown: Drift, certain: Drift) -> str:
+def _drifts(shown: Drift, certain: Drift, *, flags: bool) -> str:
+    """What changed, with its interval; `flags` is whether an answer can flag at all (no comparison does)."""
+    changes = [(shown.agreed_change, certain.agreed_change, "agrees less", "agrees more")]
+    if flags:
+        changes.append((shown.flagged_change, certain.flagged_change, "flags less", "flags more"))
     said = []
-    for change, sure, less, more in (
-        (shown.agreed_change, certain.agreed_change, "agrees less", "agrees more"),
-        (shown.flagged_change, certain.flagged_change, "flags less", "flags more"),
-    ):
+    for change, sure, less, more in changes:
         if change.point is not None and (sure.high < 0 or sure.low > 0):
             word = less if change.point < 0 else more
             ends = f"{100 * change.low:+.0f} to {100 * change.high:+.0f}"

@@ -29,8 +29,8 @@ WIDEST = 0.5 / 12**0.5
 """Standard deviation of an error of which nothing is known but that it lies below a half."""
 STEPS, SETTLED = 5_000, 1e-9
 SYMMETRIC = (
-    "Misses and false alarms are taken to be equally common: items rated twice alone cannot tell them apart. "
-    "Gold items, a lead's decisions on conflicts, or items rated three times can."
+    "Misses and false alarms are taken to be equally common, as these votes cannot tell them apart; gold items, "
+    "a lead's decisions on conflicts or items rated three times can."
 )
 
 
