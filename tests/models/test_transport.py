@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from inspect_ai.model import GenerateConfig, ModelCost, ModelInfo, set_model_info
+from httpx import ConnectError, ReadTimeout
+from inspect_ai.model import (
+    GenerateConfig,
+    ModelAPI,
+    ModelCost,
+    ModelInfo,
+    ModelOutput,
+    modelapi,
+    set_model_info,
+)
+from tenacity import wait_none
 
 from gadfly.errors import CallError
 from gadfly.models import Retry, System, direct_transport, model
@@ -177,6 +187,49 @@ async def test_a_server_that_is_down_is_named_and_stops_the_run(direct):
     failure = await failure_of(target(stub, retry=ONCE, **({} if direct else {"max_retries": 0})), direct)
     assert (failure.cause, failure.fatal) == ("unreachable", True)
     assert stub.url in str(failure) or not direct
+
+
+@modelapi(name="flaky")
+class Flaky(ModelAPI):
+    """Fails with `failures` in turn, then answers; Inspect tries it again without waiting."""
+
+    def __init__(self, model_name, base_url=None, api_key=None, config=None, failures=()):
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        self.failures, self.asked = list(failures), 0
+
+    async def generate(self, input, tools, tool_choice, config):  # noqa: A002
+        self.asked += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return ModelOutput.from_content(self.model_name, "yes")
+
+    def should_retry(self, ex):
+        return True
+
+    def retry_wait(self):
+        return wait_none()
+
+
+def flaky(*failures):
+    return System(model("flaky/m", memoize=False, failures=failures), retry=Retry(attempts=6))
+
+
+async def test_a_server_that_never_answered_inspect_is_not_waited_for():
+    system = flaky(*[ConnectError("refused")] * 6)
+    failure = await failure_of(system, direct=False)
+    assert (failure.cause, failure.fatal, system.model.api.asked) == ("unreachable", True, 2)
+
+
+async def test_a_server_that_answered_inspect_before_is_tried_as_often_as_asked():
+    system = flaky()
+    await system.reply(HELLO)
+    system.model.api.failures += [ConnectError("refused")] * 5
+    assert (await system.reply(HELLO)).text == "yes"
+
+
+async def test_a_server_that_is_only_busy_at_first_is_waited_for():
+    system = flaky(*[ReadTimeout("busy")] * 5)
+    assert (await system.reply(HELLO)).text == "yes"
 
 
 async def test_a_server_that_hangs_times_out():

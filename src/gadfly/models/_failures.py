@@ -12,7 +12,10 @@ from inspect_ai.model import Model
 
 from gadfly.errors import CallError, GadflyError
 
-__all__ = ["call_error", "key_variable", "printable", "status_error"]
+__all__ = ["PASSING", "call_error", "key_variable", "printable", "status_error"]
+
+PASSING = ("rate_limited", "server_error", "timeout")
+"""Causes that may pass by themselves."""
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum context|max.{0,20}(sequence|model).?len|too many (input )?tokens"

@@ -23,8 +23,8 @@ from inspect_ai.model._providers.openai_completions import completion_params_com
 from yarl import URL
 
 from gadfly.errors import CallError
-from gadfly.models._failures import key_variable, printable, status_error
-from gadfly.models._transport import CONTINUE, Message, Reply, Retry
+from gadfly.models._failures import PASSING, key_variable, printable, status_error
+from gadfly.models._transport import CONTINUE, FIRST_CONTACT, Message, Reply, Retry
 from gadfly.transcripts import Usage
 
 __all__ = ["HttpTransport", "speaks_plain_http"]
@@ -45,8 +45,6 @@ _WIRE = (
 """What lies between an Inspect message and the wire; a provider that overrides any of it is not plain."""
 
 _NO_COMPLETIONS = (404, 405, 501)
-_PASSING = ("rate_limited", "server_error", "timeout")
-"""Causes that may pass by themselves."""
 
 
 def speaks_plain_http(model: Model) -> bool:
@@ -170,8 +168,8 @@ class HttpTransport:
         so.
         """
         if failure.cause == "unreachable":
-            return self.retry.attempts if self.has_answered else min(2, self.retry.attempts)
-        return self.retry.attempts if failure.cause in _PASSING and not failure.fatal else 1
+            return self.retry.attempts if self.has_answered else min(FIRST_CONTACT, self.retry.attempts)
+        return self.retry.attempts if failure.cause in PASSING and not failure.fatal else 1
 
     async def _refused(self, response: aiohttp.ClientResponse, raw: bytes, url: URL) -> CallError:
         said = _error_words(raw)

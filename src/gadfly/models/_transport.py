@@ -23,16 +23,28 @@ from inspect_ai.model import (
 )
 
 from gadfly.errors import CallError
-from gadfly.models._failures import call_error
+from gadfly.models._failures import PASSING, call_error
 from gadfly.transcripts import Usage
 
-__all__ = ["InspectTransport", "Message", "ProviderTransport", "Reply", "Retry", "Transport"]
+__all__ = [
+    "CONTINUE",
+    "FIRST_CONTACT",
+    "InspectTransport",
+    "Message",
+    "ProviderTransport",
+    "Reply",
+    "Retry",
+    "Transport",
+]
 
 Message = tuple[str, str]
 """(role, text); the role is "system", "user" or "assistant"."""
 
 CONTINUE = "Continue this text. Write only the continuation, without repeating or commenting on it.\n\n"
 """Asked of a chat model where a raw completion is wanted and cannot be had."""
+
+FIRST_CONTACT = 2
+"""Attempts to reach a model that has never answered."""
 
 LOCAL = ("gadfly", "scripted", "mockllm")
 """Providers that answer from within this process."""
@@ -80,6 +92,9 @@ class Transport(Protocol):
 class InspectTransport:
     """Through `Model.generate`. Retrying is Inspect's, bounded by `retry.attempts` unless the user bounded
     it.
+
+    Inspect's waits begin at three seconds and double, so that six attempts take two minutes. A model that has never
+    answered is therefore tried twice; if it cannot even be reached, waiting for it would be in vain.
     """
 
     def __init__(self, model: Model, sampling: GenerateConfig, retry: Retry) -> None:
@@ -88,6 +103,7 @@ class InspectTransport:
         bounded = sampling.max_retries is not None or model.config.max_retries is not None
         limits = {} if bounded else {"max_retries": retry.attempts - 1}
         self.config = sampling.model_copy(update=limits)
+        self.is_known_to_answer = bounded or self.is_local or retry.attempts <= FIRST_CONTACT
 
     async def chat(self, messages: Sequence[Message], seed: int | None) -> Reply:
         return await self._call(messages, {} if seed is None else {"seed": seed})
@@ -105,10 +121,22 @@ class InspectTransport:
 
     async def _call(self, messages: Sequence[Message], update: dict[str, Any]) -> Reply:
         config = self.config.model_copy(update=update) if update else self.config
+        if not self.is_known_to_answer:
+            try:
+                return await self._once(
+                    messages, config.model_copy(update={"max_retries": FIRST_CONTACT - 1})
+                )
+            except CallError as error:
+                if error.fatal or error.cause not in PASSING:
+                    raise
+        return await self._once(messages, config)
+
+    async def _once(self, messages: Sequence[Message], config: GenerateConfig) -> Reply:
         try:
             output = await self._generate(chat_messages(messages), config)
         except Exception as failure:
             raise call_error(failure, self.model, in_process=self.is_local) from failure
+        self.is_known_to_answer = True
         return reply_from(output)
 
     async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
