@@ -1,7 +1,7 @@
 """Judges: what turns transcripts into judgements."""
 
 from gadfly.judges._base import Control, Judge, disproofs
-from gadfly.judges._choice import Choice, Policy, Seen, choose, policy
+from gadfly.judges._choice import PRICE, Choice, Policy, Seen, choose, policy
 from gadfly.judges._contact import contact_details
 from gadfly.judges._funnel import funnel, passed_on
 from gadfly.judges._model import model_judge
@@ -13,6 +13,7 @@ from gadfly.judges._registry import about, judge, known
 from gadfly.judges._secret import leaks_secret
 
 __all__ = [
+    "PRICE",
     "Choice",
     "Control",
     "Judge",

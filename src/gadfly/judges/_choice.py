@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 PRICE = 1.02
 """The most by which a policy may multiply the variance of a rate under a judge that knows nothing."""
 BINS = 10
+STREAM = 0xA5C
+"""Keeps the draws apart from whatever else was made from the same seed."""
 NEAR = 0.1
 """How far from the threshold, in ranks, the weight of a case has fallen to 1/e."""
 
@@ -120,7 +122,7 @@ def choose(
     if not len(left):
         return []
     weights = by.weights(rest, price)
-    keys = np.log(weights) + np.random.default_rng(seed).gumbel(size=len(weights))
+    keys = np.log(weights) + np.random.default_rng([seed, STREAM]).gumbel(size=len(weights))
     order = np.argsort(-keys)[:n]
     totals = weights.sum() - (np.cumsum(weights[order]) - weights[order])
     least = weights.min()
@@ -128,7 +130,7 @@ def choose(
     return [
         Choice(
             int(left[i]),
-            float(weights[i] / total),
+            float(min(weights[i] / total, 1.0)),
             float(min(least / total, 1.0)),
             _why(max(favour, key=lambda name: float(favour[name][i])), rest, int(i)),
         )

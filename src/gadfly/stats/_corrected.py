@@ -8,9 +8,9 @@ uniform drawing is power-tuned prediction-powered inference:
   judge gets λ ≈ 0 and costs nothing);
 - what g gets wrong, e = y - g, is summed from the draws: Z_t = Σ_{s<t} e_s + e_t/q_t has the run's total of e
   as its mean given all that came before, whatever the choosing policy did with it (Des Raj 1956, JASA 51:269;
-  active inference, Zrnic & Candès 2024, arXiv 2403.03208). Its variance shrinks with the square of the cases
-  left, so that is how the Z_t are weighted; under uniform drawing this reaches the variance of a sample without
-  replacement, and zero when all is labelled (cf. LURE, Farquhar, Gal & Rainforth 2021, arXiv 2101.11665);
+  active inference, Zrnic & Candès 2024, arXiv 2403.03208). With R cases left its variance is as R(R - 1), so that is
+  how the Z_t are weighted; under uniform drawing this reaches the variance of a sample without replacement, and the
+  labels' own rate when all is labelled (cf. LURE, Farquhar, Gal & Rainforth 2021, arXiv 2101.11665);
 - rate = mean of g over all cases + weighted mean of Z_t / N.
 """
 
@@ -96,7 +96,7 @@ def _regress(drawn: Sample) -> _Fit:
     residuals_T = drawn.labels_T - guesses_N[drawn.index_T]
     before_T = np.cumsum(residuals_T) - residuals_T
     totals_T = (before_T + residuals_T * drawn.relative_T * drawn.left_T) / len(guesses_N)
-    weights_T = drawn.left_T**-2.0
+    weights_T = 1 / drawn.spread_T
     return _Fit(guesses_N, residuals_T, totals_T, weights_T / weights_T.sum(), design_NK.shape[1])
 
 

@@ -56,6 +56,11 @@ class Sample:
     def n(self) -> int:
         return len(self.labels_T)
 
+    @property
+    def spread_T(self) -> Floats:
+        """How the variance of what a draw says of the total goes with the cases left: R(R - 1), never quite 0."""
+        return np.maximum(self.left_T * (self.left_T - 1), 1e-9)
+
     def columns(self) -> Floats:
         """What the labels are regressed on: a constant, and the score where it tells cases apart."""
         ones = np.ones_like(self.scores_N)

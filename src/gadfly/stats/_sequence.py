@@ -117,12 +117,12 @@ def _payoffs(drawn: Sample) -> _Payoffs:
     x_T = base_T + weight_T * residuals_T
     squares = np.cumsum((drawn.relative_T * residuals_T) ** 2)
     second_T = (0.25 + squares - (drawn.relative_T * residuals_T) ** 2) / np.arange(1, drawn.n + 1)
-    precision_T = drawn.left_T**-2.0
+    precision_T = 1 / drawn.spread_T
     return _Payoffs(
         x_T,
         base_T - heaviest_T * np.maximum(at_corners.max(axis=0), 0.0),
         base_T + heaviest_T * np.maximum(1 - at_corners.min(axis=0), 0.0),
-        np.sqrt(second_T) * drawn.left_T / cases,
+        np.sqrt(second_T * drawn.spread_T) / cases,
         np.cumsum(precision_T * x_T) / np.cumsum(precision_T) if drawn.n else x_T,
     )
 
