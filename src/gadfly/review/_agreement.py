@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from gadfly.pages import Chart, line, svg
 from gadfly.review._agreement_charts import Block, blocks_chart, shares_chart
+from gadfly.review._rates import known_truths
 from gadfly.review._records import Conflict, Label, score
 from gadfly.review._store import Store
 from gadfly.stats import (
@@ -105,10 +106,9 @@ def agreement_view(store: Store, queue: str) -> AgreementView:
     """
     labels = store.ratings(queue)
     votes = [label for label in labels if not label.resolves]
-    gold = {str(label.item): label.gold for label in votes if label.gold is not None}
+    gold, resolved = known_truths(labels)
     yes_or_no = store.spec(queue).kind == "label"
     ratings = [_rating(label) for label in votes]
-    resolved = _resolved(labels)
     found = alpha(rating for rating in ratings if rating.item not in gold)
     raters = _raters(ratings, dawid_skene(ratings, gold, resolved) if yes_or_no else {}, gold)
     return AgreementView(
@@ -131,12 +131,6 @@ def _rating(label: Label) -> Rating:
     vote = label.vote
     seconds = (vote.first or vote.answer).seconds
     return Rating(str(label.item), vote.rater, score(vote.answer.value), seconds, vote.at)
-
-
-def _resolved(labels: Iterable[Label]) -> dict[str, bool]:
-    """item → fails, for what a lead decided and could tell."""
-    told = ((label, score(label.vote.answer.value)) for label in labels if label.resolves)
-    return {str(label.item): told == 1.0 for label, told in told if told is not None}
 
 
 def _reading(found: Estimate) -> str:
