@@ -4,6 +4,8 @@ The rules: an item never has more votes and leases than its quota; nobody is giv
 rater has in hand comes first; gold comes at places in a rater's sequence that only the queue's seed and the rater's
 name decide. On PostgreSQL a transaction locks the rater first, then one item, and an assignment is only written
 while its item is locked, so nobody waits in a circle.
+
+Statements are built once, below, and take their values when executed: building costs several times what SQLite takes.
 """
 
 from __future__ import annotations
@@ -46,8 +48,12 @@ STANDING = ("answered", "asked")
 """The states of an assignment whose answer counts; `asked` is one of which a second answer is due."""
 
 _NOT_YOURS = "This item was not given to you; open your link again to go on where you were."
-_ROOM = sa.or_(items.c.quota.is_(None), items.c.taken < items.c.quota)
-_WANTING = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
+_RATER: sa.BindParameter[Any] = sa.bindparam("its_rater")
+_ITEM: sa.BindParameter[Any] = sa.bindparam("its_item")
+_ASSIGNMENT: sa.BindParameter[Any] = sa.bindparam("its")
+_NOW: sa.BindParameter[Any] = sa.bindparam("now")
+_OPEN = sa.text("gold IS NULL AND taken < quota")  # the words of the partial index
+_SKIPPING: dict[str, Any] = {"of": items, "skip_locked": True, "key_share": True}
 
 _SHOWN = (
     sa.select(
@@ -70,9 +76,82 @@ _SHOWN = (
 )
 
 
+_BY_ID = _SHOWN.where(assignments.c.id == _ASSIGNMENT)
+_OWN = _SHOWN.add_columns(items.c.taken).where(
+    assignments.c.id == _ASSIGNMENT, assignments.c.rater_id == _RATER
+)
+_IN_HAND = (
+    _SHOWN.where(assignments.c.rater_id == _RATER, assignments.c.state.in_(("asked", "leased")))
+    .order_by(assignments.c.state, assignments.c.leased.desc(), assignments.c.id.desc())  # asked first
+    .limit(1)
+)
+_LAPSED = (
+    sa.select(*some(assignments, "id", "item_id"), items.c.queue_id, raters.c.name)
+    .join(items, items.c.id == assignments.c.item_id)
+    .join(raters, raters.c.id == assignments.c.rater_id)
+    .where(sa.text("state = 'leased'"), assignments.c.leased_until < _NOW)
+)
+_LOST_WITH_ROOM = (
+    sa.select(*some(assignments, "id", "item_id"))
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(
+        assignments.c.rater_id == _RATER,
+        assignments.c.state == "lapsed",
+        sa.or_(items.c.quota.is_(None), items.c.taken < items.c.quota),
+    )
+    .order_by(assignments.c.leased.desc())
+    .limit(1)
+    .with_for_update(**_SKIPPING)
+)
+_AT_WORK = (
+    sa.select(
+        *some(raters, "id", "name", "shown", "queue_id"), *some(queues, "seed", "gold_share", "lease_s")
+    )
+    .join(queues)
+    .where(raters.c.id == _RATER)
+    .with_for_update(of=raters, key_share=True)
+)
+_MET = sa.select(assignments.c.id).where(
+    assignments.c.item_id == items.c.id, assignments.c.rater_id == _RATER
+)
+_NEW = sa.select(*some(items, "id", "gold")).where(
+    items.c.queue_id == sa.bindparam("its_queue"), ~_MET.correlate(items).exists()
+)
+_NEW_GOLD = _NEW.where(sa.text("gold IS NOT NULL")).order_by(items.c.position)
+_NEW_OPEN = _NEW.where(_OPEN).order_by(items.c.position).limit(1)
+_NEW_FREE = _NEW_OPEN.with_for_update(**_SKIPPING)
+_NEW_AWAITED = _NEW_OPEN.with_for_update(of=items, key_share=True)
+_LOCK = sa.select(items.c.id).where(items.c.id == _ITEM).with_for_update(key_share=True)
+_WHOSE = sa.select(assignments.c.item_id).where(
+    assignments.c.id == _ASSIGNMENT, assignments.c.rater_id == _RATER
+)
+_LAST = (
+    sa.select(assignments.c.id)
+    .where(assignments.c.rater_id == _RATER, assignments.c.answered.is_not(None))
+    .order_by(assignments.c.answered.desc(), assignments.c.id.desc())
+    .limit(1)
+)
+_SAID = sa.select(answers).where(
+    answers.c.assignment_id == _ASSIGNMENT, answers.c.attempt == sa.bindparam("its_attempt")
+)
+_VOTED = sa.select(assignments.c.value).where(
+    assignments.c.item_id == _ITEM, assignments.c.value.is_not(None), assignments.c.gold.is_(None)
+)
+_TAKE = sa.update(items).where(items.c.id == _ITEM).values(taken=items.c.taken + sa.bindparam("change"))
+_SHOW = sa.update(raters).where(raters.c.id == _RATER).values(shown=raters.c.shown + 1)
+_WEIGH = (
+    sa.update(items)
+    .where(items.c.id == _ITEM, items.c.conflict != sa.bindparam("torn"))
+    .values(conflict=sa.bindparam("torn"))
+)
+_CHANGE = sa.update(assignments).where(assignments.c.id == _ASSIGNMENT)
+_RENEW = _CHANGE.where(assignments.c.state.in_(("asked", "leased")))
+_LET_GO = _CHANGE.where(sa.text("state = 'leased'"), assignments.c.leased_until < _NOW).values(state="lapsed")
+
+
 def held(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
     """What the rater has in hand, if half its lease is still to run (else it is renewed, in `lease`)."""
-    row = connection.execute(_in_hand(rater_id)).first()
+    row = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
     if row is None or (row.state == "leased" and row.leased_until - now < timedelta(seconds=row.lease_s / 2)):
         return None
     return _assignment(connection, row)
@@ -80,46 +159,39 @@ def held(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment 
 
 def lapsing(connection: sa.Connection, now: datetime) -> bool:
     """Whether any lease has run out and not been released."""
-    return connection.execute(_lapsed(now).limit(1)).first() is not None
+    return connection.execute(_LAPSED, {"now": now}).first() is not None
 
 
 def release_lapsed(connection: sa.Connection, now: datetime) -> None:
     """Let go of every lease that has run out, but for items that someone is answering at this moment."""
-    gone = connection.execute(_lapsed(now).with_for_update(of=items, skip_locked=True, key_share=True))
-    for row in gone.all():
-        # another process may have released it between the two statements
-        let_go(connection, row.id, row.item_id)
-        note(connection, row.queue_id, now, row.name, "lapse", {"item": row.item_id})
+    for row in connection.execute(_LAPSED.with_for_update(**_SKIPPING), {"now": now}).all():
+        if let_go(connection, row.id, row.item_id, now):  # it may have been renewed or answered meanwhile
+            note(connection, row.queue_id, now, row.name, "lapse", {"item": row.item_id})
 
 
 def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
     """The item this rater should look at now, theirs until its lease runs out; None when none is left for them."""
-    rater = connection.execute(
-        sa.select(
-            *some(raters, "id", "name", "shown", "queue_id"), *some(queues, "seed", "gold_share", "lease_s")
-        )
-        .join(queues)
-        .where(raters.c.id == rater_id)
-        .with_for_update(of=raters, key_share=True)
-    ).one()
+    rater = connection.execute(_AT_WORK, {"its_rater": rater_id}).one()
     times = {"leased": now, "leased_until": now + timedelta(seconds=rater.lease_s)}
-    if mine := connection.execute(_in_hand(rater_id)).first():
-        _update(connection, mine.id, leased_until=times["leased_until"])
+    mine = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
+    renewed = {"its": mine.id, "leased_until": times["leased_until"]} if mine else {}
+    if mine and connection.execute(_RENEW, renewed).rowcount:
         return _assignment(connection, mine)
-    if left := connection.execute(_lost_with_room(rater_id)).first():
-        _take(connection, left.item_id, 1)
-        _update(connection, left.id, state="leased", **times)
-        note(connection, rater.queue_id, now, rater.name, "lease", {"item": left.item_id})
-        return assignment_by_id(connection, left.id, rater_id)
-    item = _gold(connection, rater) or _wanting(connection, rater)
-    if item is None:
-        return None
-    _take(connection, item.id, 1)
-    row = {"item_id": item.id, "rater_id": rater_id, "state": "leased", "gold": item.gold, **times}
-    made = connection.execute(sa.insert(assignments).values(row)).inserted_primary_key
-    connection.execute(sa.update(raters).where(raters.c.id == rater_id).values(shown=raters.c.shown + 1))
-    note(connection, rater.queue_id, now, rater.name, "lease", {"item": item.id})
-    return assignment_by_id(connection, made[0], rater_id) if made else None
+    if left := connection.execute(_LOST_WITH_ROOM, {"its_rater": rater_id}).first():
+        item_id, key = left.item_id, left.id
+        _change(connection, key, state="leased", **times)
+    else:
+        item = _gold(connection, rater) or _open(connection, rater)
+        if item is None:
+            return None
+        row = {"item_id": item.id, "rater_id": rater_id, "state": "leased", "gold": item.gold, **times}
+        made = connection.execute(sa.insert(assignments), row).inserted_primary_key
+        assert made is not None
+        item_id, key = item.id, made[0]
+        connection.execute(_SHOW, {"its_rater": rater_id})
+    _take(connection, item_id, 1)
+    note(connection, rater.queue_id, now, rater.name, "lease", {"item": item_id})
+    return assignment_by_id(connection, key, rater_id)
 
 
 def answered(
@@ -144,9 +216,9 @@ def answered(
             )
         _take(connection, row.item_id, 1)
     values = {"assignment_id": assignment_id, "attempt": attempt, "at": now, **asdict(answer)}
-    connection.execute(sa.insert(answers).values(values))
+    connection.execute(sa.insert(answers), values)
     when = {"answered": now} if attempt == 1 else {}  # the first: `undo` goes by it
-    _update(connection, assignment_id, state="answered", value=answer.value, **when)
+    _change(connection, assignment_id, state="answered", value=answer.value, **when)
     weigh(connection, row.item_id)
     what = {"item": row.item_id, "attempt": attempt, **asdict(answer)}
     note(connection, row.queue_id, now, row.rater, "answer", what)
@@ -158,12 +230,7 @@ def undone(connection: sa.Connection, rater_id: int, now: datetime) -> Assignmen
 
     Raises `RefusedError` when a lead has decided the item since.
     """
-    last = connection.execute(
-        sa.select(assignments.c.id)
-        .where(assignments.c.rater_id == rater_id, assignments.c.answered.is_not(None))
-        .order_by(assignments.c.answered.desc(), assignments.c.id.desc())
-        .limit(1)
-    ).scalar()
+    last = connection.execute(_LAST, {"its_rater": rater_id}).scalar()
     if last is None:
         return None
     row = _locked(connection, last, rater_id)
@@ -174,7 +241,7 @@ def undone(connection: sa.Connection, rater_id: int, now: datetime) -> Assignmen
     connection.execute(sa.delete(answers).where(answers.c.assignment_id == last))
     until = now + timedelta(seconds=row.lease_s)
     times = {"leased": now, "leased_until": until}
-    _update(connection, last, state="leased", value=None, answered=None, pointed_out=None, why="", **times)
+    _change(connection, last, state="leased", value=None, answered=None, pointed_out=None, why="", **times)
     weigh(connection, row.item_id)
     note(connection, row.queue_id, now, row.rater, "undo", {"item": row.item_id})
     return assignment_by_id(connection, last, rater_id)
@@ -190,7 +257,7 @@ def pointed_out(
     row = _locked(connection, assignment_id, rater_id)
     if row.state == "answered" and row.pointed_out is None:
         words = storable(why)[: LONGEST["reason"]]
-        _update(connection, assignment_id, state="asked", pointed_out=checked_rule(rule), why=words)
+        _change(connection, assignment_id, state="asked", pointed_out=checked_rule(rule), why=words)
         note(connection, row.queue_id, now, row.rater, "point_out", {"item": row.item_id, "rule": rule})
     elif row.state != "asked":
         raise RefusedError("Help comes between a first answer and a second one.")
@@ -199,7 +266,7 @@ def pointed_out(
 
 def assignment_by_id(connection: sa.Connection, assignment_id: int, rater_id: int) -> Assignment:
     """One of the rater's assignments as it stands; `DeniedError` when it is not theirs."""
-    row = connection.execute(_SHOWN.where(assignments.c.id == assignment_id)).first()
+    row = connection.execute(_BY_ID, {"its": assignment_id}).first()
     if row is None or rater_id != row.rater_id:
         raise DeniedError(_NOT_YOURS)
     return _assignment(connection, row)
@@ -207,20 +274,17 @@ def assignment_by_id(connection: sa.Connection, assignment_id: int, rater_id: in
 
 def weigh(connection: sa.Connection, item_id: int) -> None:
     """Mark the item as in conflict when its voters disagree or one cannot tell, and as not when they do not."""
-    voted = sa.select(assignments.c.value).where(
-        assignments.c.item_id == item_id, assignments.c.value.is_not(None), assignments.c.gold.is_(None)
-    )
-    values = set(connection.execute(voted).scalars())
-    in_conflict = len(values) > 1 or "cannot_tell" in values
-    change = sa.update(items).where(items.c.id == item_id, items.c.conflict != in_conflict)
-    connection.execute(change.values(conflict=in_conflict))
+    values = set(connection.execute(_VOTED, {"its_item": item_id}).scalars())
+    torn = len(values) > 1 or "cannot_tell" in values
+    connection.execute(_WEIGH, {"its_item": item_id, "torn": torn})
 
 
-def let_go(connection: sa.Connection, assignment_id: int, item_id: int) -> None:
-    """End a lease, if it still is one; its item must be locked."""
-    ended = sa.update(assignments).where(assignments.c.id == assignment_id, assignments.c.state == "leased")
-    if connection.execute(ended.values(state="lapsed")).rowcount:
-        _take(connection, item_id, -1)
+def let_go(connection: sa.Connection, assignment_id: int, item_id: int, now: datetime) -> bool:
+    """End a lease that has run out by `now`, if it still is one; its item must be locked."""
+    if not connection.execute(_LET_GO, {"its": assignment_id, "now": now}).rowcount:
+        return False
+    _take(connection, item_id, -1)
+    return True
 
 
 def note(
@@ -228,7 +292,7 @@ def note(
 ) -> None:
     """Add to the log, in the transaction of what it tells of."""
     entry = {"queue_id": queue_id, "at": now, "who": who, "action": action, "data": json.dumps(data)}
-    connection.execute(sa.insert(log).values(entry))
+    connection.execute(sa.insert(log), entry)
 
 
 def spoken(row: Any) -> Answer:
@@ -236,100 +300,69 @@ def spoken(row: Any) -> Answer:
     return Answer(row.value, row.reason, row.seconds, row.rule)
 
 
-def chance(*parts: object) -> float:
-    """A number in [0, 1) that only `parts` decide, the same on every machine."""
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def gold_is_due(place: int, share: float, seed: str) -> bool:
+    """Whether a rater's item number `place` (from 0) is to be gold: one at random in each stretch of 1/share items."""
+    if share > 0.5:
+        return share == 1 or not gold_is_due(place, 1 - share, seed)
+    stretches = {int(place * share), int((place + 1) * share)}
+    return share > 0 and any(int((n + chance(f"{seed} gold {n}")) / share) == place for n in stretches)
 
 
-def _in_hand(rater_id: int) -> sa.Select[Any]:
-    mine = _SHOWN.where(assignments.c.rater_id == rater_id, assignments.c.state.in_(("asked", "leased")))
-    newest = assignments.c.state, assignments.c.leased.desc(), assignments.c.id.desc()  # asked comes first
-    return mine.order_by(*newest).limit(1)
-
-
-def _lapsed(now: datetime) -> sa.Select[Any]:
-    return (
-        sa.select(*some(assignments, "id", "item_id"), items.c.queue_id, raters.c.name)
-        .join(items, items.c.id == assignments.c.item_id)
-        .join(raters, raters.c.id == assignments.c.rater_id)
-        .where(sa.text("state = 'leased'"), assignments.c.leased_until < now)
-    )
-
-
-def _lost_with_room(rater_id: int) -> sa.Select[Any]:
-    return (
-        sa.select(*some(assignments, "id", "item_id"))
-        .join(items, items.c.id == assignments.c.item_id)
-        .where(assignments.c.rater_id == rater_id, assignments.c.state == "lapsed", _ROOM)
-        .order_by(assignments.c.leased.desc())
-        .limit(1)
-        .with_for_update(of=items, skip_locked=True, key_share=True)
-    )
+def chance(seed: str) -> float:
+    """A number in [0, 1) that only the seed decides, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") / 2**64
 
 
 def _gold(connection: sa.Connection, rater: Any) -> Any:
-    if chance(rater.seed, rater.name, "gold", rater.shown) >= rater.gold_share:
+    if not gold_is_due(rater.shown, rater.gold_share, f"{rater.seed} {rater.name}"):
         return None
-    unseen = sa.select(*some(items, "id", "gold")).where(
-        items.c.queue_id == rater.queue_id, sa.text("gold IS NOT NULL"), _unmet(rater.id)
+    found = connection.execute(_NEW_GOLD, {"its_queue": rater.queue_id, "its_rater": rater.id}).all()
+    return (
+        found[int(len(found) * chance(f"{rater.seed} {rater.name} which {rater.shown}"))] if found else None
     )
-    found = connection.execute(unseen.order_by(items.c.position)).all()
-    return found[int(len(found) * chance(rater.seed, rater.name, "which", rater.shown))] if found else None
 
 
-def _wanting(connection: sa.Connection, rater: Any) -> Any:
+def _open(connection: sa.Connection, rater: Any) -> Any:
     """The first item in order that wants a vote and is new to the rater; waits for others only at the very end."""
-    query = (
-        sa.select(*some(items, "id", "gold"))
-        .where(items.c.queue_id == rater.queue_id, _WANTING, _unmet(rater.id))
-        .order_by(items.c.position)
-        .limit(1)
-    )
-    free = connection.execute(query.with_for_update(of=items, skip_locked=True, key_share=True)).first()
+    who = {"its_queue": rater.queue_id, "its_rater": rater.id}
+    free = connection.execute(_NEW_FREE, who).first()
     if free is not None or connection.dialect.name == "sqlite":
         return free
-    while connection.execute(query).first() is not None:  # there is one, but someone has it locked
-        if (free := connection.execute(query.with_for_update(of=items, key_share=True)).first()) is not None:
+    while connection.execute(_NEW_OPEN, who).first() is not None:  # there is one, but someone has it locked
+        if (free := connection.execute(_NEW_AWAITED, who).first()) is not None:
             return free
     return None
 
 
-def _unmet(rater_id: int) -> sa.ColumnElement[bool]:
-    met = sa.select(assignments.c.id).where(
-        assignments.c.item_id == items.c.id, assignments.c.rater_id == rater_id
-    )
-    return ~met.correlate(items).exists()
-
-
 def _locked(connection: sa.Connection, assignment_id: int, rater_id: int) -> Any:
     """An own assignment with its item's state, read after the item is locked."""
-    mine = assignments.c.id == assignment_id, assignments.c.rater_id == rater_id
-    item_id = connection.execute(sa.select(assignments.c.item_id).where(*mine)).scalar()
+    mine = {"its": assignment_id, "its_rater": rater_id}
+    item_id = connection.execute(_WHOSE, mine).scalar()
     if item_id is None:
         raise DeniedError(_NOT_YOURS)
-    connection.execute(sa.select(items.c.id).where(items.c.id == item_id).with_for_update(key_share=True))
-    return connection.execute(_SHOWN.add_columns(items.c.taken).where(*mine)).one()
+    connection.execute(_LOCK, {"its_item": item_id})
+    return connection.execute(_OWN, mine).one()
 
 
 def _repeated(connection: sa.Connection, row: Any, answer: Answer, attempt: int) -> str:
     """Why this attempt is not due: `same` when it is stored already as it is sent, else a sentence; or nothing."""
-    said = sa.select(answers.c.value).where(answers.c.assignment_id == row.id, answers.c.attempt == attempt)
-    before = connection.execute(said).scalar()
+    before = connection.execute(_SAID, {"its": row.id, "its_attempt": attempt}).first()
     if before is not None:
-        told = f"You have answered this item already ({before.replace('_', ' ')}); undo it to change it."
-        return "same" if before == answer.value else told
+        told = (
+            f"You have answered this item already ({before.value.replace('_', ' ')}); undo it to change it."
+        )
+        return "same" if before.value == answer.value else told
     if attempt == 2 and row.state not in STANDING:
         return "A second answer needs a first one: answer the item before changing your mind."
     return ""
 
 
 def _take(connection: sa.Connection, item_id: int, change: int) -> None:
-    connection.execute(sa.update(items).where(items.c.id == item_id).values(taken=items.c.taken + change))
+    connection.execute(_TAKE, {"its_item": item_id, "change": change})
 
 
-def _update(connection: sa.Connection, assignment_id: int, **values: Any) -> None:
-    connection.execute(sa.update(assignments).where(assignments.c.id == assignment_id).values(**values))
+def _change(connection: sa.Connection, assignment_id: int, **values: Any) -> None:
+    connection.execute(_CHANGE, {"its": assignment_id, **values})
 
 
 def item(row: Any) -> Item:
@@ -351,6 +384,5 @@ def _assignment(connection: sa.Connection, row: Any) -> Assignment:
     place = (row.id, item(row), row.rater, row.leased_until)
     if row.state not in STANDING:
         return Assignment(*place)
-    said = sa.select(answers).where(answers.c.assignment_id == row.id, answers.c.attempt == 1)
-    first = spoken(connection.execute(said).one())
+    first = spoken(connection.execute(_SAID, {"its": row.id, "its_attempt": 1}).one())
     return Assignment(*place, attempt=2, first=first, pointed_out=row.pointed_out, why=row.why)

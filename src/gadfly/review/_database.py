@@ -1,7 +1,8 @@
 """One database, SQLite or PostgreSQL: opened, brought to this version's tables, read from and written to.
 
-A write is one transaction that is on disk when it returns. On SQLite writers of this process take turns here
-(its own waiting is unfair and slow), and `BEGIN IMMEDIATE` keeps those of other processes apart.
+A write is one transaction, on disk when it returns; only leases do not wait for the disk, which a power cut may then
+take. On SQLite writers of this process take turns here (SQLite's own waiting is unfair and slow), and `BEGIN
+IMMEDIATE` keeps those of other processes apart.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Database:
         self._lite = self.url.get_backend_name() == "sqlite"
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._lite else nullcontext()
         self._engine = self._connected()
-        self._writer = self._engine.execution_options(gadfly_writes=True)
+        self._writer = self._engine.execution_options(synchronous="FULL")
+        self._leaser = self._engine.execution_options(synchronous="NORMAL")
         try:
             self._bring_up_to_date()
         except BaseException:
@@ -75,9 +77,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it on disk at the end, or none of it when an exception leaves it."""
-        with self._turn, self._blaming(), self._writer.begin() as connection:
+    def write(self, *, survives_power_cut: bool = True) -> Iterator[sa.Connection]:
+        """A transaction: all of it kept at the end, or none of it when an exception leaves it.
+
+        One that need not survive a power cut, only the death of this process, does not wait for the disk.
+        """
+        engine = self._writer if survives_power_cut else self._leaser
+        with self._turn, self._blaming(), engine.begin() as connection:
+            if not (survives_power_cut or self._lite):
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             yield connection
 
     def close(self) -> None:
@@ -156,10 +164,14 @@ def _migrate(connection: sa.Connection, name: str) -> None:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # `_begin` says how a transaction begins, not Python's driver
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+    for setting in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
 def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("gadfly_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    synchronous = connection.get_execution_options().get("synchronous")
+    if synchronous is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -217,8 +217,9 @@ class Store:
                 .order_by(items.c.id)
                 .with_for_update(of=items, key_share=True)
             )
+            forever = datetime.max.replace(tzinfo=UTC)
             for held in connection.execute(in_hand).all():
-                assigning.let_go(connection, held.id, held.item_id)
+                assigning.let_go(connection, held.id, held.item_id, forever)
             assigning.note(connection, row.id, now, "", "revoke", {"name": name})
 
     def next(self, rater_id: int) -> Assignment | None:
@@ -232,9 +233,9 @@ class Store:
                 return found
             stale = assigning.lapsing(connection, now)
         if stale:
-            with self._database.write() as connection:
+            with self._database.write(survives_power_cut=False) as connection:
                 assigning.release_lapsed(connection, now)
-        with self._database.write() as connection:
+        with self._database.write(survives_power_cut=False) as connection:
             return assigning.lease(connection, rater_id, now)
 
     def assignment(self, assignment_id: int, rater_id: int) -> Assignment:
