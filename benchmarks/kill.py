@@ -168,35 +168,8 @@ def main() -> None:
 
 
 def tiny_weights(directory: Path) -> str:
-    """A chat model of some 35,000 random weights over bytes."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    over_bytes = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(alphabet)}, merges=[]))
-    over_bytes.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    over_bytes.decoder = decoders.ByteLevel()
-    over_bytes.add_special_tokens(["<end>"])
-    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=over_bytes,
-        eos_token="<end>",
-        pad_token="<end>",
-        chat_template="{% for message in messages %}{{ message.content }}<end>{% endfor %}",
-    )
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=512,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    """A chat model of random weights over bytes, the one the tests use."""
+    subprocess.run([sys.executable, HERE.parent / "tests" / "tiny_models.py", directory], check=True)
     return str(directory)
 
 

@@ -129,7 +129,7 @@ async def test_completion_logprobs_have_the_legacy_shape(client):
     )
     logprobs = reply.choices[0].logprobs
     assert len(logprobs.tokens) == len(logprobs.token_logprobs) == len(logprobs.text_offset) == 4
-    assert [len(top) for top in logprobs.top_logprobs] == [2] * 4
+    assert {len(top) for top in logprobs.top_logprobs} <= {1, 2}  # keyed by text, which two tokens may share
 
 
 async def test_a_streamed_chat_adds_up_to_the_whole_one(client):

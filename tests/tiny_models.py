@@ -1,7 +1,12 @@
-"""Random models small enough to run in milliseconds, with a byte-level tokenizer of 259 tokens."""
+"""Random models small enough to run in milliseconds, with a byte-level tokenizer of 259 tokens.
+
+Benchmarks, which do not import tests, have one written: `python tests/tiny_models.py DIRECTORY`.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,3 +65,15 @@ def tiny_model(kind: str = "llama", dtype: torch.dtype = torch.float32, chat: bo
     torch.manual_seed(0)
     weights = AutoModelForCausalLM.from_config(CONFIGS[kind](), dtype=dtype)
     return LocalModel(weights, tiny_tokenizer(chat), name=f"tiny-{kind}")
+
+
+def save_tiny_chat(directory: Path) -> Path:
+    """A random chat model, as `save_pretrained` writes one."""
+    tiny = tiny_model(chat=True)
+    tiny.weights.save_pretrained(directory)
+    tiny_tokenizer(chat=True).save_pretrained(directory)
+    return directory
+
+
+if __name__ == "__main__":
+    save_tiny_chat(Path(sys.argv[1]))
