@@ -222,7 +222,7 @@ def main() -> int:
         print(f"\n{name}, {times} draws each")
         tables[name] = []
         for row in table(times):
-            tables[name].append(row)
+            tables[name].append({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()})
             print(
                 "  " + row["setting"], *(f"{k} {v:.3f}" for k, v in row.items() if k != "setting"), flush=True
             )

@@ -73,10 +73,11 @@ def rater_error(
     three votes an item all three; two votes two of them, hence an assumption, unless some gold or a resolved conflict
     gives the third. The largest posterior under a weak prior (2.5 votes an error) by EM, both errors below a half.
 
-    The covariance is the inverse of the observed information on the logit scale, taken back by the delta method.
-    Simulated against known truth (300 items, a fifth doubled, 30 gold, 10 % failing): it says what the spread
-    is, where the bootstrap over items says a quarter too little, because a resample without a wrong vote on gold
-    fails has no error to vary. `benchmarks/raters.py` has the figures.
+    The covariance is the inverse of the observed information on the logit scale, taken back by the delta method. Over
+    ten settings of known truth (benchmarks/raters.py: a tenth failing, 30 gold or a lead, errors of 2 to 15 %) the
+    deviation it states is 2 % below to 27 % above the true one, and Rogan & Gladen's rate with it holds the truth in
+    96 to 99 %. The bootstrap over items stated 6 to 23 % too little for the misses: a resample that drew no wrong vote
+    on a failing gold item has no error to vary.
     """
     gold = gold or {}
     cells = _cells(yes_or_no(ratings), gold, resolved or {})
