@@ -27,7 +27,7 @@ __all__ = ["PRICE", "Choice", "Policy", "Seen", "choose", "policy"]
 
 Floats = NDArray[np.float64]
 
-PRICE = 1.02
+PRICE = 1.01
 """The most by which a policy may multiply the variance of a rate under a judge that knows nothing."""
 BINS = 10
 STREAM = 0xA5C
