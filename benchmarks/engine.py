@@ -27,8 +27,9 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
-from gadfly.models._engine import Engine, Request, Sample
+from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
+from gadfly.models._request import Request, Sample
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 TOP_P = 0.95

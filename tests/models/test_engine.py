@@ -13,14 +13,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import CONFIGS, tiny_model, tiny_tokenizer
 
 from gadfly.errors import CallError, InputError
 from gadfly.models import _cache
-from gadfly.models._engine import Delta, Engine, Request, Sample
+from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
+from gadfly.models._request import Delta, Request, Sample
 from gadfly.models._sampling import Draw, draw, uniforms
 from gadfly.models._text import Vocabulary, _Asking
+from tiny_models import CONFIGS, tiny_model, tiny_tokenizer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from inspect_ai.tool import ToolInfo
 
 from gadfly.errors import CallError, InputError, UnknownNameError
-from gadfly.models._engine import Request
 from gadfly.models._provider import LocalProvider
+from gadfly.models._request import Request
 
 pytestmark = pytest.mark.anyio
 

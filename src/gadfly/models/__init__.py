@@ -8,8 +8,9 @@ from gadfly.models._system import Reply, System, direct_transport
 from gadfly.models._transport import Retry
 
 if TYPE_CHECKING:
-    from gadfly.models._engine import Engine, Request, Sample
+    from gadfly.models._engine import Engine
     from gadfly.models._local import LocalModel
+    from gadfly.models._request import Request, Sample
     from gadfly.models._serve import serve
     from gadfly.models._weights import known as known_models
 
@@ -31,8 +32,8 @@ __all__ = [
 _LATE = {
     "Engine": ("_engine", "Engine"),
     "LocalModel": ("_local", "LocalModel"),
-    "Request": ("_engine", "Request"),
-    "Sample": ("_engine", "Sample"),
+    "Request": ("_request", "Request"),
+    "Sample": ("_request", "Sample"),
     "known_models": ("_weights", "known"),
     "serve": ("_serve", "serve"),
 }

@@ -23,7 +23,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 
 from gadfly.errors import GadflyError, InputError
-from gadfly.models._engine import Engine, LogitsMask, Request, Sample
+from gadfly.models._engine import Engine
+from gadfly.models._request import LogitsMask, Request, Sample
 from gadfly.models._text import Vocabulary
 from gadfly.models._weights import KNOWN, locate
 

@@ -26,8 +26,9 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from gadfly.errors import CallError, InputError
-from gadfly.models._engine import Engine, Request, Sample, TokenLogprob
+from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
+from gadfly.models._request import Request, Sample, TokenLogprob
 from gadfly.models._weights import locate
 
 __all__ = ["LocalProvider"]

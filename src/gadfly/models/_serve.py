@@ -27,8 +27,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gadfly.errors import CallError, GadflyError, InputError, UnknownNameError
-from gadfly.models._engine import Delta, Engine
+from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
+from gadfly.models._request import Delta
 from gadfly.models._wire import Ask, ChatAsk, CompletionAsk
 
 __all__ = ["app", "serve"]

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, Field, StrictInt
 
 from gadfly.errors import InputError
-from gadfly.models._engine import Request, TokenLogprob
 from gadfly.models._local import LocalModel
+from gadfly.models._request import Request, TokenLogprob
 
 __all__ = ["Ask", "ChatAsk", "CompletionAsk"]
 

@@ -1,0 +1,308 @@
+"""What is in the model now: the samples being made, the prompts they continue, and one step for all of them.
+
+`_engine` decides when a sample comes in and who waits for it. Here is what a step does: a token for every
+sample and, in the same forward pass, the next pieces of waiting prompts; and how a sample grows into text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gadfly.errors import CallError
+from gadfly.models._cache import Backend, Prefix
+from gadfly.models._request import Allowed, Delta, Request, Sample, TokenLogprob
+from gadfly.models._sampling import Draw, draw, uniforms
+from gadfly.models._text import Detokenizer, Vocabulary
+
+__all__ = ["Job", "Row", "Scheduler"]
+
+PREFILL_TOKENS = 512
+"""Prompt tokens per step; larger pieces gain nothing on a CPU and hold up the sequences being sampled."""
+MAX_ROWS = 256
+"""Sequences sampled at once; on a CPU more gain nothing."""
+SHARED_FROM = 2048
+"""Prompt tokens saved by not copying a prompt to each of its samples, from which on a block of their own pays."""
+COMMON_HEAD = 32
+"""How many first tokens two prompts must have in common for the second to start from the first's."""
+KEPT_PROMPTS = 16
+
+
+@dataclass(eq=False)
+class Job:
+    """A request on its way. `started` samples have been given to the scheduler, `samples` are done."""
+
+    request: Request
+    order: int
+    seed: int
+    max_tokens: int
+    done: asyncio.Future[list[Sample]]
+    deltas: asyncio.Queue[Delta | BaseException | None] | None = None
+    started: int = 0
+    waited: int = 0
+    cancelled: bool = False
+    samples: dict[int, Sample] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Row:
+    """One sample being made."""
+
+    job: Job
+    index: int
+    prefix: Prefix
+    shares: bool
+    u: npt.NDArray[np.float64]
+    detokenizer: Detokenizer
+    allowed: Allowed | None
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    text: str = ""
+    sent: int = 0
+    sent_logprobs: int = 0
+    placed: bool = False
+    stopped: bool = False
+    finish: Literal["stop", "length"] | None = None
+    error: BaseException | None = None
+
+    @property
+    def max_tokens(self) -> int:
+        return self.job.max_tokens
+
+    @property
+    def reserved(self) -> int:
+        """Tokens of context it may come to hold."""
+        return self.max_tokens + (0 if self.shares else len(self.prefix.tokens))
+
+    def accept(self, token: int, eos: frozenset[int]) -> None:
+        """Take the next token and see whether it is the last."""
+        if token in eos:
+            self.finish = "stop"
+        else:
+            self.tokens.append(token)
+            if self._follows:
+                self._read(self.detokenizer.push(token))
+            if self.finish is None and len(self.tokens) >= self.max_tokens:
+                self.finish = "length"
+        if self.finish is not None and not self.stopped:
+            unread = [] if self._follows else self.tokens
+            self._read("".join([self.detokenizer.push(t) for t in unread]) + self.detokenizer.flush())
+
+    @property
+    def _follows(self) -> bool:
+        """Whether the text is needed as it grows, not only at the end."""
+        return bool(self.job.request.stop) or self.job.deltas is not None
+
+    def _read(self, new: str) -> None:
+        """Append text; end at the first stop string, which may have begun in earlier text."""
+        stops = self.job.request.stop
+        start = max(0, len(self.text) - max(map(len, stops), default=0))
+        self.text += new
+        found = [at for at in (self.text.find(stop, start) for stop in stops) if at >= 0]
+        if found:
+            self.text, self.finish, self.stopped = self.text[: min(found)], "stop", True
+
+    def delta(self) -> Delta | None:
+        """What may be shown and has not been: all but a tail that could be the start of a stop string."""
+        held = 0
+        if self.finish is None:
+            tails = range(1, min(len(self.text), max(map(len, self.job.request.stop), default=1) - 1) + 1)
+            starts = (k for k in tails if any(s.startswith(self.text[-k:]) for s in self.job.request.stop))
+            held = max(starts, default=0)
+        text = self.text[self.sent : len(self.text) - held]
+        logprobs = tuple(self.logprobs[self.sent_logprobs :])
+        self.sent += len(text)
+        self.sent_logprobs = len(self.logprobs)
+        if not text and not logprobs and self.finish is None:
+            return None
+        return Delta(self.index, text, self.finish, logprobs)
+
+    def sample(self) -> Sample:
+        assert self.finish is not None
+        return Sample(self.text, tuple(self.tokens), self.finish, tuple(self.logprobs))
+
+
+class Scheduler:
+    """Everything that is in the model now. Its methods run one at a time: `start` on the loop, `step` in the thread."""
+
+    def __init__(self, backend: Backend, vocabulary: Vocabulary, eos: frozenset[int], budget: int) -> None:
+        self.backend = backend
+        self.vocabulary = vocabulary
+        self.eos = eos
+        self.budget = budget
+        self.max_rows = MAX_ROWS
+        self.prefill_tokens = PREFILL_TOKENS
+        self.shared_from = SHARED_FROM
+        self.rows: list[Row] = []
+        self.prefixes: dict[tuple[int, ...], Prefix] = {}
+        self.filling: list[Prefix] = []
+        self.sampled = 0
+
+    @property
+    def held(self) -> int:
+        """Tokens of context held or promised."""
+        return sum(r.reserved for r in self.rows) + sum(len(p) for p in self.prefixes)
+
+    def start(self, job: Job, siblings: int) -> Row | None:
+        """Take in the job's next sample if there is room. `siblings`: samples of its prompt in flight or waiting."""
+        prompt = job.request.prompt
+        known = self.prefixes.get(prompt)
+        shares = (siblings - 1) * len(prompt) >= self.shared_from or any(
+            row.shares for row in self.rows if row.prefix is known
+        )
+        need = job.max_tokens + (0 if shares else len(prompt)) + (0 if known else len(prompt))
+        if self.rows and (len(self.rows) >= self.max_rows or self.held + need > self.budget):
+            return None
+        prefix = known or self._begin(prompt)
+        mask = job.request.mask
+        row = Row(
+            job,
+            job.started,
+            prefix,
+            shares,
+            uniforms(job.seed, job.started, job.max_tokens),
+            self.vocabulary.detokenizer(),
+            mask.start() if mask is not None else None,
+        )
+        self.rows.append(row)
+        self.prefixes[prompt] = self.prefixes.pop(prompt)
+        return row
+
+    def _begin(self, prompt: tuple[int, ...]) -> Prefix:
+        """A new prompt, starting from the longest common beginning with one that is there."""
+        self._forget()
+        prefix = Prefix(prompt)
+        best, length = None, COMMON_HEAD - 1
+        for other in self.prefixes.values():
+            common = common_length(other.tokens[: other.filled], prompt[:-1])
+            if common > length and other.keys:
+                best, length = other, common
+        if best is not None:
+            prefix.start_from(best, length)
+        self.prefixes[prompt] = prefix
+        self.filling.append(prefix)
+        return prefix
+
+    def _forget(self) -> None:
+        """Drop the prompts used longest ago that no sample needs, down to a few and an eighth of the budget."""
+        used = {id(row.prefix) for row in self.rows}
+        idle = [prompt for prompt, prefix in self.prefixes.items() if id(prefix) not in used]
+        size = sum(map(len, idle))
+        while idle and (len(idle) > KEPT_PROMPTS or size > self.budget // 8):
+            size -= len(idle[0])
+            del self.prefixes[idle.pop(0)]
+
+    def reset(self) -> None:
+        """Forget everything, kept prompts too."""
+        self.rows.clear()
+        self.prefixes.clear()
+        self.filling.clear()
+        self.backend.clear()
+
+    @torch.inference_mode()
+    def step(self) -> list[Row]:
+        """Advance everything by a token; the rows that moved, finished ones included (they have left)."""
+        self._drop([row for row in self.rows if row.job.cancelled])
+        order, logits = self.backend.step(self._prefills())
+        self.filling = [p for p in self.filling if p.logits is None]
+        placed: list[Row] = list(order)  # type: ignore[arg-type]
+        fresh = [row for row in self.rows if not row.placed and row.prefix.logits is not None]
+        moved = placed + fresh
+        if not moved:
+            return []
+        parts = [] if logits is None else [logits]
+        if fresh:
+            parts.append(torch.stack([row.prefix.logits for row in fresh if row.prefix.logits is not None]))
+        self._sample(moved, torch.cat(parts).float())
+        self.sampled += len(moved)
+        self._drop([row for row in moved if row.finish or row.error])
+        for row in fresh:
+            if not (row.finish or row.error):
+                self.backend.place(row)
+                row.placed = True
+        return moved
+
+    def _prefills(self) -> list[tuple[Prefix, int]]:
+        """The next pieces of prompts, up to the tokens a step may take."""
+        wanted = {id(row.prefix) for row in self.rows}
+        self.filling = [p for p in self.filling if id(p) in wanted]
+        left, pieces = self.prefill_tokens, []
+        for prefix in self.filling:
+            if left <= 0:
+                break
+            count = min(left, len(prefix.tokens) - prefix.filled)
+            pieces.append((prefix, count))
+            left -= count
+        return pieces
+
+    def _drop(self, rows: list[Row]) -> None:
+        for row in rows:
+            self.rows.remove(row)
+            if row.placed:
+                self.backend.remove(row)
+            if row.prefix.logits is None and row.prefix not in [r.prefix for r in self.rows]:
+                self.prefixes.pop(row.prefix.tokens, None)
+
+    def _sample(self, rows: list[Row], logits_N_V: torch.Tensor) -> None:
+        """The next token of every row, its logprobs where wanted, and what that means for the row."""
+        wanting = [i for i, row in enumerate(rows) if row.job.request.logprobs is not None]
+        own = logits_N_V[wanting].log_softmax(-1) if wanting else None
+        for i, row in enumerate(rows):
+            if row.allowed is not None:
+                restrict(row, logits_N_V[i])
+        bad = ~torch.isfinite(logits_N_V.amax(-1))
+        for i in bad.nonzero()[:, 0].tolist():
+            rows[i].error = rows[i].error or CallError(
+                "The model gave no finite logits; load it with dtype float32.", "bad_reply"
+            )
+            logits_N_V[i] = 0
+        draws = [
+            Draw(r.job.request.temperature, r.job.request.top_p, float(r.u[len(r.tokens)])) for r in rows
+        ]
+        tokens = draw(logits_N_V, draws)
+        if own is not None:
+            self._note(rows, wanting, own, tokens)
+        for row, token in zip(rows, tokens, strict=True):
+            if row.error is None:
+                row.accept(token, self.eos)
+
+    def _note(self, rows: list[Row], wanting: list[int], own: torch.Tensor, tokens: list[int]) -> None:
+        """Log-probabilities of the chosen tokens and of the likeliest, where a request wants them."""
+        most = min(max(rows[i].job.request.logprobs or 0 for i in wanting), own.shape[-1])
+        best, ids = own.topk(most, -1)
+        best_rows, id_rows = best.tolist(), ids.tolist()
+        for at, i in enumerate(wanting):
+            row, token = rows[i], tokens[i]
+            if token in self.eos:
+                continue
+            k = row.job.request.logprobs or 0
+            pairs = list(zip(id_rows[at][:k], best_rows[at][:k], strict=True))
+            top = tuple((t, self.vocabulary.text(t), value) for t, value in pairs)
+            text, raw = self.vocabulary.text(token), self.vocabulary.bytes(token)
+            row.logprobs.append(TokenLogprob(token, text, raw, float(own[at, token]), top))
+
+
+def restrict(row: Row, logits_V: torch.Tensor) -> None:
+    """Rule out, in place, what the row's mask does not allow; its exceptions become the row's error."""
+    assert row.allowed is not None
+    try:
+        allowed = row.allowed(tuple(row.tokens))
+        if allowed is None:
+            return
+        if not bool(allowed.any()):
+            raise CallError("The mask allows no token at all.", "rejected")
+        logits_V[: len(allowed)].masked_fill_(~allowed.to(logits_V.device), float("-inf"))
+        logits_V[len(allowed) :] = float("-inf")
+    except Exception as error:  # whatever a caller's mask raises is that request's failure
+        row.error = error
+
+
+def common_length(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many first items two sequences have in common."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
