@@ -48,6 +48,19 @@ def test_tokens_are_shown_while_no_case_has_finished() -> None:
     assert "asking 0/5 0.0/s · 0 flagged · 1,234 tokens sampled" in console.file.getvalue()
 
 
+def test_within_a_block_tokens_stand_for_the_cases_they_will_become() -> None:
+    with Tally("asking", 10, {}, shown=False) as tally:
+        tally.sampling(300)
+        assert tally.progress == 0  # how many tokens a case takes is not known yet
+        for index in range(5):
+            usage = {"target": Usage(output_tokens=100)}
+            tally.played(Transcript(Case(str(index), index, index), (), usage=usage))
+        tally.sampling(550)
+        assert (tally.done, tally.progress) == (5, 7.5)
+        tally.sampling(10_000)
+        assert tally.progress == 10
+
+
 def test_a_run_asked_to_be_quiet_is() -> None:
     assert shown(terminal=True, is_shown=False) == shown(terminal=False, is_shown=False) == ""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gadfly.transcripts import Judgement, Transcript
 
@@ -37,7 +37,9 @@ class Tally:
     flagged: int = 0
     missing: int = 0
     cost: float = 0.0
+    tokens: int = 0
     sampled: int = 0
+    sampled_for_done: int = 0
 
     def __enter__(self) -> Tally:
         self._begun = self._last = time.monotonic()
@@ -46,14 +48,15 @@ class Tally:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[done]}/{task.total}"),
             TextColumn("{task.fields[detail]}"),
             TimeRemainingColumn(),
             console=self.console,
             disable=not (self.shown and self._live),
         )
         self._bar.start()
-        self._task = self._bar.add_task(self.label, total=self.total, completed=self.done, detail="")
+        self._task = self._bar.add_task(self.label, total=self.total, done=self.done, detail="")
+        self._refresh()
         return self
 
     def __exit__(
@@ -65,9 +68,19 @@ class Tally:
             self._print()
 
     def sampling(self, tokens: int) -> None:
-        """Show that a local model is at work: tokens sampled in this session, while no case has finished yet."""
+        """Show that a local model is at work: tokens sampled in this session, whether or not a case has finished."""
         self.sampled = tokens
         self._tick()
+
+    @property
+    def progress(self) -> float:
+        """Cases done and, by the tokens a case has taken so far, what is begun of others: a local model's cases
+        finish a block at a time, and the time left is wanted before that.
+        """
+        if not self.tokens:
+            return self.done
+        begun = (self.sampled - self.sampled_for_done) * self.done / self.tokens
+        return min(self.done + begun, self.total)
 
     def already_played(self, outcomes: Any, usage: Any) -> None:
         """Count cases of an earlier session: two Arrow columns of the transcripts table."""
@@ -76,7 +89,9 @@ class Tally:
         self.done += len(outcomes)
         self.failed += outcomes.to_pylist().count("failed")
         self.invalid += outcomes.to_pylist().count("invalid")
-        self.cost += pc.sum(pc.struct_field(pc.list_flatten(usage), "cost")).as_py() or 0.0
+        used = pc.list_flatten(usage)
+        self.cost += pc.sum(pc.struct_field(used, "cost")).as_py() or 0.0
+        self.tokens += pc.sum(pc.struct_field(used, "output_tokens")).as_py() or 0
 
     def already_judged(self, judge: str, scores: Any, causes: Any) -> None:
         """Count one judge's judgements of an earlier session: two Arrow columns of the judgements table."""
@@ -89,6 +104,8 @@ class Tally:
         self.failed += transcript.outcome == "failed"
         self.invalid += transcript.outcome == "invalid"
         self.cost += sum(usage.cost or 0.0 for usage in transcript.usage.values())
+        self.tokens += sum(usage.output_tokens for usage in transcript.usage.values())
+        self.sampled_for_done = self.sampled
         self._tick()
 
     def judged(self, judgements: Iterable[Judgement]) -> None:
@@ -120,7 +137,7 @@ class Tally:
         self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
 
     def _refresh(self) -> None:
-        self._bar.update(self._task, completed=self.done, detail=self._detail())
+        self._bar.update(self._task, completed=self.progress, done=self.done, detail=self._detail())
 
     def _detail(self) -> str:
         speed = (self.done - self._start) / max(time.monotonic() - self._begun, 1e-9)
