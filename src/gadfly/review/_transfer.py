@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import EllipsisType
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,7 @@ class Line:
     case_id: str
     vote: Vote
     resolves: bool
+    gold: bool | EllipsisType | None = ...  # left out
 
 
 class _FieldError(ValueError):
@@ -116,12 +118,7 @@ def stored(connection: sa.Connection, queue: Any, lines: Sequence[Line], now: da
     keys = sa.select(*some(items, "id", "run", "case_id", "gold")).where(items.c.queue_id == queue.id)
     known = {(row.run, row.case_id): row for row in connection.execute(keys)}
     for line in lines:
-        if (line.run, line.case_id) not in known:
-            raise _refusal(
-                line.number,
-                "case_id",
-                f"queue {queue.name!r} has no item {line.case_id!r} of run {line.run!r}",
-            )
+        _check_item(line, known.get((line.run, line.case_id)), queue.name)
     ids = _rater_ids(connection, queue.id, lines)
     touched = sorted({known[line.run, line.case_id].id for line in lines})
     for start in range(0, len(touched), 500):
@@ -139,6 +136,14 @@ def stored(connection: sa.Connection, queue: Any, lines: Sequence[Line], now: da
     for item_id in touched:
         weigh(connection, item_id)
     note(connection, queue.id, now, "", "import", {"labels": [_told(line) for line in lines]})
+
+
+def _check_item(line: Line, item: Any, queue: str) -> None:
+    if item is None:
+        said = f"queue {queue!r} has no item {line.case_id[:100]!r} of run {line.run[:100]!r}"
+        raise _refusal(line.number, "case_id", said)
+    if line.gold is not Ellipsis and line.gold != item.gold:
+        raise _refusal(line.number, "gold", f"here this item's known answer is {json.dumps(item.gold)}")
 
 
 def _refusal(number: int, field: str, said: str) -> InputError:
@@ -180,7 +185,7 @@ def _line(number: int, fields: dict[str, Any], queue: str, kind: str, now: datet
     rater, role = _passed("rater", checked_name, fields["rater"], "rater's name"), fields.get("role", "rater")
     _passed("role", checked_role, role)
     first, first_at = None, None
-    if given := fields.get("first"):
+    if (given := fields.get("first")) is not None:
         _check(given, ("value",), {name: _TYPES[name] for name in (*_SAID, "at")}, "first.")
         first, first_at = _answer(given, kind, "first."), _moment(given, now, "first.")
     named = fields.get("pointed_out")
@@ -190,7 +195,7 @@ def _line(number: int, fields: dict[str, Any], queue: str, kind: str, now: datet
     resolves = fields.get("resolves", False)
     if resolves and (role == "rater" or first):
         raise _FieldError("resolves", "only a lead's or an admin's one answer decides a conflict")
-    return Line(number, fields["run"], fields["case_id"], vote, resolves)
+    return Line(number, fields["run"], fields["case_id"], vote, resolves, fields.get("gold", ...))
 
 
 def _check(
