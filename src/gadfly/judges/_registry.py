@@ -12,6 +12,7 @@ from typing import Any
 from gadfly.errors import GadflyError, InputError, UnknownNameError
 from gadfly.judges._base import Judge
 from gadfly.judges._contact import contact_details
+from gadfly.judges._fitted import fitted_names, load_fitted
 from gadfly.judges._model import model_judge
 from gadfly.judges._offensive import offensive
 from gadfly.judges._person import claims_person
@@ -33,7 +34,7 @@ _FACTORIES: dict[str, Callable[..., Judge]] = {
 
 
 def known() -> list[str]:
-    """The names `judge` answers to, sorted."""
+    """The built-in judges, sorted; those that learned from labels are in `fitted_names`."""
     return sorted(_FACTORIES)
 
 
@@ -62,6 +63,7 @@ def about(name: str) -> About:
 def judge(name: str, **options: Any) -> Judge:
     """The judge called `name` with its factory's options (`threshold=0.2`).
 
+    After the built-in ones come those saved by `fit`, with the options `threshold` and `round`.
     `package.module:factory` names a user's own: the factory is imported and called, and what it returns must
     have a `name`, a `threshold` and `judge`. `UnknownNameError` names the nearest; `InputError` an option
     the judge lacks.
@@ -81,8 +83,19 @@ def judge(name: str, **options: Any) -> Judge:
 
 def _factory(name: str) -> Callable[..., Judge]:
     factory = _imported(name) if ":" in name else _FACTORIES.get(name)
+    if factory is None and name in fitted_names():
+        factory = _learned(name)
     if factory is None:
-        raise UnknownNameError("judge", name, known(), "Your own is named package.module:factory.")
+        known_now = [*known(), *fitted_names()]
+        raise UnknownNameError("judge", name, known_now, "Your own is named package.module:factory.")
+    return factory
+
+
+def _learned(name: str) -> Callable[..., Judge]:
+    def factory(round: int | None = None, threshold: float | None = None) -> Judge:  # noqa: A002
+        """Like what people flagged in the labels it was fitted on."""
+        return load_fitted(name, round, threshold)
+
     return factory
 
 

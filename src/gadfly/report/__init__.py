@@ -1,5 +1,6 @@
 """One HTML file from runs and estimates, and the same numbers in the terminal."""
 
+from gadfly.report._card import card_page, write_card
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._section import (
@@ -39,8 +40,10 @@ __all__ = [
     "RunRef",
     "Section",
     "Spend",
+    "card_page",
     "from_runs",
     "print_summary",
     "render",
     "write",
+    "write_card",
 ]

@@ -31,9 +31,9 @@ def render(report: Report) -> str:
     """The page. The same report gives the same text."""
     sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
     rows = [row for section in report.sections for row in section.rows]
-    style, script = tokens() + _asset("style.css"), _asset("script.js")
+    style, script = tokens() + asset("style.css"), asset("script.js")
     return (
-        _environment()
+        page_environment()
         .get_template("page.html.j2")
         .render(
             report=report,
@@ -49,8 +49,12 @@ def render(report: Report) -> str:
 
 def write(report: Report, path: str | os.PathLike[str]) -> Path:
     """Render into `path`, all or nothing: a reader never sees half a page. Returns the path."""
-    target = Path(path)
-    page = render(report).encode()
+    return put(render(report), Path(path))
+
+
+def put(text: str, target: Path) -> Path:
+    """Write a page into `target` through a file beside it; `StoreError` when the disk refuses."""
+    page = text.encode()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
@@ -74,7 +78,7 @@ def write(report: Report, path: str | os.PathLike[str]) -> Path:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
     env = environment("gadfly.report")
     words = ("causes", "change", "count", "difference", "duration", "money", "name", "per_failure", "percent")
     env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "share_of", "spend", "tokens")}
@@ -120,5 +124,5 @@ def _json(value: Any) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
