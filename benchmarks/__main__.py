@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("engine", "transport", "runner", "kill", "coverage", "judges")
-QUICK = {"coverage": ["--draws", "300"], "judges": ["--no-model"]}
+NAMES = ("engine", "transport", "runner", "kill", "coverage", "judges", "correction", "raters", "learning", "review")
+QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 
 
 def main() -> int:

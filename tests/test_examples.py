@@ -21,7 +21,9 @@ def ran(directory, name, *words):
     return done.stdout
 
 
-@pytest.mark.parametrize(("name", "most"), [("audit.py", 20), ("redteam.py", 40), ("own_judge.py", 40)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("audit.py", 20), ("redteam.py", 40), ("own_judge.py", 40), ("people.py", 40)]
+)
 def test_an_example_is_short(name, most):
     assert len((EXAMPLES / name).read_text().splitlines()) < most
 
@@ -40,3 +42,9 @@ def test_a_campaign_with_a_focus_and_two_attackers_of_ones_own(tmp_path):
 
 def test_a_judge_of_ones_own_is_right_about_its_controls(tmp_path):
     assert ran(tmp_path, "own_judge.py").strip().endswith("[]")
+
+
+def test_a_few_labels_put_a_judge_right(tmp_path):
+    *_, alone, corrected = ran(tmp_path, "people.py").strip().splitlines()
+    assert alone.startswith("The labels alone: 6")
+    assert corrected.startswith("The judge, corrected by the labels: 6")

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from gadfly.models import System
     from gadfly.runs import Run
+    from gadfly.stats import Estimate
 
 MODEL = Annotated[
     str, typer.Argument(help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model.")
@@ -89,10 +90,10 @@ def judge_of(run: Run, name: str) -> str:
     return str(found)
 
 
-def re_estimated(run: Run) -> Run:
+def re_estimated(run: Run, store: str = "") -> Run:
     """The run after every rate that labels corrected is brought up to date; says what moved.
 
-    Labels are looked for in the default store. Where there are none, the rates stand as they are.
+    Labels are looked for in this store, by default the default one. Where there are none, the rates stand as they are.
     """
     from gadfly.runs import corrections, open_run
 
@@ -100,9 +101,16 @@ def re_estimated(run: Run) -> Run:
         return run
     from gadfly.review import Store, re_estimate
 
-    with Store() as store:
-        for before, now in re_estimate(run, store):
+    with Store(store or None) as kept:
+        for before, now in re_estimate(run, kept):
             typer.echo(
                 f"{run.id}: {now.judge} or the labels of {now.queue} changed; {before.after} became {now.after}"
             )
     return open_run(run.path)
+
+
+def unitless(estimate: Estimate) -> str:
+    """A measure that is no rate (alpha, AUROC) with its interval; why there is none where there is none."""
+    if estimate.point is None:
+        return estimate.correction or "no data"
+    return f"{estimate.point:.2f} [{estimate.low:.2f}, {estimate.high:.2f}], n = {estimate.n}"

@@ -167,12 +167,7 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
         f"{now.labels:,} labels; {now.done:,} of {now.items:,} items done{waiting}", highlight=False
     )
     agreed = alpha(ratings_of(store.ratings(queue)))
-    said = (
-        agreed.correction
-        if agreed.point is None
-        else f"{agreed.point:.2f} [{agreed.low:.2f}, {agreed.high:.2f}]"
-    )
-    console.print(f"Krippendorff's alpha: {said}, n = {agreed.n}", highlight=False, markup=False)
+    console.print(f"Krippendorff's alpha: {o.unitless(agreed)}", highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("rater", "done", "left", "gold right", "seconds an item"):
         table.add_column(heading)

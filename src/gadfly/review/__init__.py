@@ -5,6 +5,7 @@ from gadfly.review._filling import Drawing, ask, draw_into, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
 from gadfly.review._items import ItemType, payload, register
+from gadfly.review._learning import examples_of
 from gadfly.review._rates import Corrected, correct, ratings_of, re_estimate
 from gadfly.review._records import Answer, Label, NewItem, QueueSpec, QueueStatus, Rater, Role, Round
 from gadfly.review._security import Serving
@@ -29,6 +30,7 @@ __all__ = [
     "ask",
     "correct",
     "draw_into",
+    "examples_of",
     "frame_of",
     "judged_by",
     "payload",

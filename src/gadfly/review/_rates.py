@@ -42,6 +42,10 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     The run is judged first where this judge has not seen all of it. The result is kept with the run. Raises
     `InputError` when the queue holds no labels on this run, or the run changed since they were drawn.
     """
+    if store.spec(queue).kind != "label":
+        raise InputError(
+            f"Queue {queue} compares items two by two, which gives no rate: name one that labels them."
+        )
     run = judged_by(run, judge, progress=progress)
     frame = frame_of(run, judge)
     items = drawn_items(store, queue, frame)
@@ -104,7 +108,8 @@ def ratings_of(labels: list[Label]) -> list[Rating]:
     """Labels as agreement reads them: votes only, not what a lead decided."""
     votes = [(str(label.item), label.vote) for label in labels if not label.resolves]
     return [
-        Rating(item, vote.rater, score(vote.answer.value), vote.answer.seconds, vote.at) for item, vote in votes
+        Rating(item, vote.rater, score(vote.answer.value), vote.answer.seconds, vote.at)
+        for item, vote in votes
     ]
 
 

@@ -80,7 +80,7 @@ def confidence_sequence(
     low, high = _bets(payoff, math.log(1 / (1 - level)), len(drawn.scores_N))
     known = np.concatenate([[0.0], np.cumsum(drawn.labels_T)]) / len(drawn.scores_N)
     other = np.concatenate([[0.0], np.cumsum(1 - drawn.labels_T)]) / len(drawn.scores_N)
-    low, high = np.maximum(low, known), np.minimum(high, 1 - other)
+    low, high = (np.clip(end, known, 1 - other) for end in (low, high))  # what is known beats any bet
     points = (None, *(float(p) for p in np.clip(payoff.running_T, low[1:], high[1:])))
     return ConfidenceSequence(points, low, high, len(drawn.scores_N), drawn.missing, level)
 
