@@ -1,0 +1,171 @@
+"""review, rate and ask-next as a user types them."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+
+import pytest
+
+from gadfly.runs import all_runs
+
+ATTACK = ("redteam", "scripted/x", "--focus", "system_prompt")
+
+
+@pytest.fixture
+def run(gadfly, tmp_path, monkeypatch):
+    """A finished run of forty cases."""
+    monkeypatch.delenv("GADFLY_REVIEW", raising=False)
+    assert gadfly(*ATTACK, "--cases", 40).code == 0
+    [made] = all_runs(tmp_path / "gadfly-runs")
+    return made
+
+
+@pytest.fixture
+def serving(run, tmp_path):
+    """`serving(*options)`: the served page of the run as (process, everything printed until it listened)."""
+    started = []
+
+    def serve(*options):
+        code = "import sys; from gadfly.cli import main; sys.argv = ['gadfly', *sys.argv[1:]]; main()"
+        words = ["review", "serve", run.id, "--port", "0", *map(str, options)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        said = ""
+        while "Serving at" not in said and (line := process.stdout.readline()):
+            said += line
+        return process, said
+
+    yield serve
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def opened(link):
+    """The page behind a link, followed to the end with its cookie."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    return opener.open(link, timeout=20).read().decode()
+
+
+def imported(gadfly, run, tmp_path, said="passes"):
+    """A queue of twenty items, each with one label brought in from a file."""
+    gadfly("ask-next", run.id, "--n", 20)
+    from gadfly.review import Drawing, QueueSpec, Store, draw_into, frame_of
+
+    with Store(f"sqlite:///{tmp_path}/gadfly-review.db") as store:
+        from gadfly.judges import policy
+
+        store.create(QueueSpec("q"))
+        draw_into(store, "q", frame_of(run, run.info["verdict"]), Drawing(policy("uniform"), 20))
+        [drawn] = store.draws("q", run.id)
+    lines = [
+        {"queue": "q", "run": run.id, "case_id": i.case_id, "rater": "ann", "value": said}
+        for i in drawn.items
+    ]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return gadfly("review", "import", "q", "labels.jsonl")
+
+
+def test_serve_prints_a_link_for_each_rater_that_opens_the_page_and_the_same_command_goes_on(serving):
+    process, said = serving("--raters", 3, "--n", 10)
+    links = re.findall(r"http://127.0.0.1:\d+/enter/\S+", said)
+    assert len(links) == 4
+    assert "10 of 40 cases drawn" in said
+    assert "Start" in opened(links[0])
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) in (0, 130)
+    _, again = serving("--raters", 3)
+    assert "is there already and goes on as it was made" in again
+    assert "The links given before still work" in again
+
+
+def test_new_links_close_the_old_ones(serving):
+    first, said = serving("--n", 5)
+    [old] = re.findall(r"rater-1  (http\S+)", said)
+    first.send_signal(signal.SIGINT)
+    first.wait(20)
+    _, again = serving("--new-links")
+    [new] = re.findall(r"rater-1  (http\S+)", again)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        opened(new.rsplit("/", 1)[0] + "/" + old.rsplit("/", 1)[1])
+    assert "Recorded" not in opened(new)
+
+
+def test_labels_go_in_a_rate_comes_out_and_they_come_back(gadfly, run, tmp_path):
+    assert imported(gadfly, run, tmp_path).out == "Took in 20 labels.\n"
+    rated = gadfly("rate", run.id, "--labels", "q")
+    assert rated.code == 0
+    assert re.search(r"corrected +0\.0% \[0\.0%, \d+\.\d%\], n = 20", rated.out)
+    assert "raters are taken to be right" in rated.out
+    assert gadfly("review", "export", "q").out.count('"value"') == 20
+    assert "as people see it: none seen in 20" in gadfly("show", run.id).out
+    assert "20 labels; 20 of 20 items done" in gadfly("review", "status").out
+
+
+def test_until_width_says_whether_one_may_stop_and_exits_by_it(gadfly, run, tmp_path):
+    imported(gadfly, run, tmp_path)
+    wide = gadfly("rate", run.id, "--labels", "q", "--until-width", 0.9)
+    narrow = gadfly("rate", run.id, "--labels", "q", "--until-width", 0.02)
+    assert (wide.code, narrow.code) == (0, 3)
+    assert "You may stop" in wide.out
+    assert re.search(
+        r"Not yet: .* wide after 20 labels, 2\.0% asked for; about [\d,]+ more labels", narrow.out
+    )
+
+
+def test_changed_labels_are_noticed_by_the_report(gadfly, run, tmp_path):
+    imported(gadfly, run, tmp_path)
+    gadfly("rate", run.id, "--labels", "q")
+    line = json.loads((tmp_path / "labels.jsonl").read_text().splitlines()[0])
+    (tmp_path / "more.jsonl").write_text(json.dumps({**line, "rater": "bob", "value": "fails"}))
+    assert gadfly("review", "import", "q", "more.jsonl").code == 0
+    said = gadfly("report", run.id)
+    assert "the labels of q changed" in said.out
+    assert "Estimated anew since" in (tmp_path / "report.html").read_text()
+
+
+def test_ask_next_lists_what_to_ask_and_why(gadfly, run):
+    said = gadfly("ask-next", run.id, "--n", 5, "--policy", "threshold")
+    assert said.code == 0
+    assert said.out.count("the threshold being") == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("rate", "RUN", "--labels", "nope"), "There is no queue 'nope'"),
+        (
+            ("ask-next", "RUN", "--judge", "refusl"),
+            "There is no judge 'refusl'. Did you mean 'refusal'?",
+        ),
+        (
+            ("ask-next", "RUN", "--policy", "threshhold"),
+            "There is no policy 'threshhold'. Did you mean 'threshold'?",
+        ),
+        (("ask-next", "RUN", "--policy", "epistemic"), "states no uncertainty"),
+        (("review", "export", "nope"), "There is no queue 'nope'"),
+        (("review", "import", "nope", "x.jsonl"), "The labels in x.jsonl cannot be read"),
+        (("review", "serve", "RUN", "--guidelines", "g.md"), "g.md"),
+        (("review", "serve", "RUN", "--gold", "g.jsonl"), "The gold items in g.jsonl cannot be read"),
+        (("review", "serve", "RUN", "--host", "0.0.0.0"), "lets other machines in: say so (public)"),
+        (("review", "serve", "RUN", "--store", "mysql://x"), "mysql"),
+        (("judge", "fit", "mine", "--labels", "nope"), "There is no queue 'nope'"),
+        (("judge", "history", "mine"), "mine"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(gadfly, run, tmp_path, words, sentence):
+    said = gadfly(*(run.id if word == "RUN" else word for word in words))
+    assert said.code == 2
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
