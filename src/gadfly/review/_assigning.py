@@ -340,7 +340,8 @@ def _locked(connection: sa.Connection, assignment_id: int, rater_id: int) -> Any
     item_id = connection.execute(_WHOSE, mine).scalar()
     if item_id is None:
         raise DeniedError(_NOT_YOURS)
-    connection.execute(_LOCK, {"its_item": item_id})
+    if connection.dialect.name != "sqlite":  # which has one writer
+        connection.execute(_LOCK, {"its_item": item_id})
     return connection.execute(_OWN, mine).one()
 
 

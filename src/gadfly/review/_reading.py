@@ -29,6 +29,37 @@ from gadfly.review._tables import answers, assignments, decisions, items, log, q
 
 __all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "status"]
 
+
+def _saying(value: float) -> sa.ColumnElement[bool]:
+    return assignments.c.value.in_([word for word, its in SCORES.items() if its == value])
+
+
+# Built once: `progress` is asked with every page.
+_DONE, _HELD = assignments.c.value.is_not(None), assignments.c.state == "leased"
+_OPEN = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
+_RIGHT = sa.or_(
+    *(sa.and_(assignments.c.gold.is_(gold), _saying(said)) for gold, said in ((True, 1.0), (False, 0.0)))
+)
+_WANTING = (
+    sa.select(sa.func.count())
+    .select_from(items)
+    .where(items.c.queue_id == sa.bindparam("its_queue"), sa.text("gold IS NULL AND taken < quota"))
+)
+_FAR = (
+    sa.select(
+        raters.c.id,
+        sa.func.count().filter(_DONE).label("done"),
+        sa.func.count().filter(_HELD).label("held"),
+        sa.func.count().filter(sa.or_(_DONE, _HELD), _OPEN).label("met"),
+        sa.func.count().filter(_DONE, assignments.c.gold.is_not(None)).label("gold"),
+        sa.func.count().filter(_RIGHT).label("right"),
+    )
+    .outerjoin(assignments, assignments.c.rater_id == raters.c.id)
+    .outerjoin(items, items.c.id == assignments.c.item_id)
+    .group_by(raters.c.id)
+)
+_FAR_ALL = _FAR.where(raters.c.queue_id == sa.bindparam("its_queue"))
+_FAR_ONE = _FAR.where(raters.c.id == sa.bindparam("its_rater"))
 _ABOUT = (items.c.id.label("item_id"), *some(items, "run", "case_id", "gold"), *some(raters, "name", "role"))
 
 
@@ -88,29 +119,12 @@ def conflicts(connection: sa.Connection, queue: Any, resolved: bool) -> list[Con
 
 def progress(connection: sa.Connection, queue_id: int, rater_id: int | None = None) -> Mapping[int, Progress]:
     """How far each rater of a queue is, or only one."""
-    wanting = sa.and_(items.c.gold.is_(None), items.c.taken < items.c.quota)
-    count = sa.select(sa.func.count()).select_from(items).where(items.c.queue_id == queue_id, wanting)
-    all_wanting = connection.execute(count).scalar_one()
-    done, held = assignments.c.value.is_not(None), assignments.c.state == "leased"
-    known = {True: _saying(1.0), False: _saying(0.0)}
-    right = sa.or_(*(sa.and_(assignments.c.gold.is_(gold), said) for gold, said in known.items()))
-    tallies = (
-        sa.select(
-            raters.c.id,
-            sa.func.count().filter(done).label("done"),
-            sa.func.count().filter(held).label("held"),
-            sa.func.count().filter(sa.or_(done, held), wanting).label("met"),
-            sa.func.count().filter(done, assignments.c.gold.is_not(None)).label("gold"),
-            sa.func.count().filter(right).label("right"),
-        )
-        .outerjoin(assignments, assignments.c.rater_id == raters.c.id)
-        .outerjoin(items, items.c.id == assignments.c.item_id)
-        .where(raters.c.queue_id == queue_id if rater_id is None else raters.c.id == rater_id)
-        .group_by(raters.c.id)
-    )
+    everyone = rater_id is None
+    who = {"its_queue": queue_id} if everyone else {"its_rater": rater_id}
+    wanting = connection.execute(_WANTING, {"its_queue": queue_id}).scalar_one()
     return {
-        row.id: Progress(row.done, all_wanting - row.met + row.held, row.right, row.gold)
-        for row in connection.execute(tallies)
+        row.id: Progress(row.done, wanting - row.met + row.held, row.right, row.gold)
+        for row in connection.execute(_FAR_ALL if everyone else _FAR_ONE, who)
     }
 
 
@@ -162,10 +176,6 @@ def _rater_statuses(connection: sa.Connection, queue: Any, votes: Iterable[Label
         )
         for row in found
     )
-
-
-def _saying(value: float) -> sa.ColumnElement[bool]:
-    return assignments.c.value.in_([word for word, its in SCORES.items() if its == value])
 
 
 def _votes(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Label]:

@@ -171,21 +171,20 @@ class Store:
 
     def rater(self, token: str) -> Rater:
         """Whose token this is. Raises `DeniedError` when it is unknown, has expired or was revoked."""
-        return self._admitted(raters.c.token == _hashed(token))
+        return self._admitted(_BY_TOKEN, _hashed(token))
 
     def rater_by_id(self, rater_id: int) -> Rater:
         """A rater whose session is open. Raises `DeniedError` as `rater` does."""
-        return self._admitted(raters.c.id == rater_id)
+        return self._admitted(_BY_ID, rater_id)
 
     def secret(self) -> bytes:
         """32 random bytes, made with the database: what a page signs its sessions with, so that they survive it."""
         with self._database.read() as connection:
             return bytes(connection.execute(sa.select(secret.c.value)).scalar_one())
 
-    def _admitted(self, who: sa.ColumnElement[bool]) -> Rater:
-        query = sa.select(raters, queues.c.name.label("queue")).join(queues)
+    def _admitted(self, query: sa.Select[Any], key: bytes | int) -> Rater:
         with self._database.read() as connection:
-            row = connection.execute(query.where(who)).first()
+            row = connection.execute(query, {"its": key}).first()
         if row is None or row.token is None:
             raise DeniedError("This link is not known: copy it whole, or ask for a new one.")
         if row.revoked is not None:
@@ -276,10 +275,8 @@ class Store:
     def progress(self, rater_id: int) -> Progress:
         """How far a rater is."""
         with self._database.read() as connection:
-            found = connection.execute(
-                sa.select(raters.c.queue_id).where(raters.c.id == rater_id)
-            ).scalar_one()
-            return reading.progress(connection, found, rater_id)[rater_id]
+            queue_id = connection.execute(_BY_ID, {"its": rater_id}).one().queue_id
+            return reading.progress(connection, queue_id, rater_id)[rater_id]
 
     def status(self, queue: str) -> QueueStatus:
         """How far a queue is, and each of its raters."""
@@ -364,6 +361,11 @@ _SPEC = (
     "explain",
     "seed",
 )
+
+
+_PEOPLE = sa.select(raters, queues.c.name.label("queue")).join(queues)
+_BY_TOKEN = _PEOPLE.where(raters.c.token == sa.bindparam("its"))
+_BY_ID = _PEOPLE.where(raters.c.id == sa.bindparam("its"))
 
 
 def _hashed(token: str) -> bytes:
