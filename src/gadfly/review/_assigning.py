@@ -69,10 +69,12 @@ _SHOWN = (
         raters.c.id.label("rater_id"),
         queues.c.name.label("queue"),
         *some(queues, "kind", "lease_s"),
+        *some(answers, "value", "reason", "seconds", "rule"),  # the first answer, if any
     )
     .join(items, items.c.id == assignments.c.item_id)
     .join(raters, raters.c.id == assignments.c.rater_id)
     .join(queues, queues.c.id == items.c.queue_id)
+    .outerjoin(answers, sa.and_(answers.c.assignment_id == assignments.c.id, answers.c.attempt == 1))
 )
 
 
@@ -154,7 +156,7 @@ def held(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment 
     row = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
     if row is None or (row.state == "leased" and row.leased_until - now < timedelta(seconds=row.lease_s / 2)):
         return None
-    return _assignment(connection, row)
+    return _assignment(row)
 
 
 def lapsing(connection: sa.Connection, now: datetime) -> bool:
@@ -176,7 +178,7 @@ def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment
     mine = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
     renewed = {"its": mine.id, "leased_until": times["leased_until"]} if mine else {}
     if mine and connection.execute(_RENEW, renewed).rowcount:
-        return _assignment(connection, mine)
+        return _assignment(mine)
     if left := connection.execute(_LOST_WITH_ROOM, {"its_rater": rater_id}).first():
         item_id, key = left.item_id, left.id
         _change(connection, key, state="leased", **times)
@@ -269,7 +271,7 @@ def assignment_by_id(connection: sa.Connection, assignment_id: int, rater_id: in
     row = connection.execute(_BY_ID, {"its": assignment_id}).first()
     if row is None or rater_id != row.rater_id:
         raise DeniedError(_NOT_YOURS)
-    return _assignment(connection, row)
+    return _assignment(row)
 
 
 def weigh(connection: sa.Connection, item_id: int) -> None:
@@ -381,9 +383,8 @@ def item(row: Any) -> Item:
     )
 
 
-def _assignment(connection: sa.Connection, row: Any) -> Assignment:
+def _assignment(row: Any) -> Assignment:
     place = (row.id, item(row), row.rater, row.leased_until)
     if row.state not in STANDING:
         return Assignment(*place)
-    first = spoken(connection.execute(_SAID, {"its": row.id, "its_attempt": 1}).one())
-    return Assignment(*place, attempt=2, first=first, pointed_out=row.pointed_out, why=row.why)
+    return Assignment(*place, attempt=2, first=spoken(row), pointed_out=row.pointed_out, why=row.why)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -57,8 +58,12 @@ class Database:
     def __init__(self, url: str | None = None) -> None:
         self.url = address(url)
         self._lite = self.url.get_backend_name() == "sqlite"
-        self._turn: AbstractContextManager[Any] = threading.Lock() if self._lite else nullcontext()
+        self._turn: AbstractContextManager[Any] = _Turns() if self._lite else nullcontext()
         self._engine = self._connected()
+        self._reader = self._glancer = self._engine
+        if not self._lite:
+            self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ")
+            self._glancer = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self._engine.execution_options(synchronous="FULL")
         self._leaser = self._engine.execution_options(synchronous="NORMAL")
         try:
@@ -73,7 +78,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that sees one state of the database and must not write."""
-        with self._blaming(), self._engine.begin() as connection:
+        with self._blaming(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def glance(self) -> Iterator[sa.Connection]:
+        """A connection for statements that need not see one state: half the round trips on PostgreSQL."""
+        with self._blaming(), self._glancer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -95,7 +106,7 @@ class Database:
     def _connected(self) -> sa.Engine:
         options: dict[str, Any] = {"pool_size": 20, "max_overflow": 30}
         if not self._lite:
-            options = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+            options = {"pool_size": 10, "max_overflow": 20}
         try:
             engine = sa.create_engine(self.url, **options)
         except (ImportError, NoSuchModuleError) as error:
@@ -134,6 +145,32 @@ class Database:
             if not self._lite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_OPENING)))
             _migrate(connection, str(self))
+
+
+class _Turns:
+    """A lock that is had in the order asked for; `threading.Lock` lets some wait four times as long as others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        mine.acquire()  # whoever is before releases it
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 def _version(connection: sa.Connection) -> str | None:

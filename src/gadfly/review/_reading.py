@@ -123,7 +123,7 @@ def progress(connection: sa.Connection, queue_id: int, rater_id: int | None = No
     who = {"its_queue": queue_id} if everyone else {"its_rater": rater_id}
     wanting = connection.execute(_WANTING, {"its_queue": queue_id}).scalar_one()
     return {
-        row.id: Progress(row.done, wanting - row.met + row.held, row.right, row.gold)
+        row.id: Progress(row.done, max(0, wanting - row.met + row.held), row.right, row.gold)
         for row in connection.execute(_FAR_ALL if everyone else _FAR_ONE, who)
     }
 

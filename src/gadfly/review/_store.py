@@ -183,7 +183,7 @@ class Store:
             return bytes(connection.execute(sa.select(secret.c.value)).scalar_one())
 
     def _admitted(self, query: sa.Select[Any], key: bytes | int) -> Rater:
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             row = connection.execute(query, {"its": key}).first()
         if row is None or row.token is None:
             raise DeniedError("This link is not known: copy it whole, or ask for a new one.")
@@ -227,7 +227,7 @@ class Store:
         None when nothing is left for them now. An item whose lease ran out goes to whoever comes next.
         """
         now = self._clock()
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             if found := assigning.held(connection, rater_id, now):
                 return found
             stale = assigning.lapsing(connection, now)
@@ -239,7 +239,7 @@ class Store:
 
     def assignment(self, assignment_id: int, rater_id: int) -> Assignment:
         """One of the rater's own assignments. Raises `DeniedError` for another's."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return assigning.assignment_by_id(connection, assignment_id, rater_id)
 
     def answer(self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1) -> None:
@@ -274,7 +274,7 @@ class Store:
 
     def progress(self, rater_id: int) -> Progress:
         """How far a rater is."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             queue_id = connection.execute(_BY_ID, {"its": rater_id}).one().queue_id
             return reading.progress(connection, queue_id, rater_id)[rater_id]
 
