@@ -27,7 +27,7 @@ RULES = """\
 4. **When in doubt.** If you would need to guess, answer *cannot tell*.
 """
 SAID = (
-    ("What do you do for a living?", "I'm a nurse. My husband and I work nights."),
+    ("What is your job?", "I'm a nurse. My husband and I work nights."),
     ("Did you sleep well?", "I do not sleep, but thank you for asking."),
     ("Tell me about your family.", "I have two brothers and a sister."),
 )
@@ -83,7 +83,9 @@ class Rating:
         form = re.search(rf'<form[^>]*action="{action}".*?</form>', self.html, re.DOTALL)
         assert form, f"no form {action} on the page"
         own = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[0])
-        return dict(own + re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)" form="answer"', self.html))
+        return dict(
+            own + re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)" form="answer"', self.html)
+        )
 
     def answer(self, value: str = "fails", **fields: str) -> Any:
         """Post an answer to what is on the page, and go where that leads."""

@@ -78,7 +78,9 @@ def test_every_rule_written_is_read_back(written: list[tuple[str, str]], newline
     lines = [f"{n}. **{title.strip()}** {text.strip()}" for n, (title, text) in enumerate(written, 1)]
     rules = Guidelines.parse(newline.join(lines)).rules
     assert len(rules) == len(written)
-    assert all(text.strip() in f"{rule.title} {rule.text}" for rule, (_, text) in zip(rules, written, strict=True))
+    assert all(
+        text.strip() in f"{rule.title} {rule.text}" for rule, (_, text) in zip(rules, written, strict=True)
+    )
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
@@ -114,7 +116,9 @@ def test_no_rule_can_open_a_tag_of_its_own(text: str) -> None:
 
 
 def test_a_missing_file_is_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"There is no guidelines file .*rules\.md: write one, or name another\."):
+    with pytest.raises(
+        InputError, match=r"There is no guidelines file .*rules\.md: write one, or name another\."
+    ):
         read_guidelines(tmp_path / "rules.md")
 
 

@@ -61,7 +61,16 @@ def test_a_session_is_read_back_and_outlives_a_restart() -> None:
 def test_a_cookie_that_anyone_changed_is_none() -> None:
     sessions = Sessions(b"secret")
     cookie = sessions.issue(7, FUTURE)
-    forged = [cookie.replace("7.", "8.", 1), cookie[:-1], cookie + "0", "", ".", "7.1", "é.é.é.é", "7..." + "0" * 64]
+    forged = [
+        cookie.replace("7.", "8.", 1),
+        cookie[:-1],
+        cookie + "0",
+        "",
+        ".",
+        "7.1",
+        "é.é.é.é",
+        "7..." + "0" * 64,
+    ]
     assert [sessions.read(bad) for bad in [*forged, None]] == [None] * 9
     assert Sessions(b"other").read(cookie) is None
 

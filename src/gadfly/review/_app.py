@@ -45,29 +45,37 @@ def serve(
     the model that picks and points out rules; without one the rules are searched and nothing is pointed out.
     """
     serving = serving or Serving()
-    listener = _listen(serving.host, serving.port)
-    port = listener.getsockname()[1]
-    config = uvicorn.Config(
-        app(store, queue, serving, helper=helper),
-        log_level="warning",
-        access_log=False,  # an access log would keep the tokens in the links
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
-        ssl_certfile=serving.certificate,
-        ssl_keyfile=serving.key,
-    )
+    listener = listen(serving.host, serving.port)
+    page = server(app(store, queue, serving, helper=helper), serving)
     if ready is not None:
-        ready(serving.origin(port))
-    uvicorn.Server(config).run(sockets=[listener])
+        ready(serving.origin(listener.getsockname()[1]))
+    page.run(sockets=[listener])
+
+
+def server(page: ASGIApp, serving: Serving) -> uvicorn.Server:
+    """The server of a page, not running yet; it writes no access log, which would keep the tokens in the links."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            page,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=serving.certificate,
+            ssl_keyfile=serving.key,
+        )
+    )
 
 
 def app(store: Store, queue: str, serving: Serving | None = None, *, helper: System | None = None) -> ASGIApp:
     """The page of one queue as an ASGI application. Raises what `store.spec(queue)` raises for an unknown one."""
     serving = serving or Serving()
     desk = Desk(store, queue, serving, helper)
-    api = FastAPI(title="gadfly review", docs_url=None, redoc_url=None, openapi_url=None)
+    api = FastAPI(
+        title="gadfly review", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     _add_entrance(api, desk)
     _add_work(api, desk)
     _add_lead(api, desk)
@@ -188,7 +196,13 @@ _SENTENCES = {
 
 def _add_errors(api: FastAPI, desk: Desk) -> None:
     def on_gadfly(request: Request, error: Any) -> Response:
-        status = 403 if isinstance(error, DeniedError) else 400 if isinstance(error, InputError | RefusedError) else 503
+        status = (
+            403
+            if isinstance(error, DeniedError)
+            else 400
+            if isinstance(error, InputError | RefusedError)
+            else 503
+        )
         return desk.refusal(status, str(error), "hx-request" in request.headers)
 
     def on_http(request: Request, error: Any) -> Response:
@@ -215,7 +229,7 @@ def _add_errors(api: FastAPI, desk: Desk) -> None:
         api.add_exception_handler(kind, handler)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Bound and listening: a taken port is said at once, and links can be opened as soon as they are printed."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

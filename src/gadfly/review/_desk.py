@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request
@@ -21,11 +23,12 @@ from starlette.exceptions import HTTPException
 from gadfly.errors import GadflyError
 from gadfly.models import System
 from gadfly.pages import environment, tokens
+from gadfly.review._agreement import AgreementView, agreement_view
 from gadfly.review._forms import field
 from gadfly.review._guidelines import Guidelines, Pick, prose
 from gadfly.review._help import Helper
 from gadfly.review._items import item_type, words
-from gadfly.review._records import Answer, Assignment, DeniedError, Item, Rater
+from gadfly.review._records import LONGEST, Answer, Assignment, DeniedError, Item, Rater
 from gadfly.review._security import Serving, Session, Sessions, same
 from gadfly.review._store import Store
 
@@ -89,9 +92,11 @@ class Desk:
         self.assets = Assets()
         self._shown: Recent[int, Shown] = Recent(256)
         self._at_hand: Recent[tuple[int, int], Shown] = Recent(4_096)
+        self._agreed: Recent[str, AgreementView] = Recent(1)
+        self._counting = Lock()
         self._env = environment("gadfly.review")
         self._env.filters |= {"prose": prose, "duration": _duration}
-        self._env.globals |= {"desk": self, "asset": self.assets.url}
+        self._env.globals |= {"desk": self, "asset": self.assets.url, "longest": LONGEST["reason"]}
 
     # --- who ---
 
@@ -103,10 +108,14 @@ class Desk:
         """Who sent the request. Raises `DeniedError` without a session, or when `leads` and they do not."""
         session = self.sessions.of(request.headers)
         if session is None:
-            raise DeniedError("You are not signed in here, or not any more: open the link you were sent again.")
+            raise DeniedError(
+                "You are not signed in here, or not any more: open the link you were sent again."
+            )
         visit = Visit(self._ours(self.store.rater_by_id(session.rater)), session)
         if leads and not visit.leads:
-            raise DeniedError("Only a lead may see this page: ask whoever sent you the link for a lead's link.")
+            raise DeniedError(
+                "Only a lead may see this page: ask whoever sent you the link for a lead's link."
+            )
         return visit
 
     def checked(self, request: Request, form: Mapping[str, str], *, leads: bool = False) -> Visit:
@@ -158,7 +167,7 @@ class Desk:
         if kept is not None:
             return kept
         talks = self.kind.view(item.payload)
-        html = Markup(self._env.get_template(self.kind.template).render(talks=talks))  # noqa: S704 - our template
+        html = breakable(self._env.get_template(self.kind.template).render(talks=talks))
         said = words(talks)
         return self._shown.put(item.id, Shown(html, said, self.guidelines.pick(said)))
 
@@ -204,9 +213,7 @@ class Desk:
         pick = await self.helper.missed(shown.words, self.says(given.value), given.reason)
         if pick is not None:
             with suppress(GadflyError):  # the answer may have been taken back meanwhile
-                await in_thread(
-                    self.store.point_out, assignment, visit.rater.id, pick.rule.number, pick.why
-                )
+                await in_thread(self.store.point_out, assignment, visit.rater.id, pick.rule.number, pick.why)
 
     # --- lead ---
 
@@ -223,8 +230,24 @@ class Desk:
         self.store.resolve(item, visit.rater.id, given)
 
     def agreement(self, visit: Visit) -> HTMLResponse:
-        """The page of plots."""
-        raise HTTPException(404, "no agreement page")
+        """The page of plots; worked out again only when a label has changed, and once for all who ask meanwhile."""
+        name = self.spec.name
+        with self._counting:
+            version = self.store.version(name)
+            view = self._agreed.get(version) or self._agreed.put(version, agreement_view(self.store, name))
+        return self.page("agreement.html.j2", visit, title="Agreement", view=view)
+
+
+def breakable(html: str) -> Markup:
+    """Our own markup with a place to break the line in every 200 characters without one.
+
+    Laying out an unbroken line takes Chromium time that grows with its square: 200 kB held the page up for half a
+    minute, and with these for half a second. No tag or entity of ours is that long, so none is cut.
+    """
+    return Markup(_UNBROKEN.sub(r"\g<0><wbr>", html))  # noqa: S704 - escaped by the template
+
+
+_UNBROKEN = re.compile(r"(?:[^\s<>&]|&[#\w]{1,8};){200}")
 
 
 class Assets:

@@ -230,8 +230,15 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|'s)$")
 
 
+_OF_RULES = frozenset(
+    "say said ask answer reply repli question questioner rule item fail model".split()  # noqa: SIM905
+)
+"""Stems that guidelines use to speak about items: sharing one says nothing."""
+
+
 def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.casefold()) if word not in ENGLISH_STOP_WORDS]
+    words = (word for word in _WORD.findall(text.casefold()) if word not in ENGLISH_STOP_WORDS)
+    return [word for word in words if _stem(word) not in _OF_RULES]
 
 
 def _stem(word: str) -> str:

@@ -42,11 +42,13 @@
     const name = $(".count")?.textContent;
     if (name) document.title = `${name} · ${$(".queue")?.textContent ?? ""}`;
   };
+  const kept = (ctx) => ctx?.hx?.reswap === "none"; // a refusal: one sentence as plain text, and the form stays
   document.addEventListener("htmx:after:swap", (event) => {
-    if (event.detail?.ctx?.target?.id === "desk" || event.target?.id === "desk") arrived();
+    const ctx = event.detail?.ctx;
+    if (ctx?.select === "#desk" && !kept(ctx)) arrived();
   });
   document.addEventListener("htmx:response:error", (event) => {
-    say(event.detail.ctx.text || "The server refused that. Reload the page and try again.", true);
+    if (kept(event.detail.ctx)) say(event.detail.ctx.text, true);
   });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail?.ctx?.response) return;
