@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.stats._clusters import Floats, design, group
+from gadfly.stats._clusters import Floats, Grouped, design, group
 from gadfly.stats._draws import Draw, Sample, sample
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._rate import Verdict, check_level, normal_quantile, pick, quantile
@@ -32,6 +32,8 @@ __all__ = ["corrected_rate"]
 
 UNSEEN = 1.0
 """What the presumption of errors not seen yet weighs, in errors: see `_spread`."""
+GUESSED = 5.0
+"""What the judge's opinion of how alike answers to one question are weighs, in labels: see `_effect`."""
 
 
 def corrected_rate(
@@ -101,22 +103,39 @@ def _regress(drawn: Sample) -> _Fit:
 
 
 def _effect(drawn: Sample, fit: _Fit, clusters: Sequence[Hashable] | None) -> float:
-    """The design effect of the run's own questions, from how alike the guesses are within one.
+    """The design effect of the run's own questions: 1 + ρ(Σm²/N - 1), m how many cases share a question.
 
-    A judge that errs case by case makes answers to one question look less alike than they are: by the share R²
-    of the labels' variance that the guesses explain. The effect beyond 1 is divided by it, up to what fully
-    alike answers would have (Σm²/n, m the cluster sizes), which a judge that explains nothing is given.
+    How alike answers to one question are, ρ, is read twice. From the labels, where some share a question; and from
+    the guesses on every case. A judge that errs case by case makes answers look less alike than they are, by the
+    share R² of the labels' variance that it explains, so that reading is divided by R² (and is 1 where nothing is
+    explained). The first weighs what there is to learn it from, the second `GUESSED` labels.
     """
     if clusters is None:
         return 1.0
-    data = group(fit.guesses_N, clusters)
-    alike = float((data.sizes**2).sum()) / data.n
+    run = group(fit.guesses_N, clusters)
+    asked = group(drawn.labels_T, [clusters[i] for i in drawn.index_T])
     share = drawn.relative_T / drawn.relative_T.sum()
     varies = float(share @ (drawn.labels_T - share @ drawn.labels_T) ** 2)
     explained = 1 - float(share @ fit.residuals_T**2) / varies if varies > 0 else 0.0
+    guessed = min(_likeness(run) / explained, 1.0) if explained > 0 else 1.0
+    repeats = min(asked.n - asked.clusters, asked.clusters - 1, asked.n * min(asked.mean, 1 - asked.mean))
+    told = _likeness(asked) if repeats > 0 else 0.0
+    likeness = (max(repeats, 0.0) * told + GUESSED * guessed) / (max(repeats, 0.0) + GUESSED)
+    return 1 + likeness * (_repetition(run) - 1)
+
+
+def _repetition(data: Grouped) -> float:
+    """Σm²/n: the design effect were all answers to one question the same."""
+    return float((data.sizes**2).sum()) / data.n
+
+
+def _likeness(data: Grouped) -> float:
+    """How alike answers to one question are, in [0, 1], as `design` reads it; 1 where nothing comes twice."""
+    variance, repetition = float(data.values.var()), _repetition(data)
+    if repetition <= 1.0:
+        return 1.0
     rare = max(min(data.mean, 1 - data.mean) * data.n, 0.0)
-    effect = design(data, variance=float(fit.guesses_N.var()), rare=rare).effect
-    return min(alike, 1 + (effect - 1) / explained) if explained > 0 else alike
+    return min((design(data, variance, rare).effect - 1) / (repetition - 1), 1.0)
 
 
 def _spread(drawn: Sample, fit: _Fit, effect: float) -> Callable[[float], float]:
