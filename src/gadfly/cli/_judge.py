@@ -62,18 +62,17 @@ def _print(cards: list[Card]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("round", "labels", "flagged", "AUROC", "threshold", "recall there", "false alarms there"):
+    for heading in ("round", "labels", "AUROC", "threshold", "finds", "false alarms"):
         table.add_column(heading)
     for card in cards:
         errors = card.errors
         table.add_row(
             str(card.round),
-            str(card.labels.n),
-            str(card.labels.flagged),
-            o.unitless(errors.auroc),
+            f"{card.labels.n} ({card.labels.flagged} flagged)",
+            o.unitless(errors.auroc).partition(", n")[0],
             f"{card.promise.threshold:.3f}",
-            str(errors.recall),
-            str(errors.false_alarms),
+            str(errors.recall).partition(", n")[0],
+            str(errors.false_alarms).partition(", n")[0],
         )
     console = Console()
     console.print(table, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,28 +40,30 @@ def rate(
 
 def _print(found: Corrected) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    said = found.correction
-    table = Table(box=None, pad_edge=False, show_header=False)
-    rows = [
+    said, now = found.correction, found.looks.at(-1)
+    console = Console()
+    for name, estimate, what in (
         ("before correction", said.before, f"{said.judge} alone, on every case"),
         ("labels alone", said.alone, "the cases people judged, without the judge"),
-        ("corrected", said.after, said.after.correction),
-        ("whenever you look", found.looks.at(-1), "the run's own cases; holds after every label at once"),
-    ]
-    for name, estimate, what in rows:
-        table.add_row(name, str(estimate), what, style="bold" if name == "corrected" else "")
-    console = Console()
-    console.print(table, highlight=False)
+        ("corrected", said.after, f"for {said.after.correction}" if said.after.point is not None else ""),
+        ("whenever you look", now, "of this run's own cases; holds after every label at once"),
+    ):
+        style = "bold" if name == "corrected" else ""
+        console.print(Text(f"{name:<18} {estimate}", style=style), Text(f"  {what}", style="dim"), sep="\n")
+    for sentence in _caveats(found):
+        console.print(Text(sentence))
+
+
+def _caveats(found: Corrected) -> Iterator[str]:
+    """What a reader of the rates should know, one sentence each."""
     if found.error is None:
-        console.print(
-            "No item was judged twice and there is no gold: raters are taken to be right.", markup=False
-        )
+        yield "No item was judged twice and there is no gold: raters are taken to be right."
     elif found.error.assumption:
-        console.print(found.error.assumption, markup=False, highlight=False)
+        yield found.error.assumption
     if found.pending:
-        console.print(f"{found.pending:,} items drawn wait for a label.", markup=False, highlight=False)
+        yield f"{found.pending:,} items drawn wait for a label."
 
 
 def _narrow_enough(found: Corrected, width: float) -> bool:
