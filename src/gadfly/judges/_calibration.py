@@ -37,8 +37,8 @@ LEAST = 0.5
 class Platt:
     """Platt's sigmoid (1999) on every member's logit: pᵢ = σ(slope·zᵢ + offset), slope > 0.
 
-    Not isotonic regression: it needs more than about a thousand labels (Niculescu-Mizil & Caruana 2005; on the
-    tweets of benchmarks/learning.py too), makes ties that no threshold can part, and what it does to a mean is not
+    Not isotonic regression: it needs more than about a thousand labels (Niculescu-Mizil & Caruana 2005),
+    makes ties that no threshold can part, and what it does to a mean is not
     the mean of what it does, so the members' spread would lose its meaning.
     """
 

@@ -71,8 +71,8 @@ class Embedder:
         known = {} if known is None else known
         out_N_D = np.zeros((len(texts), self.width), np.float32)
         for start in range(0, len(texts), _SLICE):
-            piece = [text[:MAX_CHARS].strip() for text in texts[start : start + _SLICE]]
-            keys = [hashlib.sha256(text.encode(errors="replace")).digest() for text in piece]
+            piece = [_readable(text) for text in texts[start : start + _SLICE]]
+            keys = [hashlib.sha256(text.encode()).digest() for text in piece]
             fresh = {k: t for k, t in zip(keys, piece, strict=True) if t and k not in known}
             vectors = dict(zip(fresh, self._vectors(list(fresh.values())), strict=True))
             for row, (key, text) in enumerate(zip(keys, piece, strict=True), start):
@@ -84,6 +84,8 @@ class Embedder:
 
     def _vectors(self, texts: Sequence[str]) -> Floats:
         """Vectors of distinct texts, none of them empty: windows embedded by length, then joined."""
+        if not texts:
+            return np.zeros((0, self.width), np.float32)
         windows, owner = self._windows(texts)
         sums_N_D = np.zeros((len(texts), self.width), np.float32)
         tokens_N = np.zeros((len(texts), 1), np.float32)
@@ -247,6 +249,11 @@ def pool(states_B_T_D: Any, mask_B_T: Any, how: str) -> Any:
         return states_B_T_D[:, 0]
     weights_B_T_1 = mask_B_T[..., None].to(states_B_T_D.dtype)
     return (states_B_T_D * weights_B_T_1).sum(1) / weights_B_T_1.sum(1)
+
+
+def _readable(text: str) -> str:
+    """What is read of a text; a lone surrogate, which no tokenizer takes, becomes a question mark."""
+    return text[:MAX_CHARS].strip().encode(errors="replace").decode()
 
 
 def _padded(length: int) -> int:
