@@ -212,10 +212,21 @@ def test_help_that_is_not_answered_leaves_the_first_answer_standing(desk: Desks)
 def test_a_second_answer_needs_a_first_and_help_comes_between(desk: Desks) -> None:
     at = desk(2)
     given, ann = at.store.next(at.rater("ann").id), at.rater("ann").id
-    with pytest.raises(RefusedError, match="A second answer needs a first one"):
-        at.store.answer(given.id, ann, Answer("fails"), attempt=2)
     with pytest.raises(RefusedError, match="Help comes between a first answer and a second one"):
         at.store.point_out(given.id, ann, 1, "")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="A second answer needs a first one and help in between"):
+            at.store.answer(given.id, ann, Answer("fails"), attempt=2)
+        at.store.answer(given.id, ann, Answer("passes"))
+
+
+def test_help_is_given_once(desk: Desks) -> None:
+    at = desk(2)
+    key, ann = helped(at), at.rater("ann").id
+    assert at.store.point_out(key, ann, 9, "Another.").pointed_out == 4
+    at.store.answer(key, ann, Answer("passes"), attempt=2)
+    with pytest.raises(RefusedError, match="Help comes between"):
+        at.store.point_out(key, ann, 9, "Another.")
 
 
 # --- doubles and gold -----------------------------------------------------------------------------------

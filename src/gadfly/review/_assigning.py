@@ -123,19 +123,17 @@ _NEW_GOLD = _NEW.where(sa.text("gold IS NOT NULL")).order_by(items.c.position)
 _NEW_OPEN = _NEW.where(_OPEN).order_by(items.c.position).limit(1)
 _NEW_FREE = _NEW_OPEN.with_for_update(**_SKIPPING)
 _NEW_AWAITED = _NEW_OPEN.with_for_update(of=items, key_share=True)
-_LOCK = sa.select(items.c.id).where(items.c.id == _ITEM).with_for_update(key_share=True)
 _WHOSE = sa.select(assignments.c.item_id).where(
     assignments.c.id == _ASSIGNMENT, assignments.c.rater_id == _RATER
 )
+_LOCK = sa.select(items.c.id).where(items.c.id == _WHOSE.scalar_subquery()).with_for_update(key_share=True)
 _LAST = (
     sa.select(assignments.c.id)
     .where(assignments.c.rater_id == _RATER, assignments.c.answered.is_not(None))
     .order_by(assignments.c.answered.desc(), assignments.c.id.desc())
     .limit(1)
 )
-_SAID = sa.select(answers).where(
-    answers.c.assignment_id == _ASSIGNMENT, answers.c.attempt == sa.bindparam("its_attempt")
-)
+_SECOND = sa.select(answers.c.value).where(answers.c.assignment_id == _ASSIGNMENT, answers.c.attempt == 2)
 _VOTED = sa.select(assignments.c.value).where(
     assignments.c.item_id == _ITEM, assignments.c.value.is_not(None), assignments.c.gold.is_(None)
 )
@@ -339,24 +337,19 @@ def _open(connection: sa.Connection, rater: Any) -> Any:
 def _locked(connection: sa.Connection, assignment_id: int, rater_id: int) -> Any:
     """An own assignment with its item's state, read after the item is locked."""
     mine = {"its": assignment_id, "its_rater": rater_id}
-    item_id = connection.execute(_WHOSE, mine).scalar()
-    if item_id is None:
+    if connection.execute(_LOCK, mine).first() is None:
         raise DeniedError(_NOT_YOURS)
-    if connection.dialect.name != "sqlite":  # which has one writer
-        connection.execute(_LOCK, {"its_item": item_id})
     return connection.execute(_OWN, mine).one()
 
 
 def _repeated(connection: sa.Connection, row: Any, answer: Answer, attempt: int) -> str:
     """Why this attempt is not due: `same` when it is stored already as it is sent, else a sentence; or nothing."""
-    before = connection.execute(_SAID, {"its": row.id, "its_attempt": attempt}).first()
+    before = row.value if attempt == 1 else connection.execute(_SECOND, {"its": row.id}).scalar()
     if before is not None:
-        told = (
-            f"You have answered this item already ({before.value.replace('_', ' ')}); undo it to change it."
-        )
-        return "same" if before.value == answer.value else told
-    if attempt == 2 and row.state not in STANDING:
-        return "A second answer needs a first one: answer the item before changing your mind."
+        told = f"You have answered this item already ({before.replace('_', ' ')}); undo it to change it."
+        return "same" if before == answer.value else told
+    if attempt == 2 and row.state != "asked":
+        return "A second answer needs a first one and help in between; undo the first one to change it."
     return ""
 
 

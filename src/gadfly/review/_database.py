@@ -104,9 +104,9 @@ class Database:
         self._engine.dispose()
 
     def _connected(self) -> sa.Engine:
-        options: dict[str, Any] = {"pool_size": 20, "max_overflow": 30}
+        options: dict[str, Any] = {"pool_size": 20, "max_overflow": 30, "pool_use_lifo": True}
         if not self._lite:
-            options = {"pool_size": 10, "max_overflow": 20}
+            options |= {"pool_size": 10, "max_overflow": 20}
         try:
             engine = sa.create_engine(self.url, **options)
         except (ImportError, NoSuchModuleError) as error:
