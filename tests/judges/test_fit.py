@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -169,6 +170,14 @@ def test_an_embedding_model_that_is_gone_is_named(rude: Fitted, shelf: Path) -> 
     file.write_text(json.dumps(saved))
     with pytest.raises(InputError, match="There is no model directory '/nowhere/at-all'"):
         load_fitted("rude")
+
+
+def test_a_file_cannot_have_a_module_imported(rude: Fitted, shelf: Path) -> None:
+    file = rude.save() / "judge.json"
+    file.write_text(file.read_text().replace('"base": ""', '"base": "antigravity:fly"'))
+    with pytest.raises(UnknownNameError, match="built-in judge to build on 'antigravity:fly'"):
+        load_fitted("rude")
+    assert "antigravity" not in sys.modules
 
 
 ONE_SIDED = [replace(e, label=1.0) for e in examples(30)]

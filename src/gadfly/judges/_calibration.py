@@ -102,7 +102,7 @@ def promise(scores_N: Floats, data: Labelled, asked: float, confidence: float) -
         if bound > 1 - asked:
             break
         threshold, kept = float(scores[k]), 1 - bound
-    n, sure = len(order), f"{confidence:.0%} sure"
+    n, sure = len(order), f"{_percent(confidence)} sure"
     if kept >= asked:
         return Promise(
             threshold,

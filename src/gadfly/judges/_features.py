@@ -38,12 +38,15 @@ def embedding_of(reading: Reading) -> Embedder:
 
 
 def base_judge(reading: Reading) -> Judge | None:
-    """The judge whose score is one more feature, None where there is none; itself not one that learned."""
+    """The judge whose score is one more feature, None where there is none.
+
+    Built-in ones only: the name comes from a file, which must not be able to have anything imported.
+    """
     from gadfly.judges._registry import judge, known
 
     if not reading.base:
         return None
-    if ":" not in reading.base and reading.base not in known():
+    if reading.base not in known():
         raise UnknownNameError("built-in judge to build on", reading.base, known())
     return judge(reading.base)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -153,7 +154,11 @@ def load_fitted(
         raise InputError(
             f"{str(place)!r} was saved by another version of gadfly or altered; fit the judge again."
         )
-    embedding_of(saved.reading)
+    read = saved.reading
+    base = base_judge(read)
+    width = embedding_of(read).width * (1 + read.question) + bool(read.base)
+    if heads.coefficients_M_D.shape[1] != width or not math.isfinite(saved.calibration.offset):
+        raise InputError(f"{str(place / _JUDGE)!r} does not fit the weights beside it; fit the judge again.")
     return Fitted(
         saved.name,
         saved.threshold if threshold is None else threshold,
@@ -161,7 +166,7 @@ def load_fitted(
         saved.calibration,
         saved.reading,
         card,
-        base_judge(saved.reading),
+        base,
     )
 
 
@@ -175,9 +180,7 @@ def history(name: str, directory: Path | str | None = None) -> list[Card]:
 def fitted_names(directory: Path | str | None = None) -> list[str]:
     """The judges that have a saved round, sorted; none where there is no directory."""
     home = judges_directory(directory)
-    if not home.is_dir():
-        return []
-    return sorted(path.name for path in home.iterdir() if _NAME.fullmatch(path.name) and _rounds(path))
+    return sorted(path.name for path in home.glob("*") if _NAME.fullmatch(path.name) and _rounds(path))
 
 
 def judges_directory(directory: Path | str | None = None) -> Path:
@@ -232,9 +235,15 @@ def _weights(heads: Heads) -> bytes:
 
 def _heads(content: bytes, saved: Saved) -> Heads:
     """The weights, which must be the very ones `judge.json` was written beside."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     if hashlib.sha256(content).hexdigest() != saved.heads_sha256:
         raise ValueError("its sha256 is not the one judge.json states")
-    tensors = load(content)
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    if {name: tensor.ndim for name, tensor in tensors.items()} != {"coefficients": 2, "intercepts": 1}:
+        raise ValueError("it holds other tensors than a judge's")
     return Heads(tensors["coefficients"], tensors["intercepts"])
