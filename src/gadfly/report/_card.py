@@ -142,6 +142,7 @@ def _scores(card: Card) -> Chart:
     bars = {
         "x": x,
         "x2": {"field": "to"},
+        "y2": {"datum": 0},
         "y": y,
         "fill": {"field": "colour", "type": "nominal", "scale": None},
     }
