@@ -1,9 +1,9 @@
 """`fit`: a judge from people's labels. Embeddings, a linear ensemble, calibration, and a threshold with a promise.
 
-A few hundred labels make a judge that costs a few milliseconds a transcript and says what it is worth: its score is
-calibrated, its `uncertainty` is epistemic (what more labels would settle, not where people disagree), and its
-threshold keeps a stated share of what people flag, with a stated confidence. Everything said about it comes from
-heads that never saw the question at hand.
+A few hundred labels make a judge that costs about ten milliseconds of one core for a short reply and says what it is
+worth: its score is calibrated, its `uncertainty` is epistemic (what more labels would settle, not where people
+disagree), and its threshold keeps a stated share of what people flag, with a stated confidence. Everything said about
+it comes from heads that never saw the question at hand.
 """
 
 from __future__ import annotations
