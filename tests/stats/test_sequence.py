@@ -57,3 +57,18 @@ def test_no_label_gives_everything_and_an_unknown_lowest_probability_is_refused(
     assert (empty.low.tolist(), empty.high.tolist()) == ([0.0], [1.0])
     with pytest.raises(InputError, match="lowest probability"):
         confidence_sequence([0.5] * 10, [Draw(0, 0.1, 1.0)])
+
+
+def test_a_judge_that_learned_from_the_first_draws_does_not_bet_on_them():
+    def learned(seed, after):
+        rng = np.random.default_rng(seed)
+        fails = (rng.random(600) < 0.3).astype(float)
+        chosen = choose(Seen.of([0.5] * 600, [None] * 600, 0.5), policy("uniform"), 120, seed=seed)
+        draws = [Draw(c.index, c.probability, float(fails[c.index]), c.lowest) for c in chosen]
+        scores = np.full(600, 0.0)  # knows by heart what it learned from, and nothing else
+        scores[[c.index for c in chosen[:60]]] = [fails[c.index] for c in chosen[:60]]
+        found = confidence_sequence(list(scores), draws, after=after)
+        return bool(((found.low <= fails.mean()) & (fails.mean() <= found.high)).all())
+
+    assert sum(learned(seed, after=60) for seed in range(100)) >= 95
+    assert sum(learned(seed, after=0) for seed in range(100)) < 95

@@ -98,7 +98,7 @@ def _regress(drawn: Sample) -> _Fit:
     residuals_T = drawn.labels_T - guesses_N[drawn.index_T]
     before_T = np.cumsum(residuals_T) - residuals_T
     totals_T = (before_T + residuals_T * drawn.relative_T * drawn.left_T) / len(guesses_N)
-    weights_T = 1 / drawn.spread_T
+    weights_T = 1 / drawn.spread
     return _Fit(guesses_N, residuals_T, totals_T, weights_T / weights_T.sum(), design_NK.shape[1])
 
 

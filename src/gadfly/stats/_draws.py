@@ -57,8 +57,8 @@ class Sample:
         return len(self.labels_T)
 
     @property
-    def spread_T(self) -> Floats:
-        """How the variance of what a draw says of the total goes with the cases left: R(R - 1), never quite 0."""
+    def spread(self) -> Floats:
+        """(T,): how the variance of what a draw says of the total goes with the cases left: R(R - 1), never quite 0."""
         return np.maximum(self.left_T * (self.left_T - 1), 1e-9)
 
     def columns(self) -> Floats:

@@ -64,20 +64,24 @@ class ConfidenceSequence:
 
 
 def confidence_sequence(
-    scores: Sequence[Verdict], draws: Sequence[Draw], *, level: float = 0.95
+    scores: Sequence[Verdict], draws: Sequence[Draw], *, after: int = 0, level: float = 0.95
 ) -> ConfidenceSequence:
     """The rate of failures (of what people say fails) in a run's own cases, valid however often one looks.
 
     `scores` and `draws` as in `corrected_rate`; every draw must carry `lowest`, the bound on what a single
     label can weigh. Draws in the order drawn: a label that comes in late counts from its place in that
     order. No label gives [0, 1].
+
+    A judge that learned from the first draws is no surprise to them: with `after`, their number, they count as known
+    and no bet is made on them, so that the sequence holds for such a judge too (its looks then start at that label).
     """
     check_level(level)
     drawn = sample(scores, draws)
     if not np.isfinite(drawn.rarest_T).all():
         raise InputError("A confidence sequence needs every draw's lowest probability; one was not recorded.")
     payoff = _payoffs(drawn)
-    low, high = _bets(payoff, math.log(1 / (1 - level)), len(drawn.scores_N))
+    learned = sum(draw.label is not None for draw in draws[:after])
+    low, high = _bets(payoff, math.log(1 / (1 - level)), learned)
     known = np.concatenate([[0.0], np.cumsum(drawn.labels_T)]) / len(drawn.scores_N)
     other = np.concatenate([[0.0], np.cumsum(1 - drawn.labels_T)]) / len(drawn.scores_N)
     low, high = (np.clip(end, known, 1 - other) for end in (low, high))  # what is known beats any bet
@@ -117,12 +121,12 @@ def _payoffs(drawn: Sample) -> _Payoffs:
     x_T = base_T + weight_T * residuals_T
     squares = np.cumsum((drawn.relative_T * residuals_T) ** 2)
     second_T = (0.25 + squares - (drawn.relative_T * residuals_T) ** 2) / np.arange(1, drawn.n + 1)
-    precision_T = 1 / drawn.spread_T
+    precision_T = 1 / drawn.spread
     return _Payoffs(
         x_T,
         base_T - heaviest_T * np.maximum(at_corners.max(axis=0), 0.0),
         base_T + heaviest_T * np.maximum(1 - at_corners.min(axis=0), 0.0),
-        np.sqrt(second_T * drawn.spread_T) / cases,
+        np.sqrt(second_T * drawn.spread) / cases,
         np.cumsum(precision_T * x_T) / np.cumsum(precision_T) if drawn.n else x_T,
     )
 
@@ -138,14 +142,19 @@ def _predictable(used_TK: Floats, drawn: Sample) -> Floats:
     return np.asarray(np.linalg.solve(gram, moment[:, :, None])[:, :, 0])
 
 
-def _bets(payoff: _Payoffs, bar: float, cases: int) -> tuple[Floats, Floats]:
-    """Low and high after each label: the rates whose gamblers, half on each side, are below 1/α."""
+def _bets(payoff: _Payoffs, bar: float, after: int) -> tuple[Floats, Floats]:
+    """Low and high after each label: the rates whose gamblers, half on each side, are below 1/α. No bet on the first
+    `after` labels.
+    """
     grid_M = np.linspace(0.0, 1.0, GRID)
     step = 1 / (GRID - 1)
     up_M, down_M = np.zeros(GRID), np.zeros(GRID)
     low, high = np.zeros(len(payoff.x_T) + 1), np.ones(len(payoff.x_T) + 1)
-    for t, x in enumerate(payoff.x_T, start=1):
-        size = math.sqrt(2 * (bar + math.log(2)) / (t * math.log(t + 1))) / max(payoff.spread_T[t - 1], 1e-9)
+    for t in range(after + 1, len(payoff.x_T) + 1):
+        x, bets = payoff.x_T[t - 1], t - after
+        size = math.sqrt(2 * (bar + math.log(2)) / (bets * math.log(bets + 1))) / max(
+            payoff.spread_T[t - 1], 1e-9
+        )
         room_down = np.maximum(grid_M - payoff.least_T[t - 1], 1e-12)
         room_up = np.maximum(payoff.most_T[t - 1] - grid_M, 1e-12)
         up_M += np.log1p(np.minimum(size, BOLDNESS / room_down) * (x - grid_M))
