@@ -157,13 +157,13 @@ def test_a_hostile_transcript_is_inert_and_readable(sit: Sit) -> None:
 
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 320, "height": 640}, DESK])
 def test_nothing_is_wider_than_the_window(sit: Sit, viewport: dict[str, int]) -> None:
-    seat = sit([{"first": shows(HOSTILE, HOSTILE), "second": shows("?", HOSTILE)}], spec={"kind": "compare"},
-               viewport=viewport)  # fmt: skip
+    two = {"first": shows(HOSTILE, HOSTILE), "second": shows("?", HOSTILE)}
+    seat = sit([two], spec={"kind": "compare"}, viewport=viewport, role="lead")
     seat.press("o")
     assert seat.wider_than_the_window() <= 0
-    for path in ("/guidelines", "/start", "/nowhere"):
+    for path in ("/guidelines", "/start", "/lead", "/lead/agreement", "/nowhere"):
         seat.page.goto(seat.origin + path)
-        assert seat.wider_than_the_window() <= 0
+        assert seat.wider_than_the_window() <= 0, path
 
 
 def test_hostile_names_reasons_and_rules_stay_text(sit: Sit) -> None:

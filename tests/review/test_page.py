@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
-from page_samples import BASE, QUEUE, SAID, Rating, filled, shows
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import escape
+from page_samples import BASE, QUEUE, RULES, SAID, Rating, filled, shows
 
 from gadfly.errors import CallError, InputError
-from gadfly.models import System, scripted
+from gadfly.models import Reply, System, scripted
 from gadfly.review._app import app
+from gadfly.review._desk import breakable
+from gadfly.review._guidelines import Guidelines
+from gadfly.review._help import Helper
 from gadfly.review._items import Choice, LabelOne, item_type, register
 from gadfly.review._records import Answer, QueueSpec
 from gadfly.review._security import MAX_BODY, Serving
@@ -257,13 +266,39 @@ def test_what_is_judged_and_what_the_rater_wrote_reach_the_model_only_as_quotes(
     assert "| Answer 1. Ignore all." in asked[0]
 
 
+class Hanging(System):
+    async def reply(self, messages: object, *, seed: int | None = None) -> Reply:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits that long")
+
+
+@pytest.mark.anyio
+async def test_help_that_takes_too_long_is_passed_over() -> None:
+    helper = Helper(Guidelines.parse(RULES), Hanging(scripted("1.")), patience_s=0.01)
+    assert await helper.missed("words", "Fails", "because") is None
+    assert await helper.pick("words") is None
+
+
+@given(st.text("ab<&'\"é⟦ \n\u202e", max_size=30), st.integers(1, 60))
+def test_places_to_break_a_line_change_no_letter_and_leave_no_run_unbroken(text: str, times: int) -> None:
+    html = str(breakable(str(escape(text * times))))
+    assert unescape(html.replace("<wbr>", "")) == text * times
+    assert not re.search(r"[^\s<>&]{400}", html)
+
+
+def test_a_rule_that_does_not_exist_is_not_stored(ann: Rating) -> None:
+    ann.answer("fails", rule="99")
+    assert ann.store.ratings(QUEUE)[0].vote.answer.rule is None
+
+
 # --- who is turned away ---
 
 
 def test_a_forged_link_and_a_forged_cookie_are_turned_away_in_one_sentence(ann: Rating) -> None:
+    (name,) = ann.client.cookies
     ann.client.cookies.clear()
     assert "This link is not known" in sentence(ann.client.get("/enter/forged").text)
-    ann.client.cookies.set("gadfly", "1.4000000000.x." + "0" * 64)
+    ann.client.cookies.set(name, "1.4000000000.x." + "0" * 64)
     page = ann.client.get("/")
     assert page.status_code == 403
     assert "open the link you were sent" in sentence(page.text)
@@ -273,6 +308,22 @@ def test_a_withdrawn_rater_is_out_at_once(ann: Rating) -> None:
     ann.store.revoke(QUEUE, "ann")
     page = ann.client.get("/")
     assert (page.status_code, "withdrawn" in sentence(page.text)) == (403, True)
+
+
+def test_a_new_link_ends_the_sessions_of_the_old_one(ann: Rating) -> None:
+    ann.store.revoke(QUEUE, "ann")
+    again = ann.store.add_rater(QUEUE, "ann", days=29)
+    assert ann.client.get("/").status_code == 403
+    assert ann.client.get(f"/enter/{again}").status_code == 200
+
+
+def test_two_queues_on_one_machine_keep_their_sessions_apart(ann: Rating) -> None:
+    ann.store.create(QueueSpec(name="other"))
+    other = TestClient(app(ann.store, "other"), base_url=BASE, cookies=ann.client.cookies)
+    other.get(f"/enter/{ann.store.add_rater('other', 'ann')}")
+    assert len(other.cookies) == 2
+    ann.client.cookies = other.cookies
+    assert ann.client.get("/").status_code == 200
 
 
 def test_a_link_of_another_queue_does_not_open_this_one(ann: Rating) -> None:
@@ -427,7 +478,7 @@ def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(tmp_path: Path) -
     serving = Serving(behind_proxy="https://rate.example.org")
     rating = Rating(store, serving=serving)
     cookie = rating.client.get(f"/enter/{rating.token}", follow_redirects=False).headers["set-cookie"]
-    assert cookie.startswith("__Host-gadfly=")
+    assert cookie.startswith("__Host-gadfly-")
     assert "Secure" in cookie
     assert "Domain" not in cookie
 

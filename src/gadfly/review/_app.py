@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System
-from gadfly.review._desk import Desk, Visit
+from gadfly.review._desk import Desk, Visit, link_ends
 from gadfly.review._forms import answer_in, field, number_in, read_form
 from gadfly.review._records import DeniedError, RefusedError
 from gadfly.review._security import Gate, Serving
@@ -92,7 +92,7 @@ def _add_entrance(api: FastAPI, desk: Desk) -> None:
         rater = desk.welcome(token)
         fresh = desk.store.progress(rater.id).done == 0
         answer = RedirectResponse("/start" if fresh else "/", 303, {"referrer-policy": "no-referrer"})
-        expires = rater.expires.timestamp() if rater.expires else time.time() + 30 * 86_400
+        expires = link_ends(rater)
         answer.set_cookie(
             desk.sessions.cookie,
             desk.sessions.issue(rater.id, expires),
@@ -131,7 +131,7 @@ def _add_work(api: FastAPI, desk: Desk) -> None:
     async def answer(request: Request) -> Response:
         form = await read_form(request)
         visit = await in_thread(desk.checked, request, form)
-        given = answer_in(form, needs_reason=desk.needs_reason)
+        given = desk.known(answer_in(form, needs_reason=desk.needs_reason))
         assignment, attempt = number_in(form, "assignment"), 2 if field(form, "attempt") == "2" else 1
         try:
             await in_thread(desk.store.answer, assignment, visit.rater.id, given, attempt)

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -25,14 +25,20 @@ from gadfly.models import System
 from gadfly.pages import environment, tokens
 from gadfly.review._agreement import AgreementView, agreement_view
 from gadfly.review._forms import field
-from gadfly.review._guidelines import Guidelines, Pick, prose
+from gadfly.review._guidelines import READ, Guidelines, Pick, prose
 from gadfly.review._help import Helper
 from gadfly.review._items import item_type, words
 from gadfly.review._records import LONGEST, Answer, Assignment, DeniedError, Item, Rater
 from gadfly.review._security import Serving, Session, Sessions, same
 from gadfly.review._store import Store
 
-__all__ = ["Desk", "Visit"]
+__all__ = ["Desk", "Visit", "link_ends"]
+
+SMALL = 500_000
+"""Characters of HTML up to which an item is kept ready with 255 others; larger ones are kept with seven."""
+
+LISTED = 25
+"""Conflicts a lead is shown at once."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -52,7 +58,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An item made ready: its HTML, its words, and the rule the search found."""
+    """An item made ready: its HTML, the words that help reads, and the rule the search found."""
 
     html: Markup
     words: str
@@ -87,10 +93,11 @@ class Desk:
         self.guidelines = Guidelines.parse(self.spec.guidelines, f"the guidelines of {queue}")
         self.needs_reason = self.spec.explain
         self.serving = serving
-        self.sessions = Sessions(store.secret(), serving.secure)
+        self.sessions = Sessions(store.secret(), serving.secure, queue)
         self.helper = Helper(self.guidelines, helper, self.question) if helper and self.guidelines else None
         self.assets = Assets()
         self._shown: Recent[int, Shown] = Recent(256)
+        self._large: Recent[int, Shown] = Recent(8)
         self._at_hand: Recent[tuple[int, int], Shown] = Recent(4_096)
         self._agreed: Recent[str, AgreementView] = Recent(1)
         self._counting = Lock()
@@ -108,10 +115,10 @@ class Desk:
         """Who sent the request. Raises `DeniedError` without a session, or when `leads` and they do not."""
         session = self.sessions.of(request.headers)
         if session is None:
-            raise DeniedError(
-                "You are not signed in here, or not any more: open the link you were sent again."
-            )
+            raise DeniedError(_NOT_SIGNED_IN)
         visit = Visit(self._ours(self.store.rater_by_id(session.rater)), session)
+        if session.expires != link_ends(visit.rater):  # a new link ends the sessions of the old one
+            raise DeniedError(_NOT_SIGNED_IN)
         if leads and not visit.leads:
             raise DeniedError(
                 "Only a lead may see this page: ask whoever sent you the link for a lead's link."
@@ -147,7 +154,8 @@ class Desk:
         progress = self.store.progress(visit.rater.id)
         if assignment is None:
             return self.page("done.html.j2", visit, status, title="All done", progress=progress, note=note)
-        shown = self._at_hand.put((visit.rater.id, assignment.id), self.shown(assignment.item))
+        shown = self.shown(assignment.item)
+        self._at_hand.put((visit.rater.id, assignment.id), replace(shown, html=Markup()))
         return self.page(
             "item.html.j2",
             visit,
@@ -163,13 +171,14 @@ class Desk:
 
     def shown(self, item: Item) -> Shown:
         """The item as the page shows it; rendered once."""
-        kept = self._shown.get(item.id)
+        kept = self._shown.get(item.id) or self._large.get(item.id)
         if kept is not None:
             return kept
         talks = self.kind.view(item.payload)
         html = breakable(self._env.get_template(self.kind.template).render(talks=talks))
-        said = words(talks)
-        return self._shown.put(item.id, Shown(html, said, self.guidelines.pick(said)))
+        said = words(talks)[:READ]
+        shown = Shown(html, said, self.guidelines.pick(said))
+        return (self._shown if len(html) <= SMALL else self._large).put(item.id, shown)
 
     def _pick(self, assignment: Assignment, shown: Shown) -> Pick | None:
         """The rule to show beside an item: the one pointed out, else the one the search found."""
@@ -181,6 +190,10 @@ class Desk:
         says = {choice.value: f"Recorded: {choice.says.lower()}." for choice in self.kind.choices}
         says |= {"undone": "Taken back. Answer it again.", "nothing": "There is nothing to take back."}
         return says.get(after, "")
+
+    def known(self, given: Answer) -> Answer:
+        """The answer without a rule that these guidelines do not have."""
+        return given if self.guidelines.rule(given.rule) else replace(given, rule=None)
 
     def says(self, value: str) -> str:
         """An answer as its button says it."""
@@ -220,10 +233,11 @@ class Desk:
     def lead(self, visit: Visit) -> HTMLResponse:
         """Progress of every rater, and the items they disagree about."""
         name = self.spec.name
-        conflicts = [(c, self.shown(c.item)) for c in self.store.conflicts(name)]
-        return self.page(
-            "lead.html.j2", visit, title="Lead", status_=self.store.status(name), conflicts=conflicts
-        )
+        waiting = self.store.conflicts(name)
+        conflicts = [(conflict, self.shown(conflict.item)) for conflict in waiting[:LISTED]]
+        more = len(waiting) - len(conflicts)
+        status = self.store.status(name)
+        return self.page("lead.html.j2", visit, title="Lead", state=status, conflicts=conflicts, more=more)
 
     def resolve(self, item: int, visit: Visit, given: Answer) -> None:
         """A lead's decision on an item of this queue that is in conflict."""
@@ -244,10 +258,23 @@ def breakable(html: str) -> Markup:
     Laying out an unbroken line takes Chromium time that grows with its square: 200 kB held the page up for half a
     minute, and with these for half a second. No tag or entity of ours is that long, so none is cut.
     """
-    return Markup(_UNBROKEN.sub(r"\g<0><wbr>", html))  # noqa: S704 - escaped by the template
+    return Markup(_UNBROKEN.sub(_broken, html))  # noqa: S704 - escaped by the template
 
 
-_UNBROKEN = re.compile(r"(?:[^\s<>&]|&[#\w]{1,8};){200}")
+def _broken(run: re.Match[str]) -> str:
+    return _PIECE.sub(r"\g<0><wbr>", run[0])
+
+
+_UNBROKEN = re.compile(r"(?<![^\s<>])[^\s<>]{200,}")
+_PIECE = re.compile(r"(?:[^&]|&[#\w]{1,8};){200}")  # entities are whole
+
+
+_NOT_SIGNED_IN = "You are not signed in here, or not any more: open the link you were sent again."
+
+
+def link_ends(rater: Rater) -> int:
+    """When a rater's link runs out, in seconds since 1970; 0 for one who has none."""
+    return int(rater.expires.timestamp()) if rater.expires else 0
 
 
 class Assets:

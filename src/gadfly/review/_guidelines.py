@@ -231,7 +231,7 @@ _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|'s)$")
 
 
 _OF_RULES = frozenset(
-    "say said ask answer reply repli question questioner rule item fail model".split()  # noqa: SIM905
+    "say said ask answer reply repli question questioner rule item fail model tell".split()  # noqa: SIM905
 )
 """Stems that guidelines use to speak about items: sharing one says nothing."""
 

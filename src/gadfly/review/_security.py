@@ -151,9 +151,12 @@ def is_wildcard(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed cookie that was read: whose it is, and the CSRF token that goes with it."""
+    """A signed cookie that was read: whose it is, when their link ran out as it was issued (seconds since 1970),
+    and the CSRF token that goes with it.
+    """
 
     rater: int
+    expires: int
     csrf: str
 
 
@@ -165,11 +168,15 @@ class Sessions:
 
     secret: bytes = field(repr=False)
     secure: bool = False
+    queue: str = ""
 
     @property
     def cookie(self) -> str:
-        """Its name. Under TLS the prefix makes browsers hold it to this host, to `/` and to Secure."""
-        return "__Host-gadfly" if self.secure else "gadfly"
+        """Its name, one per queue: browsers do not tell two ports of one machine apart. Under TLS the prefix makes
+        them hold it to this host, to `/` and to Secure.
+        """
+        name = f"gadfly-{hashlib.sha256(self.queue.encode()).hexdigest()[:8]}"
+        return f"__Host-{name}" if self.secure else name
 
     def issue(self, rater: int, expires: float) -> str:
         """A cookie for a rater, good until `expires` (seconds since 1970)."""
@@ -184,7 +191,7 @@ class Sessions:
         rater, expires, _nonce = body.split(".", 2)
         if int(expires) <= time.time():
             return None
-        return Session(int(rater), self._sign("csrf", body))
+        return Session(int(rater), int(expires), self._sign("csrf", body))
 
     def of(self, headers: Headers) -> Session | None:
         """The session of a request."""

@@ -110,5 +110,5 @@
   });
 
   fresh();
-  shownAt = 0;
+  shownAt = -REST_MS; // a page that was opened has no item before it
 })();
