@@ -114,6 +114,7 @@ def fit(
         _mistakes(examples, members_N_M),
         read,
         made,
+        dict(zip((e.transcript.case.id for e in examples), map(float, members_N_M.mean(1)), strict=True)),
     )
     return Fitted(name, kept.threshold, heads, calibration, read, card, base_judge(read))
 

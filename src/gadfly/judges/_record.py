@@ -104,7 +104,8 @@ class Fit:
 @dataclass(frozen=True, slots=True)
 class Card:
     """A judge's card. `round` counts from 1, 0 until it is saved. `histogram` counts examples per twentieth of the
-    score: (not flagged, flagged).
+    score: (not flagged, flagged). `learned` holds, for each case it learned from, the score of those of its heads that
+    never saw that case's question: what must stand for its score where its errors are measured on the same labels.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Card:
     mistakes: tuple[Mistake, ...]
     reading: Reading
     fit: Fit
+    learned: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gadfly.errors import InputError
+from gadfly.judges import fitted_names, history
 from gadfly.review._frame import Frame, frame_of, judged_by
 from gadfly.review._records import DrawnItem, Label, score
 from gadfly.review._store import Store
@@ -39,7 +40,9 @@ class Corrected:
 def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = True) -> Corrected:
     """The rate of failures in a run as people see them: by `judge` on every case and the queue's labels on some.
 
-    The run is judged first where this judge has not seen all of it. The result is kept with the run. Raises
+    The run is judged first where this judge has not seen all of it. The result is kept with the run. A judge that
+    learned from some of these labels counts there with the score of its heads that had not seen them (cross-prediction,
+    Zrnic & Candès 2024, arXiv 2309.16598), and the confidence sequence bets only on labels that came after. Raises
     `InputError` when the queue holds no labels on this run, or the run changed since they were drawn.
     """
     if store.spec(queue).kind != "label":
@@ -55,19 +58,22 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     labels = store.ratings(queue)
     error = rater_error(ratings_of(labels), *known_truths(labels))
     draws = [_draw(item, of_votes=error is not None) for item in voted]
+    learned = history(judge)[-1].learned if judge in fitted_names() else {}
+    scores = [learned.get(case, score) for case, score in zip(frame.case_ids, frame.scores, strict=True)]
+    after = max((place for place, item in enumerate(voted, 1) if item.case_id in learned), default=0)
     verdicts = [None if s is None else s >= frame.threshold for s in frame.scores]
     correction = Correction(
         judge,
         queue,
         before=rate(verdicts, frame.questions),
-        after=corrected_rate(frame.scores, draws, frame.questions, error=error),
+        after=corrected_rate(scores, draws, frame.questions, error=error),
         alone=corrected_rate([0.0] * len(frame.scores), draws, frame.questions, error=error),
         judge_spec=run.info["judges"][judge],
         labels=store.version(queue),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     keep_correction(run, correction)
-    looks = confidence_sequence(frame.scores, [_draw(item, of_votes=True) for item in voted])
+    looks = confidence_sequence(scores, [_draw(item, of_votes=True) for item in voted], after=after)
     return Corrected(correction, looks, error, pending=len(items) - len(voted))
 
 
