@@ -64,7 +64,10 @@
     const dialog = document.getElementById(id);
     if (!dialog) return false;
     if (!dialog.open) dialog.showModal();
-    $(".sheet", dialog)?.dispatchEvent(new Event("opened"));
+    const sheet = $("[data-from]", dialog);
+    if (sheet && !sheet.querySelector("#rules-list")) {
+      htmx.ajax("GET", sheet.dataset.from, { target: sheet, select: "#rules-list", swap: "innerHTML" });
+    }
     return true;
   };
   document.addEventListener("click", (event) => {
