@@ -109,7 +109,7 @@ def test_labels_go_in_a_rate_comes_out_and_they_come_back(gadfly, run, tmp_path)
     assert re.search(r"corrected +0\.0% \[0\.0%, \d+\.\d%\], n = 20", rated.out)
     assert "raters are taken to be right" in rated.out
     assert gadfly("review", "export", "q").out.count('"value"') == 20
-    assert "as people see it: none seen in 20" in gadfly("show", run.id).out
+    assert "as people see it by way of leaks_secret: none seen in 20" in gadfly("show", run.id).out
     assert re.search(r"20 labels; \d+ of 20 items done", gadfly("review", "status").out)
 
 

@@ -10,6 +10,7 @@ from gadfly.cli import _options as o
 
 if TYPE_CHECKING:
     from gadfly.judges import Card
+    from gadfly.stats import Estimate
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Judges that learn from people's labels.")
 
@@ -61,20 +62,26 @@ def _print(cards: list[Card]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("round", "labels", "AUROC", "threshold", "finds", "false alarms"):
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for heading in ("round", "labels", "flagged", "AUROC", "at", "finds", "false alarms"):
         table.add_column(heading)
     for card in cards:
-        errors = card.errors
-        table.add_row(
-            str(card.round),
-            f"{card.labels.n} ({card.labels.flagged} flagged)",
-            o.unitless(errors.auroc).partition(", n")[0],
-            f"{card.promise.threshold:.3f}",
-            str(errors.recall).partition(", n")[0],
-            str(errors.false_alarms).partition(", n")[0],
+        counted = (
+            card.round,
+            card.labels.n,
+            card.labels.flagged,
+            o.unitless(card.errors.auroc).partition(", n")[0],
         )
+        rates = (_short(card.errors.recall), _short(card.errors.false_alarms))
+        table.add_row(*map(str, counted), f"{card.promise.threshold:.3f}", *rates)
     console = Console()
     console.print(table, highlight=False)
     if cards:
         console.print(cards[-1].promise.sentence, markup=False, highlight=False)
+
+
+def _short(estimate: Estimate) -> str:
+    """A rate in whole percent, so that a round fits a line."""
+    if estimate.point is None:
+        return "no data"
+    return f"{estimate.point:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"

@@ -62,6 +62,11 @@ def _caveats(found: Corrected) -> Iterator[str]:
         yield "No item was judged twice and there is no gold: raters are taken to be right."
     elif found.error.assumption:
         yield found.error.assumption
+    if found.learned:
+        yield (
+            f"{found.correction.judge} learned from the first {found.learned:,} of these labels, so what holds "
+            "whenever you look counts only those that come after."
+        )
     if found.pending:
         yield f"{found.pending:,} items drawn wait for a label."
 

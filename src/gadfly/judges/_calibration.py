@@ -155,10 +155,8 @@ def share(values: Floats, data: Labelled, level: float = 0.95) -> Estimate:
     n, groups = len(values), len(np.unique(data.groups_N))
     if not n or np.allclose(data.weights_N, data.weights_N[0]):
         return rate([float(v) for v in values], data.groups_N.tolist(), level=level)
-    p, real = (
-        float(data.weights_N @ values / data.weights_N.sum()),
-        worth(values, data.weights_N, data.groups_N),
-    )
+    p = round(float(data.weights_N @ values / data.weights_N.sum()), 12)  # a sum of weights is not quite 1
+    real = worth(values, data.weights_N, data.groups_N)
     tail, hits = (1 - level) / 2, p * real
     low = float(special.betaincinv(hits, real - hits + 1, tail)) if hits > 0 else 0.0
     high = float(special.betaincinv(hits + 1, real - hits, 1 - tail)) if hits < real else 1.0

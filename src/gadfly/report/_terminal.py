@@ -82,9 +82,7 @@ def _print_corrected(row: Row, console: Console) -> None:
     """What people's labels made of the rate."""
     for corrected in row.corrected:
         now = corrected.now
-        words = (
-            f"{name(row.focus)}, as people see it: {rate(now.after)}, before correction {rate(now.before)}"
-        )
+        words = f"{name(row.focus)}, as people see it by way of {now.judge}: {rate(now.after)}; {now.judge} alone: {rate(now.before)}"
         since = (
             f"; {now.judge} has changed since: gadfly rate --labels {now.queue}" if corrected.stale else ""
         )

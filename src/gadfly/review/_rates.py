@@ -28,13 +28,15 @@ __all__ = ["Corrected", "correct", "known_truths", "ratings_of", "re_estimate"]
 @dataclass(frozen=True, slots=True)
 class Corrected:
     """A correction with what it rests on. `looks` is the confidence sequence over the labels in the order drawn;
-    `error` what the raters' own error was found to be, None where nothing told.
+    `error` what the raters' own error was found to be, None where nothing told; `pending` items wait for a label; from
+    the first `learned` labels the judge has learned.
     """
 
     correction: Correction
     looks: ConfidenceSequence
     error: RaterError | None
     pending: int
+    learned: int
 
 
 def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = True) -> Corrected:
@@ -74,7 +76,7 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     )
     keep_correction(run, correction)
     looks = confidence_sequence(scores, [_draw(item, of_votes=True) for item in voted], after=after)
-    return Corrected(correction, looks, error, pending=len(items) - len(voted))
+    return Corrected(correction, looks, error, pending=len(items) - len(voted), learned=after)
 
 
 def re_estimate(run: Run, store: Store, *, progress: bool = True) -> list[tuple[Correction, Correction]]:
