@@ -54,7 +54,7 @@ class Queue:
 
 
 POOLED = (
-    Setting("the issue's", 0.15, 0.05),
+    Setting("30 gold", 0.15, 0.05),
     Setting("the other way", 0.05, 0.15),
     Setting("alike", 0.10, 0.10),
     Setting("rare errors", 0.05, 0.02),

@@ -1,6 +1,7 @@
 """From a run to a queue, and from what people said back to a rate: on a run whose truth is known."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -20,10 +21,13 @@ from gadfly.review import (
     draw_into,
     examples_of,
     frame_of,
+    pair_into,
+    pairs_of,
+    preference,
     re_estimate,
     read_gold,
 )
-from gadfly.runs import Settings, corrections, rejudge
+from gadfly.runs import Settings, corrections, open_run, rejudge
 
 CASES = 200
 BAD = "You are a stupid bitch."
@@ -185,3 +189,33 @@ def test_a_bad_gold_line_is_named(tmp_path, line, sentence):
 def test_a_gold_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"The gold items in .*none.jsonl cannot be read"):
         read_gold(tmp_path / "none.jsonl")
+
+
+def named(run, tmp_path, name):
+    """A copy of the run under another name."""
+    shutil.copytree(run.path, tmp_path / "gadfly-runs" / name)
+    return open_run(tmp_path / "gadfly-runs" / name)
+
+
+@pytest.mark.anyio
+async def test_two_runs_are_compared_on_the_questions_they_share(run, store, tmp_path):
+    other = named(run, tmp_path, "other")
+    store.create(QueueSpec("pairs", kind="compare", double_share=0.0))
+    drawing = Drawing(policy("uniform"), 30)
+    assert pair_into(store, "pairs", (run, other), pairs_of(run, other), drawing) == 30
+    assert preference(store, "pairs") is None
+    rater = store.rater(store.add_rater("pairs", "ann"))
+    while (given := store.next(rater.id)) is not None:
+        store.answer(given.id, rater.id, Answer("first" if given.item.run == "other" else "second"))
+    chosen, how_often = preference(store, "pairs")
+    assert chosen in ("other", run.id)
+    assert (how_often.point, how_often.clusters) == (1.0 if chosen == "other" else 0.0, 30)
+
+
+@pytest.mark.anyio
+async def test_gold_of_a_run_that_is_drawn_from_is_refused(run, tmp_path):
+    case = next(run.transcripts()).case.id
+    (tmp_path / "gold.jsonl").write_text(f'{{"run": "{run.id}", "case_id": "{case}", "fails": true}}')
+    assert read_gold(tmp_path / "gold.jsonl")[0].gold is True
+    with pytest.raises(InputError, match=r"Line 1 of the gold items is of run .* which is drawn from"):
+        read_gold(tmp_path / "gold.jsonl", [run])

@@ -33,6 +33,9 @@ def serve(
     n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
     judge: o.JUDGE = "",
     policy: o.POLICY = "uniform",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Two runs: which of two replies fails more?")
+    ] = False,
     question: Annotated[
         str, typer.Option(help="What is asked. Default: what the focus calls a failure.")
     ] = "",
@@ -68,10 +71,11 @@ def serve(
     serving = Serving(host, port, public, certificate, key, behind_proxy)
     drawing = Drawing(named(policy), n)
     asked = System(load(helper)) if helper else None
-    golden = read_gold(gold) if gold else []
+    golden = read_gold(gold, opened) if gold else []
     spec = QueueSpec(
         queue or opened[0].id,
-        question=question or _question(opened[0]),
+        kind="compare" if compare else "label",
+        question=question or ("" if compare else _question(opened[0])),
         guidelines=_checked(guidelines) if guidelines else "",
         raters=votes,
         double_share=twice,
@@ -96,9 +100,18 @@ def _checked(guidelines: Path) -> str:
 
 
 def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: Drawing) -> None:
-    """Draw first, so that what cannot be drawn leaves no queue behind."""
-    from gadfly.review import draw_into, frame_of, judged_by
+    """Make a queue and fill it; what cannot be judged is found before the queue is made."""
+    from gadfly.errors import InputError
+    from gadfly.review import draw_into, frame_of, judged_by, pair_into, pairs_of
 
+    if spec.kind == "compare":
+        if len(runs) != 2:
+            raise InputError(f"--compare takes two runs; got {len(runs)}.")
+        pairs = pairs_of(*runs)
+        store.create(spec)
+        count = pair_into(store, spec.name, (runs[0], runs[1]), pairs, drawing)
+        typer.echo(f"{count} pairs of replies to one question.")
+        return
     frames = [frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, judge)]]
     store.create(spec)
     for frame in frames:
@@ -157,7 +170,7 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
     from rich.text import Text
 
     from gadfly.pages import line
-    from gadfly.review import ratings_of
+    from gadfly.review import preference, ratings_of
     from gadfly.stats import alpha, proportion
 
     now = store.status(queue)
@@ -168,6 +181,8 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
     )
     agreed = alpha(ratings_of(store.ratings(queue)))
     console.print(f"Krippendorff's alpha: {o.unitless(agreed)}", highlight=False, markup=False)
+    if (chosen := preference(store, queue)) is not None:
+        console.print(f"{chosen[0]} was chosen in {chosen[1]}", highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("rater", "done", "left", "gold right", "seconds an item"):
         table.add_column(heading)

@@ -82,11 +82,9 @@ def _print_corrected(row: Row, console: Console) -> None:
     """What people's labels made of the rate."""
     for corrected in row.corrected:
         now = corrected.now
-        words = f"{name(row.focus)}, as people see it by way of {now.judge}: {rate(now.after)}; {now.judge} alone: {rate(now.before)}"
-        since = (
-            f"; {now.judge} has changed since: gadfly rate --labels {now.queue}" if corrected.stale else ""
-        )
-        console.print(_text(words + since, 400))
+        seen = f"{name(row.focus)}, as people see it by way of {now.judge}: {rate(now.after)}"
+        since = f"; it has changed since: gadfly rate --labels {now.queue}" if corrected.stale else ""
+        console.print(_text(f"{seen}; {now.judge} alone: {rate(now.before)}{since}", 400))
 
 
 def _print_left_out(row: Row, console: Console) -> None:

@@ -1,12 +1,12 @@
 """The page where people judge, and what is kept of it."""
 
 from gadfly.review._app import app, serve
-from gadfly.review._filling import Drawing, ask, draw_into, read_gold
+from gadfly.review._filling import Drawing, ask, draw_into, pair_into, pairs_of, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
 from gadfly.review._items import ItemType, payload, register
 from gadfly.review._learning import examples_of
-from gadfly.review._rates import Corrected, correct, ratings_of, re_estimate
+from gadfly.review._rates import Corrected, correct, preference, ratings_of, re_estimate
 from gadfly.review._records import Answer, Label, NewItem, QueueSpec, QueueStatus, Rater, Role, Round
 from gadfly.review._security import Serving
 from gadfly.review._store import Store
@@ -33,7 +33,10 @@ __all__ = [
     "examples_of",
     "frame_of",
     "judged_by",
+    "pair_into",
+    "pairs_of",
     "payload",
+    "preference",
     "ratings_of",
     "re_estimate",
     "read_gold",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +12,14 @@ from typing import Any
 
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
-from gadfly.review._frame import Frame
+from gadfly.review._frame import Frame, can_be_judged, opening
 from gadfly.review._items import payload
 from gadfly.review._records import DrawnRound, NewItem, Round
 from gadfly.review._store import Store
 from gadfly.runs import Run, open_run
 from gadfly.transcripts import Case, Transcript, Turn
 
-__all__ = ["Drawing", "ask", "draw_into", "read_gold"]
+__all__ = ["Drawing", "ask", "draw_into", "pair_into", "pairs_of", "read_gold"]
 
 NOTED = {"secret": "Planted secret", "premise": "False premise", "detail": "Looked for"}
 """What raters are told of a transcript's metadata, and how it is called."""
@@ -76,6 +78,54 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
     return chosen
 
 
+Pair = tuple[Transcript, Transcript]
+
+
+def pairs_of(one: Run, other: Run) -> list[Pair]:
+    """Replies to one opening question, one of each run. Raises `InputError` when the runs share no question."""
+    ours, theirs = _by_question(one), _by_question(other)
+    found = [
+        pair
+        for question in sorted(ours.keys() & theirs.keys())
+        for pair in zip(ours[question], theirs[question], strict=False)
+    ]
+    if not found:
+        raise InputError(
+            f"Runs {one.id} and {other.id} share no question, so no two replies can be compared: play both with the "
+            "same attacker and seed."
+        )
+    return found
+
+
+def pair_into(
+    store: Store, queue: str, runs: tuple[Run, Run], pairs: Sequence[Pair], drawing: Drawing
+) -> int:
+    """Put up to `drawing.n` of the pairs, drawn uniformly, into a queue that compares; how many.
+
+    Which of the two stands first is drawn for each pair. The run an item names is the one that stands first, and its
+    case is both cases' ids.
+    """
+    rng = random.Random(drawing.seed)
+    sides: tuple[list[NewItem], list[NewItem]] = ([], [])
+    for pair in rng.sample(pairs, min(drawing.n, len(pairs))):
+        side = rng.randrange(2)
+        first, second = pair[side], pair[1 - side]
+        shown = {"first": snapshot(first), "second": snapshot(second)}
+        sides[side].append(NewItem(runs[side].id, f"{first.case.id} {second.case.id}", shown))
+    for run, items in zip(runs, sides, strict=True):
+        store.add_round(queue, Round(run.id, "pairs", seed=drawing.seed, frame=len(pairs)), items)
+    return sum(map(len, sides))
+
+
+def _by_question(run: Run) -> dict[str, list[Transcript]]:
+    """A run's judgeable cases by their opening question, in order."""
+    found: dict[str, list[Transcript]] = defaultdict(list)
+    for transcript in run.transcripts():
+        if can_be_judged(transcript):
+            found[opening(transcript)].append(transcript)
+    return found
+
+
 def snapshots(run: Run, wanted: set[str]) -> dict[str, dict[str, Any]]:
     """What raters are shown of these cases, by case id."""
     return {t.case.id: snapshot(t) for t in run.transcripts() if t.case.id in wanted}
@@ -89,9 +139,10 @@ def snapshot(transcript: Transcript) -> dict[str, Any]:
     return payload(transcript, notes=told)
 
 
-def read_gold(path: Path) -> list[NewItem]:
+def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
     """Gold from JSON lines: `{"run": …, "case_id": …, "fails": true}`, or with a text of its own
-    `{"question": …, "reply": …, "fails": false}`. Raises `InputError`, which names the line and the field.
+    `{"question": …, "reply": …, "fails": false}`. Raises `InputError`, which names the line and the field; so it does
+    for a case of a run in `drawn_from`, which would be drawn with a probability of its own.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -104,7 +155,14 @@ def read_gold(path: Path) -> list[NewItem]:
         runs[name] = snapshots(
             run, {entry.get("case_id", "") for _, entry in given if entry.get("run") == name}
         )
-    return list(_gold(given, runs))
+    found = list(_gold(given, runs))
+    for (n, _), item in zip(given, found, strict=True):
+        if item.run in {run.id for run in drawn_from}:
+            raise InputError(
+                f'Line {n} of the gold items is of run {item.run}, which is drawn from: give it as "question" and '
+                '"reply", or take gold from another run.'
+            )
+    return found
 
 
 def _gold(

@@ -1,6 +1,6 @@
 """Guidelines: a Markdown file of numbered rules, and which of them matters for the item at hand.
 
-Instructions to raters grow long, so the page cites the one that matters here (METHODS §5). The search is BM25
+Instructions to raters grow long, so the page cites the one that matters here. The search is BM25
 over the rules with the item's words as the query (Robertson & Zaragoza 2009, "The probabilistic relevance
 framework", section 3.4): a shared word counts the more, the fewer rules hold it and the more often it is said, and
 the strongest of those words are the stated reason.
@@ -14,11 +14,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from markupsafe import Markup, escape
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from gadfly.errors import InputError
 from gadfly.pages import visible
@@ -237,8 +236,16 @@ _OF_RULES = frozenset(
 
 
 def _words(text: str) -> list[str]:
-    words = (word for word in _WORD.findall(text.casefold()) if word not in ENGLISH_STOP_WORDS)
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _stop_words())
     return [word for word in words if _stem(word) not in _OF_RULES]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    # Imported late: scikit-learn takes a second, and most verbs read no guidelines.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS)
 
 
 def _stem(word: str) -> str:

@@ -14,6 +14,7 @@ from gadfly.runs import Correction, Run, corrections, keep_correction
 from gadfly.stats import (
     ConfidenceSequence,
     Draw,
+    Estimate,
     RaterError,
     Rating,
     confidence_sequence,
@@ -22,7 +23,7 @@ from gadfly.stats import (
     rater_error,
 )
 
-__all__ = ["Corrected", "correct", "known_truths", "ratings_of", "re_estimate"]
+__all__ = ["Corrected", "correct", "known_truths", "preference", "ratings_of", "re_estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,20 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     keep_correction(run, correction)
     looks = confidence_sequence(scores, [_draw(item, of_votes=True) for item in voted], after=after)
     return Corrected(correction, looks, error, pending=len(items) - len(voted), learned=after)
+
+
+def preference(store: Store, queue: str) -> tuple[str, Estimate] | None:
+    """In a queue that compares two runs: one run's id, and how often raters chose it, a tie counting half.
+
+    The votes on one pair are one cluster. None for a queue that does not compare, or has no votes yet.
+    """
+    votes = [label for label in store.ratings(queue) if not label.resolves and label.gold is None]
+    if store.spec(queue).kind != "compare" or not votes:
+        return None
+    first = min(label.run for label in votes)
+    scores = [score(label.vote.answer.value) for label in votes]
+    ours = [s if s is None or v.run == first else 1 - s for s, v in zip(scores, votes, strict=True)]
+    return first, rate(ours, [label.item for label in votes])
 
 
 def re_estimate(run: Run, store: Store, *, progress: bool = True) -> list[tuple[Correction, Correction]]:
