@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import uvicorn
@@ -130,6 +130,8 @@ def _add_work(api: FastAPI, desk: Desk) -> None:
     @api.post("/answer")
     async def answer(request: Request) -> Response:
         form = await read_form(request)
+        if desk.helper is None:
+            return await in_thread(answer_and_go_on, request, form)
         visit = await in_thread(desk.checked, request, form)
         given = desk.known(answer_in(form, needs_reason=desk.needs_reason))
         assignment, attempt = number_in(form, "assignment"), 2 if field(form, "attempt") == "2" else 1
@@ -139,13 +141,30 @@ def _add_work(api: FastAPI, desk: Desk) -> None:
             return await in_thread(desk.work, visit, str(refusal), 409)
         if attempt == 1:
             await desk.help_with(assignment, visit, given)
-        return await _onward(request, desk, visit, given.value)
+        return await in_thread(_onward, request, desk, visit, given.value)
+
+    def answer_and_go_on(request: Request, form: Mapping[str, str]) -> Response:
+        """Without a model to wait for: one thread, and one transaction for the answer and the next item."""
+        visit = desk.checked(request, form)
+        given = desk.known(answer_in(form, needs_reason=desk.needs_reason))
+        attempt = 2 if field(form, "attempt") == "2" else 1
+        try:
+            found = desk.store.answer_and_next(number_in(form, "assignment"), visit.rater.id, given, attempt)
+        except RefusedError as refusal:
+            return desk.work(visit, str(refusal), 409)
+        if "hx-request" in request.headers:
+            return desk.item(visit, found, desk.note_after(given.value))
+        return _redirected(given.value)
 
     @api.post("/undo")
     async def undo(request: Request) -> Response:
-        visit = await in_thread(desk.checked, request, await read_form(request))
-        taken_back = await in_thread(desk.store.undo, visit.rater.id)
-        return await _onward(request, desk, visit, "nothing" if taken_back is None else "undone")
+        form = await read_form(request)
+        return await in_thread(take_back, request, form)
+
+    def take_back(request: Request, form: Mapping[str, str]) -> Response:
+        visit = desk.checked(request, form)
+        taken_back = desk.store.undo(visit.rater.id)
+        return _onward(request, desk, visit, "nothing" if taken_back is None else "undone")
 
     @api.get("/rule/{assignment}")
     async def rule(request: Request, assignment: int) -> Response:
@@ -158,10 +177,14 @@ def _add_work(api: FastAPI, desk: Desk) -> None:
         return desk.page("guidelines.html.j2", desk.visit(request), title="The rules")
 
 
-async def _onward(request: Request, desk: Desk, visit: Visit, after: str) -> Response:
+def _onward(request: Request, desk: Desk, visit: Visit, after: str) -> Response:
     """The next item: at once for htmx, by way of `/` for a plain form, so that reloading sends nothing again."""
     if "hx-request" in request.headers:
-        return await in_thread(desk.work, visit, desk.note_after(after))
+        return desk.work(visit, desk.note_after(after))
+    return _redirected(after)
+
+
+def _redirected(after: str) -> Response:
     return RedirectResponse(f"/?after={after}", 303)
 
 

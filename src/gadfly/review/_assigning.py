@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,7 @@ from gadfly.review._tables import answers, assignments, decisions, items, log, q
 
 __all__ = [
     "answered",
+    "answered_then_leased",
     "assignment_by_id",
     "held",
     "lapsing",
@@ -79,8 +80,42 @@ _SHOWN = (
 
 
 _BY_ID = _SHOWN.where(assignments.c.id == _ASSIGNMENT)
-_OWN = _SHOWN.add_columns(items.c.taken).where(
-    assignments.c.id == _ASSIGNMENT, assignments.c.rater_id == _RATER
+_OTHER = assignments.alias("other")
+_OTHER_VOTES = sa.and_(
+    _OTHER.c.item_id == items.c.id, _OTHER.c.id != assignments.c.id, _OTHER.c.value.is_not(None)
+)
+_ITS = items.alias("its")
+_ROOM = sa.or_(_ITS.c.quota.is_(None), _ITS.c.taken < _ITS.c.quota)
+_UNFINISHED = (
+    sa.select(_OTHER.c.id)
+    .join(_ITS, _ITS.c.id == _OTHER.c.item_id)
+    .where(
+        _OTHER.c.rater_id == _RATER,
+        _OTHER.c.id != _ASSIGNMENT,
+        _OTHER.c.state.in_(("asked", "leased", "lapsed")),
+        sa.or_(_OTHER.c.state != "lapsed", _ROOM),
+    )
+)
+_RUN_OUT = sa.select(_OTHER.c.id).where(sa.text("other.state = 'leased'"), _OTHER.c.leased_until < _NOW)
+_OWN = (
+    sa.select(
+        *some(assignments, "id", "item_id", "state", "pointed_out"),
+        *some(items, "quota", "taken", "conflict", "gold", "queue_id"),
+        raters.c.name.label("rater"),
+        *some(queues, "kind", "lease_s"),
+        answers.c.value,
+        *(
+            sa.select(least(_OTHER.c.value)).where(_OTHER_VOTES).scalar_subquery().label(name)
+            for name, least in (("lowest", sa.func.min), ("highest", sa.func.max))
+        ),
+        _UNFINISHED.exists().label("unfinished"),
+        _RUN_OUT.exists().label("run_out"),
+    )
+    .join(items, items.c.id == assignments.c.item_id)
+    .join(raters, raters.c.id == assignments.c.rater_id)
+    .join(queues, queues.c.id == items.c.queue_id)
+    .outerjoin(answers, sa.and_(answers.c.assignment_id == assignments.c.id, answers.c.attempt == 1))
+    .where(assignments.c.id == _ASSIGNMENT, assignments.c.rater_id == _RATER)
 )
 _IN_HAND = (
     _SHOWN.where(assignments.c.rater_id == _RATER, assignments.c.state.in_(("asked", "leased")))
@@ -107,7 +142,9 @@ _LOST_WITH_ROOM = (
 )
 _AT_WORK = (
     sa.select(
-        *some(raters, "id", "name", "shown", "queue_id"), *some(queues, "seed", "gold_share", "lease_s")
+        *some(raters, "id", "name", "shown", "queue_id"),
+        *some(queues, "kind", "seed", "gold_share", "lease_s"),
+        queues.c.name.label("queue"),
     )
     .join(queues)
     .where(raters.c.id == _RATER)
@@ -116,11 +153,11 @@ _AT_WORK = (
 _MET = sa.select(assignments.c.id).where(
     assignments.c.item_id == items.c.id, assignments.c.rater_id == _RATER
 )
-_NEW = sa.select(*some(items, "id", "gold")).where(
-    items.c.queue_id == sa.bindparam("its_queue"), ~_MET.correlate(items).exists()
-)
-_NEW_GOLD = _NEW.where(sa.text("gold IS NOT NULL")).order_by(items.c.position)
-_NEW_OPEN = _NEW.where(_OPEN).order_by(items.c.position).limit(1)
+_GIVEN = sa.select(*some(items, "id", "payload", "position", "run", "case_id", "gold", "quota"))
+_GOLD = _GIVEN.where(items.c.id == _ITEM)
+_NEW = sa.and_(items.c.queue_id == sa.bindparam("its_queue"), ~_MET.correlate(items).exists())
+_NEW_GOLD = sa.select(items.c.id).where(_NEW, sa.text("gold IS NOT NULL")).order_by(items.c.position)
+_NEW_OPEN = _GIVEN.where(_NEW, _OPEN).order_by(items.c.position).limit(1)
 _NEW_FREE = _NEW_OPEN.with_for_update(**_SKIPPING)
 _NEW_AWAITED = _NEW_OPEN.with_for_update(of=items, key_share=True)
 _WHOSE = sa.select(assignments.c.item_id).where(
@@ -144,6 +181,7 @@ _WEIGH = (
     .where(items.c.id == _ITEM, items.c.conflict != sa.bindparam("torn"))
     .values(conflict=sa.bindparam("torn"))
 )
+_MEET, _SAY, _LOG = sa.insert(assignments), sa.insert(answers).inline(), sa.insert(log).inline()
 _CHANGE = sa.update(assignments).where(assignments.c.id == _ASSIGNMENT)
 _RENEW = _CHANGE.where(assignments.c.state.in_(("asked", "leased")))
 _LET_GO = _CHANGE.where(sa.text("state = 'leased'"), assignments.c.leased_until < _NOW).values(state="lapsed")
@@ -172,26 +210,36 @@ def release_lapsed(connection: sa.Connection, now: datetime) -> None:
 def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
     """The item this rater should look at now, theirs until its lease runs out; None when none is left for them."""
     rater = connection.execute(_AT_WORK, {"its_rater": rater_id}).one()
-    times = {"leased": now, "leased_until": now + timedelta(seconds=rater.lease_s)}
+    until = now + timedelta(seconds=rater.lease_s)
     mine = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
-    renewed = {"its": mine.id, "leased_until": times["leased_until"]} if mine else {}
-    if mine and connection.execute(_RENEW, renewed).rowcount:
+    if mine and connection.execute(_RENEW, {"its": mine.id, "leased_until": until}).rowcount:
         return _assignment(mine)
     if left := connection.execute(_LOST_WITH_ROOM, {"its_rater": rater_id}).first():
-        item_id, key = left.item_id, left.id
-        _change(connection, key, state="leased", **times)
-    else:
-        item = _gold(connection, rater) or _open(connection, rater)
-        if item is None:
-            return None
-        row = {"item_id": item.id, "rater_id": rater_id, "state": "leased", "gold": item.gold, **times}
-        made = connection.execute(sa.insert(assignments), row).inserted_primary_key
-        assert made is not None
-        item_id, key = item.id, made[0]
-        connection.execute(_SHOW, {"its_rater": rater_id})
-    _take(connection, item_id, 1)
-    note(connection, rater.queue_id, now, rater.name, "lease", {"item": item_id})
-    return assignment_by_id(connection, key, rater_id)
+        _change(connection, left.id, state="leased", leased=now, leased_until=until)
+        _take(connection, left.item_id, 1)
+        note(connection, rater.queue_id, now, rater.name, "lease", {"item": left.item_id})
+        return assignment_by_id(connection, left.id, rater_id)
+    found = _gold(connection, rater) or _open(connection, rater)
+    return None if found is None else _first_lease(connection, rater, found, now)
+
+
+def answered_then_leased(
+    connection: sa.Connection, assignment_id: int, rater_id: int, answer: Answer, attempt: int, now: datetime
+) -> tuple[str, Assignment | None]:
+    """Store an answer as `answered` does and lease the next item with it, which halves the work of an answer.
+
+    No item where finding one may have to wait for another transaction while this one holds an item, or takes more
+    than looking for a new one: `lease` in a transaction of its own is then the way.
+    """
+    rater = connection.execute(_AT_WORK, {"its_rater": rater_id}).first()
+    row = _locked(connection, assignment_id, rater_id, now)
+    if rater is None or (refused := _answered(connection, row, answer, attempt, now)):
+        return refused, None
+    if row.unfinished or row.run_out:
+        return "", None
+    who = {"its_queue": rater.queue_id, "its_rater": rater.id}
+    found = _gold(connection, rater) or connection.execute(_NEW_FREE, who).first()
+    return "", None if found is None else _first_lease(connection, rater, found, now)
 
 
 def answered(
@@ -202,27 +250,8 @@ def answered(
     An answer that comes when the item is filled is kept in the log before it is refused. The same answer sent again
     (a page that never saw the reply) is taken for the one stored.
     """
-    row = _locked(connection, assignment_id, rater_id)
-    answer = checked_answer(answer, row.kind)
-    if why := _repeated(connection, row, answer, attempt):
-        return "" if why == "same" else why
-    if attempt == 1 and row.state == "lapsed":
-        if row.quota is not None and row.taken >= row.quota:
-            late = {"item": row.item_id, "attempt": attempt, **asdict(answer)}
-            note(connection, row.queue_id, now, row.rater, "late", late)
-            return (
-                "Your time on this item ran out and others have answered it since, so your answer is not counted; "
-                "it is kept in the log. Go on with the next item."
-            )
-        _take(connection, row.item_id, 1)
-    values = {"assignment_id": assignment_id, "attempt": attempt, "at": now, **asdict(answer)}
-    connection.execute(sa.insert(answers), values)
-    when = {"answered": now} if attempt == 1 else {}  # the first: `undo` goes by it
-    _change(connection, assignment_id, state="answered", value=answer.value, **when)
-    weigh(connection, row.item_id)
-    what = {"item": row.item_id, "attempt": attempt, **asdict(answer)}
-    note(connection, row.queue_id, now, row.rater, "answer", what)
-    return ""
+    row = _locked(connection, assignment_id, rater_id, now)
+    return _answered(connection, row, answer, attempt, now)
 
 
 def undone(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment | None:
@@ -233,7 +262,7 @@ def undone(connection: sa.Connection, rater_id: int, now: datetime) -> Assignmen
     last = connection.execute(_LAST, {"its_rater": rater_id}).scalar()
     if last is None:
         return None
-    row = _locked(connection, last, rater_id)
+    row = _locked(connection, last, rater_id, now)
     if row.state not in STANDING:
         return None
     if connection.execute(sa.select(decisions.c.id).where(decisions.c.item_id == row.item_id)).first():
@@ -254,7 +283,7 @@ def pointed_out(
 
     Raises `RefusedError` when there is no first answer yet, or a second one already.
     """
-    row = _locked(connection, assignment_id, rater_id)
+    row = _locked(connection, assignment_id, rater_id, now)
     if row.state == "answered" and row.pointed_out is None:
         words = storable(why)[: LONGEST["reason"]]
         _change(connection, assignment_id, state="asked", pointed_out=checked_rule(rule), why=words)
@@ -275,8 +304,7 @@ def assignment_by_id(connection: sa.Connection, assignment_id: int, rater_id: in
 def weigh(connection: sa.Connection, item_id: int) -> None:
     """Mark the item as in conflict when its voters disagree or one cannot tell, and as not when they do not."""
     values = set(connection.execute(_VOTED, {"its_item": item_id}).scalars())
-    torn = len(values) > 1 or "cannot_tell" in values
-    connection.execute(_WEIGH, {"its_item": item_id, "torn": torn})
+    connection.execute(_WEIGH, {"its_item": item_id, "torn": _disagree(values)})
 
 
 def let_go(connection: sa.Connection, assignment_id: int, item_id: int, now: datetime) -> bool:
@@ -292,7 +320,7 @@ def note(
 ) -> None:
     """Add to the log, in the transaction of what it tells of."""
     entry = {"queue_id": queue_id, "at": now, "who": who, "action": action, "data": json.dumps(data)}
-    connection.execute(sa.insert(log), entry)
+    connection.execute(_LOG, entry)
 
 
 def spoken(row: Any) -> Answer:
@@ -317,9 +345,10 @@ def _gold(connection: sa.Connection, rater: Any) -> Any:
     if not gold_is_due(rater.shown, rater.gold_share, f"{rater.seed} {rater.name}"):
         return None
     found = connection.execute(_NEW_GOLD, {"its_queue": rater.queue_id, "its_rater": rater.id}).all()
-    return (
-        found[int(len(found) * chance(f"{rater.seed} {rater.name} which {rater.shown}"))] if found else None
-    )
+    if not found:
+        return None
+    which = found[int(len(found) * chance(f"{rater.seed} {rater.name} which {rater.shown}"))]
+    return connection.execute(_GOLD, {"its_item": which.id}).one()
 
 
 def _open(connection: sa.Connection, rater: Any) -> Any:
@@ -334,12 +363,56 @@ def _open(connection: sa.Connection, rater: Any) -> Any:
     return None
 
 
-def _locked(connection: sa.Connection, assignment_id: int, rater_id: int) -> Any:
+def _first_lease(connection: sa.Connection, rater: Any, found: Any, now: datetime) -> Assignment:
+    """An item that is new to the rater, leased to them."""
+    until = now + timedelta(seconds=rater.lease_s)
+    row = {"item_id": found.id, "rater_id": rater.id, "state": "leased", "gold": found.gold}
+    made = connection.execute(_MEET, row | {"leased": now, "leased_until": until}).inserted_primary_key
+    assert made is not None
+    connection.execute(_SHOW, {"its_rater": rater.id})
+    _take(connection, found.id, 1)
+    note(connection, rater.queue_id, now, rater.name, "lease", {"item": found.id})
+    shown = (json.loads(found.payload), found.position, found.run, found.case_id, found.gold, found.quota)
+    return Assignment(made[0], Item(found.id, rater.queue, rater.kind, *shown), rater.name, until)
+
+
+def _answered(connection: sa.Connection, row: Any, answer: Answer, attempt: int, now: datetime) -> str:
+    answer = checked_answer(answer, row.kind)
+    if why := _repeated(connection, row, answer, attempt):
+        return "" if why == "same" else why
+    what = {"item": row.item_id, "attempt": attempt, **asdict(answer)}
+    if attempt == 1 and row.state == "lapsed":
+        if row.quota is not None and row.taken >= row.quota:
+            note(connection, row.queue_id, now, row.rater, "late", what)
+            return (
+                "Your time on this item ran out and others have answered it since, so your answer is not counted; "
+                "it is kept in the log. Go on with the next item."
+            )
+        _take(connection, row.item_id, 1)
+    values = {"assignment_id": row.id, "attempt": attempt, "at": now, **asdict(answer)}
+    connection.execute(_SAY, values)
+    when = {"answered": now} if attempt == 1 else {}  # the first: `undo` goes by it
+    _change(connection, row.id, state="answered", value=answer.value, **when)
+    torn = row.gold is None and _disagree({answer.value, row.lowest, row.highest} - {None})
+    if torn != row.conflict:
+        connection.execute(_WEIGH, {"its_item": row.item_id, "torn": torn})
+    note(connection, row.queue_id, now, row.rater, "answer", what)
+    return ""
+
+
+def _locked(connection: sa.Connection, assignment_id: int, rater_id: int, now: datetime) -> Any:
     """An own assignment with its item's state, read after the item is locked."""
     mine = {"its": assignment_id, "its_rater": rater_id}
-    if connection.execute(_LOCK, mine).first() is None:
+    if connection.dialect.name != "sqlite":  # a writer there is alone
+        connection.execute(_LOCK, mine)
+    row = connection.execute(_OWN, mine | {"now": now}).first()
+    if row is None:
         raise DeniedError(_NOT_YOURS)
-    return connection.execute(_OWN, mine).one()
+    return row
+
+
+def _disagree(values: Set[str]) -> bool:
+    return len(values) > 1 or "cannot_tell" in values
 
 
 def _repeated(connection: sa.Connection, row: Any, answer: Answer, attempt: int) -> str:

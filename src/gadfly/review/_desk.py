@@ -150,7 +150,12 @@ class Desk:
 
     def work(self, visit: Visit, note: str = "", status: int = 200) -> HTMLResponse:
         """The item in the rater's hands, or the page that says that all is done."""
-        assignment = self.store.next(visit.rater.id)
+        return self.item(visit, self.store.next(visit.rater.id), note, status)
+
+    def item(
+        self, visit: Visit, assignment: Assignment | None, note: str = "", status: int = 200
+    ) -> HTMLResponse:
+        """The page of what the store gave a rater; for nothing, the page that says that all is done."""
         progress = self.store.progress(visit.rater.id)
         if assignment is None:
             return self.page("done.html.j2", visit, status, title="All done", progress=progress, note=note)

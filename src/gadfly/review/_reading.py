@@ -27,7 +27,7 @@ from gadfly.review._records import (
 )
 from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, rounds, some
 
-__all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "status"]
+__all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "progress_of", "status"]
 
 
 def _saying(value: float) -> sa.ColumnElement[bool]:
@@ -59,7 +59,14 @@ _FAR = (
     .group_by(raters.c.id)
 )
 _FAR_ALL = _FAR.where(raters.c.queue_id == sa.bindparam("its_queue"))
-_FAR_ONE = _FAR.where(raters.c.id == sa.bindparam("its_rater"))
+_FAR_ONE = _FAR.add_columns(
+    sa.select(sa.func.count())
+    .select_from(items)
+    .where(items.c.queue_id == raters.c.queue_id, sa.text("gold IS NULL AND taken < quota"))
+    .correlate(raters)
+    .scalar_subquery()
+    .label("wanting")
+).where(raters.c.id == sa.bindparam("its_rater"))
 _ABOUT = (items.c.id.label("item_id"), *some(items, "run", "case_id", "gold"), *some(raters, "name", "role"))
 
 
@@ -117,15 +124,21 @@ def conflicts(connection: sa.Connection, queue: Any, resolved: bool) -> list[Con
     ]
 
 
-def progress(connection: sa.Connection, queue_id: int, rater_id: int | None = None) -> Mapping[int, Progress]:
-    """How far each rater of a queue is, or only one."""
-    everyone = rater_id is None
-    who = {"its_queue": queue_id} if everyone else {"its_rater": rater_id}
-    wanting = connection.execute(_WANTING, {"its_queue": queue_id}).scalar_one()
-    return {
-        row.id: Progress(row.done, max(0, wanting - row.met + row.held), row.right, row.gold)
-        for row in connection.execute(_FAR_ALL if everyone else _FAR_ONE, who)
-    }
+def progress(connection: sa.Connection, queue_id: int) -> Mapping[int, Progress]:
+    """How far each rater of a queue is."""
+    who = {"its_queue": queue_id}
+    wanting = connection.execute(_WANTING, who).scalar_one()
+    return {row.id: _far(row, wanting) for row in connection.execute(_FAR_ALL, who)}
+
+
+def progress_of(connection: sa.Connection, rater_id: int) -> Progress:
+    """How far one rater is."""
+    row = connection.execute(_FAR_ONE, {"its_rater": rater_id}).one()
+    return _far(row, row.wanting)
+
+
+def _far(row: Any, wanting: int) -> Progress:
+    return Progress(row.done, max(0, wanting - row.met + row.held), row.right, row.gold)
 
 
 def status(connection: sa.Connection, queue: Any) -> QueueStatus:

@@ -256,6 +256,19 @@ class Store:
         if refused:
             raise RefusedError(refused)
 
+    def answer_and_next(
+        self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1
+    ) -> Assignment | None:
+        """`answer` and then `next`, mostly in one transaction."""
+        if attempt not in (1, 2):
+            raise InputError(f"attempt must be 1 or 2; got {attempt}.")
+        with self._database.write() as connection:
+            given = (assignment_id, rater_id, answer, attempt, self._clock())
+            refused, leased = assigning.answered_then_leased(connection, *given)
+        if refused:
+            raise RefusedError(refused)
+        return leased or self.next(rater_id)
+
     def point_out(self, assignment_id: int, rater_id: int, rule: int, why: str) -> Assignment:
         """Keep that help named this guideline after the first answer; `next` asks for a second one until it is given.
 
@@ -275,8 +288,7 @@ class Store:
     def progress(self, rater_id: int) -> Progress:
         """How far a rater is."""
         with self._database.glance() as connection:
-            queue_id = connection.execute(_BY_ID, {"its": rater_id}).one().queue_id
-            return reading.progress(connection, queue_id, rater_id)[rater_id]
+            return reading.progress_of(connection, rater_id)
 
     def status(self, queue: str) -> QueueStatus:
         """How far a queue is, and each of its raters."""
