@@ -1,5 +1,7 @@
 """Corrected rates: what they equal, what they hold in simulation, what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ppi_py import ppi_mean_ci
@@ -107,6 +109,17 @@ def test_what_nobody_could_tell_is_missing_and_too_few_labels_give_no_point():
     draws = [Draw(0, 0.1, 1.0), Draw(1, 0.1, None), Draw(2, 0.1, 0.0)]
     found = corrected_rate([0.5] * 10, draws)
     assert (found.point, found.low, found.high, found.n, found.missing) == (None, 0.0, 1.0, 2, 1)
+
+
+@pytest.mark.parametrize("kept", [slice(150, None), slice(None, None, 2)], ids=["the first", "every other"])
+def test_labels_that_do_not_come_widen_the_interval_as_if_never_drawn(kept):
+    def run(seed):
+        labels, flags = world(np.random.default_rng(seed), cases=400)
+        draws = drawn(labels, flags, 300, seed, "threshold")
+        there = {draw.index for draw in draws[kept]}
+        return corrected_rate(list(flags), [d if d.index in there else replace(d, label=None) for d in draws])
+
+    assert 0.92 <= coverage(run, 0.2) <= 0.98
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from gadfly.judges import Seen, choose, policy
 from gadfly.stats import Draw, confidence_sequence
 
 
-def looks(seed, n=150, cases=600, by="uniform:0.5+threshold:0.5", share=0.15):
-    """A confidence sequence on a made-up run, and the run's own rate."""
+def looks(seed, n=150, cases=600, by="uniform:0.5+threshold:0.5", share=0.15, never=0):
+    """A confidence sequence on a made-up run, the first `never` of its labels missing, and the run's own rate."""
     rng = np.random.default_rng(seed)
     fails = (rng.random(cases) < share).astype(float)
     scores = np.clip(fails * 0.6 + rng.normal(0.2, 0.2, cases), 0, 1)
     chosen = choose(Seen.of(scores, [None] * cases, 0.5), policy(by), n, seed=seed)
-    draws = [Draw(c.index, c.probability, float(fails[c.index]), c.lowest) for c in chosen]
+    labels = [None if place < never else float(fails[c.index]) for place, c in enumerate(chosen)]
+    draws = [Draw(c.index, c.probability, y, c.lowest) for c, y in zip(chosen, labels, strict=True)]
     return confidence_sequence(list(scores), draws), fails.mean()
 
 
@@ -24,6 +25,14 @@ def test_it_holds_the_rate_at_every_look():
         found, truth = looks(seed)
         held += bool(((found.low <= truth) & (truth <= found.high)).all())
     assert held >= 190
+
+
+def test_it_holds_the_rate_when_labels_of_the_first_draws_never_come():
+    held = 0
+    for seed in range(100):
+        found, truth = looks(seed, cases=300, never=75)
+        held += found.low[-1] <= truth <= found.high[-1]
+    assert held >= 95
 
 
 def test_it_starts_knowing_nothing_and_never_widens():

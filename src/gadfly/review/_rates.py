@@ -55,15 +55,15 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     run = judged_by(run, judge, progress=progress)
     frame = frame_of(run, judge)
     items = drawn_items(store, queue, frame)
-    voted = [item for item in items if item.votes or item.resolution]
-    if not voted:
+    pending = sum(not (item.votes or item.resolution) for item in items)
+    if pending == len(items):
         raise InputError(f"Queue {queue} has no labels on run {run.id} yet: open the page, or import some.")
     labels = store.ratings(queue)
     error = rater_error(ratings_of(labels), *known_truths(labels))
-    draws = [_draw(item, of_votes=error is not None) for item in voted]
+    draws = [_draw(item, of_votes=error is not None) for item in items]
     learned = history(judge)[-1].learned if judge in fitted_names() else {}
     scores = [learned.get(case, score) for case, score in zip(frame.case_ids, frame.scores, strict=True)]
-    after = max((place for place, item in enumerate(voted, 1) if item.case_id in learned), default=0)
+    after = max((place for place, item in enumerate(items, 1) if item.case_id in learned), default=0)
     verdicts = [None if s is None else s >= frame.threshold for s in frame.scores]
     correction = Correction(
         judge,
@@ -76,8 +76,10 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     keep_correction(run, correction)
-    looks = confidence_sequence(scores, [_draw(item, of_votes=True) for item in voted], after=after)
-    return Corrected(correction, looks, error, pending=len(items) - len(voted), learned=after)
+    seen = [_draw(item, of_votes=True) for item in items]
+    looks = confidence_sequence(scores, seen, after=after)
+    known = sum(draw.label is not None for draw in seen[:after])
+    return Corrected(correction, looks, error, pending, known)
 
 
 def preference(store: Store, queue: str) -> tuple[str, Estimate] | None:

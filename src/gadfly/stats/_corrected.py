@@ -47,8 +47,9 @@ def corrected_rate(
     """The rate of failures among cases like a run's, from a judge's score (or verdict) on all of its N cases
     and people's labels on the ones drawn.
 
-    `clusters` names each case's question, as in `rate`. Labels of None are left out and counted as missing,
-    which takes them to fail as often as others with their score. With `error`, the rate is that of the truth
+    `clusters` names each case's question, as in `rate`. Labels of None, whether nobody could tell or nobody has been
+    asked yet, are left out and counted as missing, which takes them to fail as often as others with their score. With
+    `error`, the rate is that of the truth
     behind the votes instead of that of the votes: (rate - false alarm) / (1 - miss - false alarm) (Rogan &
     Gladen 1978), the uncertainty of both error rates joined to the interval by MOVER (Zou & Donner 2008,
     Statistics in Medicine 27:1693). `n` counts the labels. Fewer than three give no correction: the point is

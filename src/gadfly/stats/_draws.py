@@ -39,9 +39,11 @@ class Draw:
 class Sample:
     """The draws that have a label, as arrays, beside the judge's scores.
 
-    `left_T` counts the cases that were still there to be drawn; `relative_T` = 1/(q_t · left) is how much
+    `left_T` counts the cases without a label before it; `relative_T` = 1/(q_t · cases then undrawn) is how much
     rarer the item was drawn than under uniform drawing (mean 1), `rarest_T` the largest that could have been
-    (infinite where unknown).
+    (infinite where unknown). A draw without a label counts as never made, which is right where labels are missing at
+    random: were it known to be what the judge expects of it, intervals would be too narrow (half of 300 labels
+    missing: coverage 78 to 90 % instead of 95 %).
     """
 
     scores_N: Floats
@@ -80,17 +82,17 @@ def sample(scores: Sequence[Verdict], draws: Sequence[Draw]) -> Sample:
     index = np.array([draw.index for draw in draws], dtype=np.intp)
     _check(index, draws, len(filled))
     told = np.array([draw.label is not None for draw in draws], dtype=bool)
-    left = len(filled) - np.arange(len(draws), dtype=np.float64)
+    undrawn = len(filled) - np.arange(len(draws), dtype=np.float64)
     probability = np.array([draw.probability for draw in draws], dtype=np.float64)
     lowest = np.array([draw.lowest for draw in draws], dtype=np.float64)
     with np.errstate(divide="ignore"):
-        rarest = 1 / (lowest * left)
+        rarest = 1 / (lowest * undrawn)
     return Sample(
         filled,
         index[told],
         np.array([draw.label for draw in draws if draw.label is not None], dtype=np.float64),
-        left[told],
-        1 / (probability[told] * left[told]),
+        len(filled) - np.arange(told.sum(), dtype=np.float64),
+        1 / (probability[told] * undrawn[told]),
         rarest[told],
         int((~told).sum()),
     )

@@ -70,7 +70,7 @@ def confidence_sequence(
 
     `scores` and `draws` as in `corrected_rate`; every draw must carry `lowest`, the bound on what a single
     label can weigh. Draws in the order drawn: a label that comes in late counts from its place in that
-    order. No label gives [0, 1].
+    order, and one that never comes is taken to be missing at random. No label gives [0, 1].
 
     A judge that learned from the first draws is no surprise to them: with `after`, their number, they count as known
     and no bet is made on them, so that the sequence holds for such a judge too (its looks then start at that label).
