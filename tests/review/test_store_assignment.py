@@ -52,6 +52,32 @@ def test_looking_again_renews_the_lease(desk: Desks, clock: Clock) -> None:
     assert at.shown("bob") is None
 
 
+def test_an_answer_brings_the_next_item_with_it_and_that_one_is_leased(desk: Desks) -> None:
+    at = desk(2)
+    first = at.store.next(at.rater("ann").id)
+    onward = first and at.store.answer_and_next(first.id, at.rater("ann").id, Answer("fails"))
+    assert onward and onward == at.store.next(at.rater("ann").id)
+    assert (onward.item.case_id, at.shown("bob")) == ("c1", None)
+
+
+def test_an_answer_that_brings_the_next_item_finds_what_others_abandoned(desk: Desks, clock: Clock) -> None:
+    at = desk(3, lease_s=60)
+    assert at.shown("bob") == "c0"
+    clock.passes(30)
+    mine = at.store.next(at.rater("ann").id)
+    clock.passes(31)
+    onward = mine and at.store.answer_and_next(mine.id, at.rater("ann").id, Answer("fails"))
+    assert onward and onward.item.case_id == "c0"
+
+
+def test_a_refused_answer_brings_no_item(desk: Desks) -> None:
+    at = desk(2)
+    first = at.store.next(at.rater("ann").id)
+    with pytest.raises(DeniedError):
+        at.store.answer_and_next(first.id if first else 0, at.rater("bob").id, Answer("fails"))
+    assert at.shown("bob") == "c1" and not at.store.ratings("claims")
+
+
 def test_a_late_answer_counts_while_its_item_has_room(desk: Desks, clock: Clock) -> None:
     at = desk(1, lease_s=60)
     late = at.store.next(at.rater("ann").id)

@@ -50,6 +50,24 @@ def test_raters_at_once_fill_every_item_to_its_quota_and_no_further(desk: Desks)
     assert sum(map(len, each)) == len(at.store.ratings("claims"))
 
 
+def test_raters_at_once_who_answer_and_go_on_in_one_step_fill_every_item_too(desk: Desks) -> None:
+    at = desk(60, 4, raters=3, gold_share=0.1)
+    raters = [at.rater(name).id for name in NAMES]
+
+    def work(rater_id: int) -> list[str]:
+        seen, assignment = [], at.store.next(rater_id)
+        while assignment:
+            seen.append(assignment.item.case_id)
+            assignment = at.store.answer_and_next(assignment.id, rater_id, Answer("passes"))
+        return seen
+
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        each = list(pool.map(work, raters))
+    assert all(len(seen) == len(set(seen)) for seen in each)
+    assert votes(at.store) == {f"c{n}": 3 for n in range(60)}
+    check(at.store)
+
+
 def test_raters_at_once_who_undo_change_their_minds_and_walk_away_break_no_rule(
     desk: Desks, clock: Clock
 ) -> None:
@@ -156,6 +174,16 @@ class Queue(RuleBasedStateMachine):
         except RefusedError:
             return
         assert self.said.setdefault((name, case), answer.value) == answer.value
+
+    @rule(name=st.sampled_from(["ann", "bob", "lea"]), answer=answers)
+    def answers_and_goes_on(self, name: str, answer: Answer) -> None:
+        if not (given := self.store.next(self.ids[name])):
+            return
+        onward = self.store.answer_and_next(given.id, self.ids[name], answer)
+        self.said[name, given.item.case_id] = answer.value
+        assert onward == self.store.next(self.ids[name])
+        if onward:
+            self.given[name].append(onward.id)
 
     @rule(name=st.sampled_from(["ann", "bob", "lea"]))
     def undoes(self, name: str) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool as in_thread
 from fastapi.exceptions import RequestValidationError
@@ -69,12 +71,27 @@ def server(page: ASGIApp, serving: Serving) -> uvicorn.Server:
     )
 
 
+THREADS = 4
+"""Requests worked on at once; the others wait their turn. With anyio's 40 they fight over the interpreter."""
+
+
+@asynccontextmanager
+async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
+
+
 def app(store: Store, queue: str, serving: Serving | None = None, *, helper: System | None = None) -> ASGIApp:
     """The page of one queue as an ASGI application. Raises what `store.spec(queue)` raises for an unknown one."""
     serving = serving or Serving()
     desk = Desk(store, queue, serving, helper)
     api = FastAPI(
-        title="gadfly review", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+        title="gadfly review",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_few_threads,
     )
     _add_entrance(api, desk)
     _add_work(api, desk)
@@ -192,6 +209,8 @@ def _redirected(after: str) -> Response:
 
 
 def _add_lead(api: FastAPI, desk: Desk) -> None:
+    slow = CapacityLimiter(1)  # seconds of work keep no thread from the raters
+
     @api.get("/lead")
     def lead(request: Request) -> Response:
         return desk.lead(desk.visit(request, leads=True))
@@ -205,8 +224,9 @@ def _add_lead(api: FastAPI, desk: Desk) -> None:
         return RedirectResponse("/lead", 303)
 
     @api.get("/lead/agreement")
-    def agreement(request: Request) -> Response:
-        return desk.agreement(desk.visit(request, leads=True))
+    async def agreement(request: Request) -> Response:
+        visit = await in_thread(desk.visit, request, leads=True)
+        return await to_thread.run_sync(desk.agreement, visit, limiter=slow)
 
 
 # --- errors: one sentence each ----------------------------------------------------------------------------

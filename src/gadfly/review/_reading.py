@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +27,16 @@ from gadfly.review._records import (
 )
 from gadfly.review._tables import answers, assignments, decisions, items, log, queues, raters, rounds, some
 
-__all__ = ["conflicts", "draws", "labels", "log_entries", "progress", "progress_of", "status"]
+__all__ = [
+    "conflicts",
+    "count_wanting",
+    "draws",
+    "labels",
+    "log_entries",
+    "progress",
+    "progress_of",
+    "status",
+]
 
 
 def _saying(value: float) -> sa.ColumnElement[bool]:
@@ -59,14 +68,7 @@ _FAR = (
     .group_by(raters.c.id)
 )
 _FAR_ALL = _FAR.where(raters.c.queue_id == sa.bindparam("its_queue"))
-_FAR_ONE = _FAR.add_columns(
-    sa.select(sa.func.count())
-    .select_from(items)
-    .where(items.c.queue_id == raters.c.queue_id, sa.text("gold IS NULL AND taken < quota"))
-    .correlate(raters)
-    .scalar_subquery()
-    .label("wanting")
-).where(raters.c.id == sa.bindparam("its_rater"))
+_FAR_ONE = _FAR.add_columns(raters.c.queue_id).where(raters.c.id == sa.bindparam("its_rater"))
 _ABOUT = (items.c.id.label("item_id"), *some(items, "run", "case_id", "gold"), *some(raters, "name", "role"))
 
 
@@ -126,15 +128,20 @@ def conflicts(connection: sa.Connection, queue: Any, resolved: bool) -> list[Con
 
 def progress(connection: sa.Connection, queue_id: int) -> Mapping[int, Progress]:
     """How far each rater of a queue is."""
-    who = {"its_queue": queue_id}
-    wanting = connection.execute(_WANTING, who).scalar_one()
-    return {row.id: _far(row, wanting) for row in connection.execute(_FAR_ALL, who)}
+    wanting = count_wanting(connection, queue_id)
+    found = connection.execute(_FAR_ALL, {"its_queue": queue_id})
+    return {row.id: _far(row, wanting) for row in found}
 
 
-def progress_of(connection: sa.Connection, rater_id: int) -> Progress:
-    """How far one rater is."""
+def progress_of(connection: sa.Connection, rater_id: int, wanting: Callable[[int], int]) -> Progress:
+    """How far one rater is, given how many items of their queue want votes."""
     row = connection.execute(_FAR_ONE, {"its_rater": rater_id}).one()
-    return _far(row, row.wanting)
+    return _far(row, wanting(row.queue_id))
+
+
+def count_wanting(connection: sa.Connection, queue_id: int) -> int:
+    """How many of a queue's items want votes."""
+    return int(connection.execute(_WANTING, {"its_queue": queue_id}).scalar_one())
 
 
 def _far(row: Any, wanting: int) -> Progress:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import random
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -51,6 +52,10 @@ LARGEST_PAYLOAD = 4_000_000
 """Characters of JSON an item's payload may have."""
 
 
+MANY = 1_000
+"""Items that want votes beyond which they are counted once a second: a page of PostgreSQL's took 2 ms for 5,000."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -64,6 +69,7 @@ class Store:
     def __init__(self, url: str | None = None, *, clock: Callable[[], datetime] = _utc_now) -> None:
         self._database = Database(url)
         self._clock = clock
+        self._counted: dict[int, tuple[int, float]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +132,8 @@ class Store:
             assert made is not None
             ids = _append(connection, row, new, made[0], _quotas(connection, row, new))
             assigning.note(connection, row.id, now, "", "add_round", {**drawn, "items": len(ids)})
+            if connection.dialect.name == "postgresql":  # for a minute it would plan for an empty table
+                connection.exec_driver_sql("ANALYZE review_items")
         return ids
 
     def add_gold(self, queue: str, new: Sequence[NewItem]) -> list[int]:
@@ -286,9 +294,16 @@ class Store:
             return assigning.undone(connection, rater_id, self._clock())
 
     def progress(self, rater_id: int) -> Progress:
-        """How far a rater is."""
+        """How far a rater is. Where very many items are left, their number is up to a second old."""
         with self._database.glance() as connection:
-            return reading.progress_of(connection, rater_id)
+            return reading.progress_of(connection, rater_id, lambda queue: self._wanting(connection, queue))
+
+    def _wanting(self, connection: sa.Connection, queue_id: int) -> int:
+        count, until = self._counted.get(queue_id, (0, 0.0))
+        if time.monotonic() >= until:
+            count = reading.count_wanting(connection, queue_id)
+            self._counted[queue_id] = (count, time.monotonic() + 1 if count > MANY else 0.0)
+        return count
 
     def status(self, queue: str) -> QueueStatus:
         """How far a queue is, and each of its raters."""
