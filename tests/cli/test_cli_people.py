@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -90,6 +92,14 @@ def test_serve_prints_a_link_for_each_rater_that_opens_the_page_and_the_same_com
     assert "The links given before still work" in again
 
 
+def test_links_wait_for_a_port_that_can_be_used(serving):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        _, refused = serving("--n", 5, "--port", taken.getsockname()[1])
+    assert "cannot be used" in refused
+    _, said = serving()
+    assert len(re.findall(r"http://127.0.0.1:\d+/enter/\S+", said)) == 2
+
+
 def test_new_links_close_the_old_ones(serving):
     first, said = serving("--n", 5)
     [old] = re.findall(r"rater-1  (http\S+)", said)
@@ -139,6 +149,22 @@ def test_ask_next_lists_what_to_ask_and_why(gadfly, run):
     said = gadfly("ask-next", run.id, "--n", 5, "--policy", "threshold")
     assert said.code == 0
     assert said.out.count("the threshold being") == 5
+
+
+def test_a_queue_does_not_go_on_with_a_run_it_holds_nothing_of(gadfly, run, tmp_path):
+    imported(gadfly, run, tmp_path)
+    shutil.copytree(run.path, run.path.with_name("other"))
+    said = gadfly("review", "serve", "other", "--queue", "q")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "holds nothing of run other: add it with gadfly ask-next other --add q" in said.err
+
+
+@pytest.mark.parametrize("place", [".", "labels.jsonl/below"])
+def test_labels_cannot_be_exported_to_what_is_no_file(gadfly, run, tmp_path, place):
+    imported(gadfly, run, tmp_path)
+    said = gadfly("review", "export", "q", "--to", place)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "name another place with --to" in said.err
 
 
 @pytest.mark.parametrize(

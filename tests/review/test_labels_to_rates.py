@@ -1,13 +1,15 @@
 """From a run to a queue, and from what people said back to a rate: on a run whose truth is known."""
 
+import asyncio
 import dataclasses
 import shutil
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from gadfly.errors import InputError
-from gadfly.judges import policy
+from gadfly.judges import judge, policy
 from gadfly.judges._base import Finding, PatternJudge
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, Campaign, focus, redteam
@@ -21,6 +23,7 @@ from gadfly.review import (
     draw_into,
     examples_of,
     frame_of,
+    judged_by,
     pair_into,
     pairs_of,
     preference,
@@ -44,8 +47,8 @@ async def run(tmp_path, monkeypatch):
     monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "gadfly-runs"))
     looked_for = focus("general")
     attack = Attack("zero_shot", System(scripted(lambda messages, seed: f"What about number {seed}?")))
-    judge = PatternJudge("crude", 0.5, lambda t: Finding(1.0 if "bitch" in t.turns[-1].text else 0.1))
-    campaign = Campaign(looked_for, System(scripted(reply)), [judge], [attack], CASES)
+    crude = PatternJudge("crude", 0.5, lambda t: Finding(1.0 if "bitch" in t.turns[-1].text else 0.1))
+    campaign = Campaign(looked_for, System(scripted(reply)), [crude], [attack], CASES)
     [made] = await redteam(campaign, Settings(tmp_path / "gadfly-runs", progress=False))
     return made
 
@@ -169,6 +172,26 @@ async def test_what_cannot_be_estimated_says_why(run, store):
     store.create(QueueSpec("pairs", kind="compare"))
     with pytest.raises(InputError, match="compares items two by two"):
         correct(run, "crude", store, "pairs")
+    with pytest.raises(InputError, match="compares items two by two"):
+        draw_into(store, "pairs", frame_of(run, "crude"), Drawing(policy("uniform"), 5))
+    with pytest.raises(InputError, match="cannot be compared with itself"):
+        pairs_of(run, run)
+
+
+@pytest.mark.anyio
+async def test_judging_that_was_stopped_midway_goes_on_before_anything_is_drawn(run):
+    judged = await rejudge(run, [judge("refusal")], progress=False)
+    judged.judgement_table.drop(lambda table: pc.greater(table["index"], CASES // 2))
+    assert None in frame_of(judged, "refusal").scores
+    whole = await asyncio.to_thread(judged_by, judged, "refusal", progress=False)
+    assert None not in frame_of(whole, "refusal").scores
+
+
+@pytest.mark.anyio
+async def test_a_run_in_which_nobody_replied_has_nothing_to_draw(run):
+    run.transcript_table.drop(lambda table: pc.greater_equal(table["index"], 0))
+    with pytest.raises(InputError, match="has no case with a reply to judge"):
+        frame_of(run, "crude")
 
 
 @pytest.mark.parametrize(
@@ -177,6 +200,8 @@ async def test_what_cannot_be_estimated_says_why(run, store):
         ("{", "Line 2 of the gold items is not JSON"),
         ("[]", "Line 2 of the gold items must be an object, got list"),
         ('{"question": "q", "reply": "r"}', '"fails" must be true or false'),
+        ('{"run": 5, "case_id": "c", "fails": true}', '"run" must be text, got 5'),
+        ('{"run": "r", "case_id": ["c"], "fails": true}', '"case_id" must be text'),
         ('{"question": "q", "fails": true}', 'needs "run" and "case_id", or "question" and "reply"'),
     ],
 )

@@ -22,7 +22,7 @@ def fit(
     name: NAME,
     labels: o.LABELS,
     recall: Annotated[
-        float, typer.Option(min=0.01, max=0.999, help="Of what people flag, the share to find.")
+        float, typer.Option(min=0.5, max=0.999, help="Of what people flag, the share to find.")
     ] = 0.95,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="How sure of that.")] = 0.95,
     base: Annotated[str, typer.Option(help="A judge whose score it may build on.")] = "",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,12 +84,15 @@ def serve(
     )
     with Store(store or None) as kept:
         if spec.name in kept.queues():
-            typer.echo(f"Queue {spec.name} is there already and goes on as it was made.")
+            _go_on(kept, spec.name, opened)
         else:
             _make(kept, spec, opened, judge, drawing)
             kept.add_gold(spec.name, golden)
-        links = _links(kept, spec.name, raters, days, new_links)
-        open_page(kept, spec.name, serving, helper=asked, ready=lambda url: _greet(url, links))
+
+        def ready(url: str) -> None:  # not before it listens: links are shown once
+            _greet(url, _links(kept, spec.name, raters, days, new_links))
+
+        open_page(kept, spec.name, serving, helper=asked, ready=ready)
 
 
 def _checked(guidelines: Path) -> str:
@@ -121,15 +125,29 @@ def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: D
         )
 
 
+def _go_on(store: Store, queue: str, runs: list[Run]) -> None:
+    """Say that the queue is there; refuse a run of which it holds nothing, which its raters would never see."""
+    from gadfly.errors import InputError
+
+    for run in runs:
+        if not store.draws(queue, run.id):
+            raise InputError(
+                f"Queue {queue} is there already and holds nothing of run {run.id}: add it with gadfly ask-next "
+                f"{run.id} --add {queue}, or make another queue with --queue."
+            )
+    typer.echo(f"Queue {queue} is there already and goes on as it was made.")
+
+
 def _question(run: Run) -> str:
     """What the run's focus calls a failure, as a question; empty where it has none."""
-    failure = run.info["spec"].get("focus", {}).get("failure", "")
+    failure = (run.info["spec"].get("focus") or {}).get("failure", "")
     return f"Is this so? {failure}" if failure else ""
 
 
 def _links(store: Store, queue: str, raters: int, days: float, renew: bool) -> dict[str, str]:
-    """Tokens for those who have none yet: the raters and one lead. With `renew`, for everybody."""
-    there = {rater.name for rater in store.raters(queue)}
+    """Tokens for those who have none that works: the raters and one lead. With `renew`, for everybody."""
+    now = datetime.now(UTC)
+    there = {rater.name for rater in store.raters(queue) if rater.expires and rater.expires > now}
     wanted: list[tuple[str, Role]] = [(f"rater-{i}", "rater") for i in range(1, raters + 1)]
     wanted.append(("lead", "lead"))
     fresh = [(name, role) for name, role in wanted if renew or name not in there]
@@ -236,7 +254,7 @@ def _out(to: Path | None) -> Iterator[Callable[[str], object]]:
     if to is None:
         yield lambda line: sys.stdout.write(visible(line))
         return
-    part = to.with_name(f".{to.name}.part")
+    part = to.parent / f".{to.name}.part"
     try:
         with part.open("w", encoding="utf-8") as file:
             yield file.write
@@ -246,4 +264,5 @@ def _out(to: Path | None) -> Iterator[Callable[[str], object]]:
             f"{to} cannot be written ({error.strerror}); name another place with --to."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

@@ -52,6 +52,10 @@ def ask(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> li
 
 def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[Choice]:
     """Draw cases of a run into a queue as one round; what was chosen, empty when the run has no more."""
+    if store.spec(queue).kind != "label":
+        raise InputError(
+            f"Queue {queue} compares items two by two; draw into one that labels them, or serve another."
+        )
     before = store.draws(queue, frame.run.id)
     chosen = ask(frame, drawing, before)
     if not chosen:
@@ -83,6 +87,8 @@ Pair = tuple[Transcript, Transcript]
 
 def pairs_of(one: Run, other: Run) -> list[Pair]:
     """Replies to one opening question, one of each run. Raises `InputError` when the runs share no question."""
+    if one.id == other.id:
+        raise InputError(f"Run {one.id} cannot be compared with itself: name two runs.")
     ours, theirs = _by_question(one), _by_question(other)
     found = [
         pair
@@ -145,7 +151,7 @@ def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
     for a case of a run in `drawn_from`, which would be drawn with a probability of its own.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # JSON may hold the other characters that end a line
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The gold items in {path} cannot be read ({error}).") from error
     given = [(n, _object(n, line)) for n, line in enumerate(lines, start=1) if line.strip()]
@@ -196,4 +202,7 @@ def _object(n: int, line: str) -> dict[str, Any]:
         raise InputError(f"Line {n} of the gold items is not JSON ({error}).") from error
     if not isinstance(entry, dict):
         raise InputError(f"Line {n} of the gold items must be an object, got {type(entry).__name__}.")
+    for name in ("run", "case_id"):
+        if not isinstance(entry.get(name, ""), str):
+            raise InputError(f'Line {n} of the gold items: "{name}" must be text, got {entry[name]!r}.')
     return entry

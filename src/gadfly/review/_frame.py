@@ -7,12 +7,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from gadfly.errors import GadflyError
-from gadfly.judges import Seen
+from gadfly.errors import GadflyError, InputError
+from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
 from gadfly.redteam import normalise_question
 from gadfly.runs import Run, rejudge
-from gadfly.transcripts import Transcript
+from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["Frame", "frame_of", "judged_by", "replies"]
 
@@ -42,7 +42,8 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
     """The run with this judge's judgements: judged now where the judge is new to it, or is not what it was then.
 
     A judge the run knows and that cannot be made from its name alone (a funnel, a model judge) stands as recorded.
-    Raises `UnknownNameError` for a name that neither the run nor gadfly knows.
+    One that was stopped midway goes on. Raises `UnknownNameError` for a name that neither the run nor gadfly knows,
+    and `KeyboardInterrupt` when Ctrl-C stops the judging: half a run's scores are none to draw by.
     """
     recorded = run.info["judges"].get(name)
     try:
@@ -52,29 +53,45 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
             raise
         return run
     spec: dict[str, Any] = getattr(judge, "spec", dict)()
-    if recorded is not None and recorded.get("spec") == spec:
+    same = recorded is not None and recorded.get("spec") == spec
+    if same and name in fitted_names():  # a new round may have moved its threshold alone
+        same = recorded["threshold"] == judge.threshold
+    if same and judged_whole(run, name):
         return run
-    return asyncio.run(rejudge(run, [judge], progress=progress))
+    judged = asyncio.run(rejudge(run, [judge], progress=progress))
+    if judged.cut:
+        raise KeyboardInterrupt
+    return judged
+
+
+def judged_whole(run: Run, judge: str) -> bool:
+    """Whether this judge has seen every transcript of the run."""
+    held = sum(batch.num_rows for batch in run.transcript_table.batches(["index"]))
+    return held == sum(
+        batch["judge"].to_pylist().count(judge) for batch in run.judgement_table.batches(["judge"])
+    )
 
 
 def frame_of(run: Run, judge: str) -> Frame:
-    """What can be drawn from a run this judge has judged: every case in which the target said something."""
+    """What can be drawn from a run this judge has judged: every case in which the target said something.
+
+    Raises `InputError` for a run without such a case.
+    """
     threshold = run.info["judges"][judge]["threshold"]
     rows = [
-        (transcript, next((j for j in judgements if j.judge == judge), None))
+        (transcript.case.id, opening(transcript), *_thought(judgements, judge))
         for transcript, judgements in run.judged()
         if can_be_judged(transcript)
     ]
-    scores = tuple(j.score if j else None for _, j in rows)
-    return Frame(
-        run,
-        judge,
-        threshold,
-        tuple(t.case.id for t, _ in rows),
-        tuple(opening(t) for t, _ in rows),
-        scores,
-        Seen.of(scores, [j.uncertainty if j else None for _, j in rows], threshold),
-    )
+    if not rows:
+        raise InputError(f"Run {run.id} has no case with a reply to judge, so nothing can be drawn from it.")
+    case_ids, questions, scores, uncertainty = zip(*rows, strict=True)
+    return Frame(run, judge, threshold, case_ids, questions, scores, Seen.of(scores, uncertainty, threshold))
+
+
+def _thought(judgements: list[Judgement], judge: str) -> tuple[float | None, float | None]:
+    """This judge's score and uncertainty."""
+    return next(((j.score, j.uncertainty) for j in judgements if j.judge == judge), (None, None))
 
 
 def can_be_judged(transcript: Transcript) -> bool:
