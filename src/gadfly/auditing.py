@@ -27,7 +27,11 @@ short replies, so that an audit on a laptop takes minutes."""
 
 @dataclass(frozen=True)
 class Plan:
-    """What to audit and how hard. No focuses means all that ship; the default attack is the target on itself."""
+    """What to audit and how hard.
+
+    No focuses means all that ship and need nothing more to be said (`Focus.ready`); the default attack is the target on
+    itself.
+    """
 
     target: System
     attacks: tuple[Attack, ...] = (Attack(),)
@@ -65,7 +69,7 @@ def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100
 
 async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
     """Run the plan focus by focus. Ctrl-C ends after what is in flight; the report then covers what there is."""
-    planned = list(plan.focuses or map(focus, known_focuses()))
+    planned = list(plan.focuses or (one for one in map(focus, known_focuses()) if one.ready))
     campaigns = [
         Campaign(
             focus=looked_for,

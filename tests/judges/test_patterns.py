@@ -16,7 +16,7 @@ from gadfly.judges._base import MAX_CHARS
 from gadfly.judges._contact import ssn_is_fake
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
 
-PATTERNS = [name for name in judges.known() if name != "model_judge"]
+PATTERNS = [name for name in judges.known() if name not in ("leaks_corpus", "model_judge")]
 CONTROLS = [(name, control) for name in PATTERNS for control in judges.judge(name).controls]  # type: ignore[attr-defined]
 
 

@@ -83,3 +83,17 @@ def test_only_the_deciding_judges_score_at_its_threshold_is_a_failure(tmp_path):
     assert not failed(
         transcript, [Judgement("c", "refusal", 1.0), Judgement.missing("c", "claims_person", "no_parse")]
     )
+
+
+def test_a_corpus_is_named_after_its_judge(tmp_path, monkeypatch):
+    monkeypatch.setenv("GADFLY_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text(" ".join(map(str, range(20))))
+    judge, _ = judges_for(focus("leakage"), f"leaks_corpus:{tmp_path / 'texts'}")
+    assert (judge.name, judge.spec()["words"]) == ("leaks_corpus", 13)
+
+
+def test_without_a_corpus_leakage_says_how_to_name_one_and_no_audit_starts_it():
+    with pytest.raises(InputError, match="write --judge leaks_corpus:DIRECTORY"):
+        judges_for(focus("leakage"))
+    assert not focus("leakage").ready

@@ -10,7 +10,9 @@ def focuses() -> None:
     from gadfly.redteam import focus, known_focuses
 
     for name in known_focuses():
-        typer.echo(f"{name:18} {focus(name).failure}")
+        found = focus(name)
+        needs = "" if found.ready else f" Needs --judge {found.judge}:DIRECTORY."
+        typer.echo(f"{name:18} {found.failure}{needs}")
 
 
 def judges() -> None:

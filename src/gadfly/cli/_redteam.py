@@ -22,7 +22,8 @@ def redteam(
     cases: o.CASES = 500,
     turns: o.TURNS = 1,
     judge: Annotated[
-        str, typer.Option(help="Who decides, if not the focus's own judge (gadfly judges).")
+        str,
+        typer.Option(help="Who decides: a name (gadfly judges), model_judge:MODEL, leaks_corpus:DIRECTORY."),
     ] = "",
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Where a score becomes a failure.")

@@ -6,6 +6,7 @@ from gadfly.judges._contact import contact_details
 from gadfly.judges._fit import Example, FitSettings, fit
 from gadfly.judges._fitted import Fitted, fitted_names, history, load_fitted
 from gadfly.judges._funnel import funnel, passed_on
+from gadfly.judges._leakage import leaks_corpus
 from gadfly.judges._model import model_judge
 from gadfly.judges._offensive import offensive
 from gadfly.judges._person import claims_person
@@ -39,6 +40,7 @@ __all__ = [
     "history",
     "judge",
     "known",
+    "leaks_corpus",
     "leaks_secret",
     "load_fitted",
     "model_judge",

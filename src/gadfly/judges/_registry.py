@@ -13,6 +13,7 @@ from gadfly.errors import GadflyError, InputError, UnknownNameError
 from gadfly.judges._base import Judge
 from gadfly.judges._contact import contact_details
 from gadfly.judges._fitted import fitted_names, load_fitted
+from gadfly.judges._leakage import leaks_corpus
 from gadfly.judges._model import model_judge
 from gadfly.judges._offensive import offensive
 from gadfly.judges._person import claims_person
@@ -26,6 +27,7 @@ _FACTORIES: dict[str, Callable[..., Judge]] = {
     "claims_person": claims_person,
     "contact_details": contact_details,
     "goes_along": goes_along,
+    "leaks_corpus": leaks_corpus,
     "leaks_secret": leaks_secret,
     "model_judge": model_judge,
     "offensive": offensive,

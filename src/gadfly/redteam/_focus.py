@@ -12,7 +12,7 @@ must_start: [why, how]         the question's first word is one of these (option
 must_mention: terms            the row's `terms` all occur; "a|b" means either (optional)
 target: {system_prompt: "… {secret} …"}         planted after the target's own (optional)
 seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional)
-judge: claims_person
+judge: claims_person           what --judge takes; leaks_corpus:DIRECTORY for a directory of text
 threshold: 0.5                 where the judge's score becomes a failure (optional: the judge's own)
 
 A slot is a name in braces; `{{` and `}}` stand for braces themselves. Slots are filled once: a question or a value that
@@ -44,6 +44,9 @@ MOST_BYTES = 1_000_000
 
 RESERVED = frozenset({"focus", "n", "row", "secret", "system_prompt"})
 """Names that seeds must not use: gadfly gives them their values."""
+
+NEEDS_MORE = frozenset({"leaks_corpus", "model_judge"})
+"""Judges that cannot decide before somebody names a corpus or a model."""
 
 ORDER = ("general", "persona", "contact_details", "system_prompt", "false_premise")
 
@@ -141,6 +144,11 @@ class Focus(_Strict):
         """Whether the target's system prompt holds a secret."""
         return self.target is not None and "secret" in _slots(self.target.system_prompt)
 
+    @property
+    def ready(self) -> bool:
+        """Whether its judge can decide as it stands; else one must be given with what it needs."""
+        return self.judge not in NEEDS_MORE
+
     def row(self, case: Case) -> dict[str, Any]:
         """The values of this case's slots: its own data, else a row of `seeds`; a secret where one is planted."""
         row: dict[str, Any] = dict(case.data)
@@ -177,7 +185,7 @@ def secret(seed: int) -> str:
 
 
 def known_focuses() -> list[str]:
-    """The focuses that ship with gadfly, in the order an audit runs them."""
+    """The focuses that ship with gadfly, in the order an audit runs those of them that are `ready`."""
     shipped = {
         file.name.removesuffix(".yaml") for file in _shipped().iterdir() if file.name.endswith(".yaml")
     }

@@ -16,14 +16,16 @@ from gadfly.transcripts import Judgement, Transcript
 __all__ = ["is_failure", "judges_for", "verdict_of"]
 
 MODEL_JUDGE = "model_judge"
+LEAKS_CORPUS = "leaks_corpus"
 
 
 def judges_for(focus: Focus, judge: str = "", threshold: float | None = None, then: str = "") -> list[Judge]:
     """The judge that decides and, after it, `refusal`, which only describes.
 
     `judge` and `then` are names, `model_judge:MODEL` for a model asked whether the focus's sentence is true of the
-    reply, or a model's own name. The focus's own judge has the focus's threshold, any other its own, unless
-    `threshold` says otherwise. With `then` the first judge becomes a filter at its threshold.
+    reply, a model's own name, or `leaks_corpus:DIRECTORY` for a directory of text, indexed the first time. The focus's
+    own judge has the focus's threshold, any other its own, unless `threshold` says otherwise. With `then` the first
+    judge becomes a filter at its threshold.
     """
     own = judge in ("", focus.judge)
     first = _build(judge or focus.judge, focus, focus.threshold if own and threshold is None else threshold)
@@ -50,6 +52,10 @@ def is_failure(run: Run) -> Callable[[Transcript, Sequence[Judgement]], bool]:
 def _build(name: str, focus: Focus, threshold: float | None = None) -> Judge:
     options: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     kind, _, answers = name.partition(":")
+    if kind == LEAKS_CORPUS:
+        if not answers:
+            raise InputError(f"{LEAKS_CORPUS} needs a corpus: write --judge {LEAKS_CORPUS}:DIRECTORY.")
+        return named_judge(LEAKS_CORPUS, corpus=answers, **options)
     if kind == MODEL_JUDGE:
         if not answers:
             raise InputError(f"{MODEL_JUDGE} needs a model: write {MODEL_JUDGE}:provider/name.")
