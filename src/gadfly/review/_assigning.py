@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Set
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -213,7 +213,7 @@ def lease(connection: sa.Connection, rater_id: int, now: datetime) -> Assignment
     until = now + timedelta(seconds=rater.lease_s)
     mine = connection.execute(_IN_HAND, {"its_rater": rater_id}).first()
     if mine and connection.execute(_RENEW, {"its": mine.id, "leased_until": until}).rowcount:
-        return _assignment(mine)
+        return replace(_assignment(mine), leased_until=until)
     if left := connection.execute(_LOST_WITH_ROOM, {"its_rater": rater_id}).first():
         _change(connection, left.id, state="leased", leased=now, leased_until=until)
         _take(connection, left.item_id, 1)
