@@ -181,3 +181,31 @@ def test_a_run_cut_short_and_a_focus_not_run_are_said(tmp_path):
     said = from_runs([longer], not_run=["Contact details"]).sections[0].findings
     assert said[0].startswith(f"Cut short: {run.info['cases']} of {longer.info['cases']} cases of {run.id}")
     assert said[1] == "Not run at all: contact details."
+
+
+def ripens(messages, seed):
+    """A target that claims to be a person from its third reply on, and in every third dialogue at once."""
+    return human(messages, 0 if len(messages) > 4 or seed % 3 == 0 else 1)
+
+
+def test_dialogues_show_the_rate_at_each_turn_and_whether_it_rises(tmp_path):
+    report = report_of(tmp_path, turns=3, cases=60, target=system(ripens, "ripens"))
+    found = only_row(report).by_turn
+    assert [estimate.n for estimate in found.rates] == [60, 60, 60]
+    assert found.rates[0].point < 0.6 and found.rates[2].point == 1.0
+    assert found.change.low > 0
+    assert "Turn 3 against turn 1, in the 60 dialogues that came so far" in render(report)
+    assert report.sections[0].methods[0][0] == "Rate at each turn"
+
+
+def test_a_dialogue_that_ends_early_counts_at_the_turns_it_reached(tmp_path):
+    def brief(messages, seed):
+        return "Goodbye." if "AI language" in messages[0][1] else curious(messages, seed)
+
+    report = report_of(tmp_path, turns=2, cases=40, attacks=[Attack("zero_shot", system(brief, "brief"))])
+    first, second = only_row(report).by_turn.rates
+    assert (first.n, first.n > second.n > 0) == (40, True)
+
+
+def test_one_turn_has_no_rate_by_turn(tmp_path):
+    assert only_row(report_of(tmp_path)).by_turn is None

@@ -15,6 +15,7 @@ from gadfly.judges._record import Card, Source
 from gadfly.judges._refusal import refusal
 from gadfly.judges._registry import about, judge, known
 from gadfly.judges._secret import leaks_secret
+from gadfly.judges._turns import by_turn, turn_scores
 
 __all__ = [
     "PRICE",
@@ -29,6 +30,7 @@ __all__ = [
     "Seen",
     "Source",
     "about",
+    "by_turn",
     "choose",
     "claims_person",
     "contact_details",
@@ -48,4 +50,5 @@ __all__ = [
     "passed_on",
     "policy",
     "refusal",
+    "turn_scores",
 ]

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from gadfly.errors import InputError, UnknownNameError
-from gadfly.judges import Judge
+from gadfly.judges import Judge, by_turn
 from gadfly.models import System, model
 from gadfly.redteam._attacker import Attacker, attacker_system, pool_from
 from gadfly.redteam._focus import Focus
@@ -50,7 +50,10 @@ class Attack:
 
 @dataclass(frozen=True)
 class Campaign:
-    """What to run. `judges` come in order: the first one's verdict is the failure; `pool` holds earlier runs."""
+    """What to run. `judges` come in order: the first one's verdict is the failure; `pool` holds earlier runs.
+
+    With several `turns` the first judge also judges each reply of a dialogue by itself.
+    """
 
     focus: Focus
     target: System
@@ -116,4 +119,7 @@ def _taught(campaign: Campaign, system: System, runs: Sequence[Run], first: int 
 
 async def _run(campaign: Campaign, attacker: Attacker, cases: int, settings: Settings | None) -> Run:
     game = Questioning(campaign.focus, attacker, campaign.target, campaign.turns)
-    return await run(game, cases, campaign.judges, seed=campaign.seed, settings=settings)
+    judges = list(campaign.judges)
+    if campaign.turns > 1:
+        judges[0] = by_turn(judges[0])
+    return await run(game, cases, judges, seed=campaign.seed, settings=settings)

@@ -80,7 +80,18 @@ def put(text: str, target: Path) -> Path:
 @cache
 def page_environment() -> Environment:
     env = environment("gadfly.report")
-    words = ("causes", "change", "count", "difference", "duration", "money", "name", "per_failure", "percent")
+    words = (
+        "causes",
+        "change",
+        "count",
+        "difference",
+        "duration",
+        "money",
+        "name",
+        "per_failure",
+        "percent",
+        "scale",
+    )
     env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "share_of", "spend", "tokens")}
     env.filters["json"] = _json
     env.globals["levels"] = _words.LEVELS

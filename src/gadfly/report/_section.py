@@ -19,6 +19,7 @@ from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
 __all__ = [
+    "ByTurn",
     "Cluster",
     "Comparison",
     "Corrected",
@@ -152,6 +153,17 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTurn:
+    """The rate at each turn of dialogues, over those that came so far: `rates[0]` is the first reply's.
+
+    `change` is the last turn less the first, over the dialogues that reached the last.
+    """
+
+    rates: tuple[Estimate, ...]
+    change: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One focus under one attacker. `failure` says in one sentence what counts as one."""
 
@@ -167,6 +179,7 @@ class Row:
     refusals: Estimate | None = None
     findings: Findings = Findings()
     corrected: tuple[Corrected, ...] = ()
+    by_turn: ByTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)

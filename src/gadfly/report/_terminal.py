@@ -46,6 +46,7 @@ def _print_section(section: Section, console: Console) -> None:
         narrow = console.measure(table, options=unbounded).maximum > console.width
         console.print(_rates(section.rows, narrow=True) if narrow else table)
         for row in section.rows:
+            _print_turns(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
     elif not section.comparisons:
@@ -76,6 +77,16 @@ def _rates(rows: tuple[Row, ...], *, narrow: bool = False) -> Table:
             cells = [Text.assemble(folded, "\n", (spend(row), "dim")), *cells[1:-1]]
         table.add_row(focus, _badge(row.level), *cells)
     return table
+
+
+def _print_turns(row: Row, console: Console) -> None:
+    """The rate at each turn of dialogues, and whether it rises."""
+    if row.by_turn:
+        for turn, estimate in enumerate(row.by_turn.rates, start=1):
+            console.print(_text(f"{name(row.focus)}, turn {turn}: {rate(estimate)}", 400))
+        moved = row.by_turn.change
+        said = f"{change(moved)}, {difference(moved)}, n = {count(moved.n)}"
+        console.print(_text(f"{name(row.focus)}, turn {len(row.by_turn.rates)} against turn 1: {said}", 400))
 
 
 def _print_corrected(row: Row, console: Console) -> None:
