@@ -3,9 +3,10 @@
 `python benchmarks/review.py [--quick] [--only sqlite]` starts the server as a process of its own and, from this one,
 twenty raters who answer 200 items each as fast as the page lets them: harder than people, who read. Every other one
 has no scripts (an answer, a redirect, the next item), the others get the next item in reply to an answer, as with
-htmx. Then again, while the server is killed and started again at random moments; a rater whose request was cut off
-sends it again. At the end: every acknowledged answer is stored as it was given, no item has more votes than its
-quota, no rater was shown an item they had answered. Writes benchmarks/results/review.json.
+htmx. Then once more with raters who take about a second for an item, and again without pauses while the server is
+killed and started again at random moments; a rater whose request was cut off sends it again. At the end: every
+acknowledged answer is stored as it was given, no item has more votes than its quota, no rater was shown an item they
+had answered. Writes benchmarks/results/review.json.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class Rater:
     name: str
     token: str
     scripts: bool
+    pause_s: float = 0.0
     stored: dict[int, str] = field(default_factory=dict)
     shown_again: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -127,6 +129,8 @@ class Rater:
             key = int(form["assignment"])
             self.shown_again += key in self.stored
             form["value"] = dice.choice(VALUES)
+            if self.pause_s:
+                await asyncio.sleep(dice.uniform(0.5, 1.5) * self.pause_s)
             told = headers | ({"HX-Request": "true"} if self.scripts else {})
             page = await self._send(session, "POST", f"{address}/answer", form, told)
             self.stored[key] = form["value"]
@@ -228,11 +232,11 @@ def times(raters: list[Rater]) -> dict[str, Any]:
     }
 
 
-def measure(url: str, queue: str, items: int, kills: int) -> dict[str, Any]:
+def measure(url: str, queue: str, items: int, kills: int, pause_s: float = 0.0) -> dict[str, Any]:
     """One queue worked off by everyone."""
     with Store(url) as store:
         tokens = fill(store, queue)
-        raters = [Rater(name, token, scripts=bool(n % 2)) for n, (name, token) in enumerate(tokens.items())]
+        raters = [Rater(name, token, bool(n % 2), pause_s) for n, (name, token) in enumerate(tokens.items())]
         server = Server(url, queue)
         began, cpu_s = time.perf_counter(), server.cpu_s
         try:
@@ -267,11 +271,17 @@ def main() -> None:
         serve(Store(url), queue, serving, ready=lambda address: print(address, flush=True))
         return
     items, kills = (20, 2) if options.quick else (200, 8)
-    results: dict[str, Any] = {"raters": RATERS, "items_each": items, "items_in_the_queue": ITEMS}
+    results: dict[str, Any] = {
+        "raters": RATERS,
+        "items_each": items,
+        "items_each_when_pausing": max(20, items // 4),
+        "items_in_the_queue": ITEMS,
+    }
     with databases(options.only or "") as urls:
         for name, url in urls.items():
             results[name] = {
                 "left_alone": measure(url, "quiet", items, 0),
+                "pausing_a_second": measure(url, "paced", max(20, items // 4), 0, pause_s=1.0),
                 "killed": measure(url, "killed", items, kills),
             }
             print(name, json.dumps(results[name], indent=1), flush=True)
