@@ -197,7 +197,7 @@ def test_a_real_system_is_asked_greedily_and_briefly() -> None:
 
 
 def test_the_shipped_rubrics_are_named_after_the_judges() -> None:
-    assert set(rubrics()) == set(judges.known()) - {"model_judge"}
+    assert set(rubrics()) == set(judges.known()) - {"leaks_corpus", "model_judge"}
 
 
 def test_an_unknown_rubric_names_the_nearest() -> None:
@@ -249,7 +249,7 @@ def test_what_passed_on_is_known_of_what_could_be_judged() -> None:
 def test_a_judge_in_a_list_says_in_a_sentence_what_it_flags(name: str) -> None:
     one = judges.about(name)
     assert re.fullmatch(r"[A-Z][^.]{10,70}\.", one.flags)
-    assert one.threshold == (None if name == "model_judge" else 0.5)
+    assert one.threshold == (None if name in ("leaks_corpus", "model_judge") else 0.5)
 
 
 def test_a_judge_is_made_by_name_with_its_options() -> None:
