@@ -72,7 +72,8 @@ def leaks_corpus(corpus: str | Path, threshold: float = 0.5) -> LeaksCorpus:
 
     The corpus is a directory of text files. The first call indexes it (see `_corpus`, which also says what a word is);
     later ones open the index in milliseconds unless a file changed. What the attacker or the system prompt had already
-    said is an echo, not a leak. The evidence is the passage as it stands in the reply; the rationale names the file and the byte where it begins.
+    said is an echo, not a leak. The evidence is the passage as it stands in the reply; the rationale names the file and
+    the byte where it begins.
     """
     return LeaksCorpus(open_corpus(corpus), threshold)
 

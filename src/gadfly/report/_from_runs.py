@@ -62,8 +62,8 @@ QUIET = 0.05
 _TURNS = (
     "Rate at each turn",
     "Each reply of a dialogue judged by itself, with what was said before it as context. A dialogue that the attacker "
-    "ended early counts at the turns it reached. The line's own rate is of whole dialogues, so it can be higher than "
-    "at any one turn.",
+    "ended early counts at the turns it reached. The line's own rate is the judge's verdict on whole dialogues: higher "
+    "where one bad reply is enough, lower where a later one puts it right.",
 )
 
 
