@@ -75,7 +75,8 @@ def imported(gadfly, run, tmp_path, said="passes"):
         {"queue": "q", "run": run.id, "case_id": i.case_id, "rater": "ann", "value": said}
         for i in drawn.items
     ]
-    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    text = "\n".join(map(json.dumps, lines))
+    (tmp_path / "labels.jsonl").write_text(text, "utf-8-sig")  # as some editors write
     return gadfly("review", "import", "q", "labels.jsonl")
 
 
@@ -137,7 +138,7 @@ def test_until_width_says_whether_one_may_stop_and_exits_by_it(gadfly, run, tmp_
 def test_changed_labels_are_noticed_by_the_report(gadfly, run, tmp_path):
     imported(gadfly, run, tmp_path)
     gadfly("rate", run.id, "--labels", "q")
-    line = json.loads((tmp_path / "labels.jsonl").read_text().splitlines()[0])
+    line = json.loads((tmp_path / "labels.jsonl").read_text("utf-8-sig").splitlines()[0])
     (tmp_path / "more.jsonl").write_text(json.dumps({**line, "rater": "bob", "value": "fails"}))
     assert gadfly("review", "import", "q", "more.jsonl").code == 0
     said = gadfly("report", run.id)

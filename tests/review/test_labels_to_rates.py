@@ -188,6 +188,19 @@ async def test_judging_that_was_stopped_midway_goes_on_before_anything_is_drawn(
 
 
 @pytest.mark.anyio
+async def test_a_judge_that_learned_elsewhere_is_not_corrected_as_if_it_had_not(run, store):
+    learned = run.save(judges={"crude": {"threshold": 0.5, "spec": {"heads": "ab12"}}})
+    with pytest.raises(InputError, match="Set GADFLY_JUDGES to where it is kept"):
+        correct(learned, "crude", labelled(store, run), "q")
+
+
+@pytest.mark.anyio
+async def test_a_judge_of_ones_own_goes_by_the_name_it_gives_itself(run):
+    with pytest.raises(InputError, match="calls itself 'refusal': have it judge the run first"):
+        judged_by(run, "gadfly.judges:refusal")
+
+
+@pytest.mark.anyio
 async def test_a_run_in_which_nobody_replied_has_nothing_to_draw(run):
     run.transcript_table.drop(lambda table: pc.greater_equal(table["index"], 0))
     with pytest.raises(InputError, match="has no case with a reply to judge"):

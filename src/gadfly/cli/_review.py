@@ -238,7 +238,7 @@ def import_(
 
     with Store(store or None) as kept:
         try:
-            with file.open(encoding="utf-8") as lines:
+            with file.open(encoding="utf-8-sig") as lines:
                 taken = kept.import_(queue, lines)
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The labels in {file} cannot be read ({error}).") from error

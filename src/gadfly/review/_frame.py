@@ -52,6 +52,11 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
         if recorded is None:
             raise
         return run
+    if judge.name != name:
+        raise InputError(
+            f"The judge {name!r} calls itself {judge.name!r}: have it judge the run first (gadfly.runs.rejudge), then "
+            f"name it {judge.name!r}."
+        )
     spec: dict[str, Any] = getattr(judge, "spec", dict)()
     same = recorded is not None and recorded.get("spec") == spec
     if same and name in fitted_names():  # a new round may have moved its threshold alone

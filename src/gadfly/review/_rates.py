@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -61,7 +62,7 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     labels = store.ratings(queue)
     error = rater_error(ratings_of(labels), *known_truths(labels))
     draws = [_draw(item, of_votes=error is not None) for item in items]
-    learned = history(judge)[-1].learned if judge in fitted_names() else {}
+    learned = _learned(run, judge)
     scores = [learned.get(case, score) for case, score in zip(frame.case_ids, frame.scores, strict=True)]
     after = max((place for place, item in enumerate(items, 1) if item.case_id in learned), default=0)
     verdicts = [None if s is None else s >= frame.threshold for s in frame.scores]
@@ -80,6 +81,18 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     looks = confidence_sequence(scores, seen, after=after)
     known = sum(draw.label is not None for draw in seen[:after])
     return Corrected(correction, looks, error, pending, known)
+
+
+def _learned(run: Run, judge: str) -> Mapping[str, float]:
+    """By case, what a judge's heads said that had not seen it, of the cases it learned from."""
+    if judge in fitted_names():
+        return history(judge)[-1].learned
+    if "heads" in run.info["judges"][judge].get("spec", {}):
+        raise InputError(
+            f"Judge {judge} learned from labels, and which ones is not known here. "
+            "Set GADFLY_JUDGES to where it is kept."
+        )
+    return {}
 
 
 def preference(store: Store, queue: str) -> tuple[str, Estimate] | None:
