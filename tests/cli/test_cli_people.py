@@ -171,7 +171,11 @@ def test_labels_cannot_be_exported_to_what_is_no_file(gadfly, run, tmp_path, pla
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("rate", "RUN", "--labels", "nope"), "There is no queue 'nope'"),
+        (
+            ("rate", "RUN", "--labels", "nope"),
+            "There are no labels in gadfly-review.db: gadfly review serve RUN makes",
+        ),
+        (("review", "status"), "There are no labels in gadfly-review.db"),
         (
             ("ask-next", "RUN", "--judge", "refusl"),
             "There is no judge 'refusl'. Did you mean 'refusal'?",
@@ -181,13 +185,13 @@ def test_labels_cannot_be_exported_to_what_is_no_file(gadfly, run, tmp_path, pla
             "There is no policy 'threshhold'. Did you mean 'threshold'?",
         ),
         (("ask-next", "RUN", "--policy", "epistemic"), "states no uncertainty"),
-        (("review", "export", "nope"), "There is no queue 'nope'"),
-        (("review", "import", "nope", "x.jsonl"), "The labels in x.jsonl cannot be read"),
+        (("review", "export", "nope"), "There are no labels in gadfly-review.db"),
+        (("review", "import", "nope", "x.jsonl"), "There are no labels in gadfly-review.db"),
         (("review", "serve", "RUN", "--guidelines", "g.md"), "g.md"),
         (("review", "serve", "RUN", "--gold", "g.jsonl"), "The gold items in g.jsonl cannot be read"),
         (("review", "serve", "RUN", "--host", "0.0.0.0"), "lets other machines in: say so (public)"),
         (("review", "serve", "RUN", "--store", "mysql://x"), "mysql"),
-        (("judge", "fit", "mine", "--labels", "nope"), "There is no queue 'nope'"),
+        (("judge", "fit", "mine", "--labels", "nope"), "There are no labels in gadfly-review.db"),
         (("judge", "history", "mine"), "mine"),
     ],
 )
@@ -202,3 +206,34 @@ def test_comparing_takes_two_runs(gadfly, run):
     said = gadfly("review", "serve", run.id, "--compare")
     assert (said.code, said.err) == (2, "gadfly: --compare takes two runs; got 1.\n")
     assert "No queue in" in gadfly("review", "status").out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("rate", "RUN", "--labels", "nope"), "There is no queue 'nope'"),
+        (("review", "export", "nope"), "There is no queue 'nope'"),
+        (("review", "import", "q", "x.jsonl"), "The labels in x.jsonl cannot be read"),
+        (("judge", "fit", "mine", "--labels", "nope"), "There is no queue 'nope'"),
+        (
+            ("review", "serve", "RUN", "--queue", "q", "--votes", "3"),
+            "made with another --votes: leave --votes out",
+        ),
+        (("review", "serve", "RUN", "--queue", "q", "--question", "Eh?"), "made with another --question"),
+        (
+            ("review", "serve", "RUN", "--queue", "q", "--gold", "g.jsonl"),
+            "Gold is mixed in when a queue is made",
+        ),
+    ],
+)
+def test_what_cannot_work_with_the_queues_there_are_is_one_sentence(gadfly, run, tmp_path, words, sentence):
+    imported(gadfly, run, tmp_path)
+    (tmp_path / "g.jsonl").write_text('{"question": "q", "reply": "r", "fails": true}')
+    said = gadfly(*(run.id if word == "RUN" else word for word in words))
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert sentence in said.err
+
+
+def test_the_labels_are_for_their_owners_eyes(gadfly, run, tmp_path):
+    imported(gadfly, run, tmp_path)
+    assert (tmp_path / "gadfly-review.db").stat().st_mode & 0o077 == 0

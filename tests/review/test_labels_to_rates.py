@@ -27,6 +27,7 @@ from gadfly.review import (
     pair_into,
     pairs_of,
     preference,
+    ratings_of,
     re_estimate,
     read_gold,
 )
@@ -257,3 +258,19 @@ async def test_gold_of_a_run_that_is_drawn_from_is_refused(run, tmp_path):
     assert read_gold(tmp_path / "gold.jsonl")[0].gold is True
     with pytest.raises(InputError, match=r"Line 1 of the gold items is of run .* which is drawn from"):
         read_gold(tmp_path / "gold.jsonl", [run])
+
+
+@pytest.mark.anyio
+async def test_a_leads_own_vote_on_what_they_decided_is_no_vote(run, store):
+    store.create(QueueSpec("q", raters=2, double_share=0.0))
+    draw_into(store, "q", frame_of(run, "crude"), Drawing(policy("uniform"), 10))
+    ann = store.rater(store.add_rater("q", "ann"))
+    lead = store.rater(store.add_rater("q", "lead", "lead"))
+    for who, said in ((ann, "fails"), (lead, "passes")):
+        while (given := store.next(who.id)) is not None:
+            store.answer(given.id, who.id, Answer(said))
+    torn = store.conflicts("q")[0].item.id
+    store.resolve(torn, lead.id, Answer("passes"))
+    votes = ratings_of(store.ratings("q"))
+    assert [vote.rater for vote in votes if vote.item == str(torn)] == ["ann"]
+    assert len(votes) == 19

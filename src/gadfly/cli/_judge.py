@@ -31,14 +31,15 @@ def fit(
     store: o.STORE = "",
 ) -> None:
     """Fit a calibrated judge on a queue's labels; rates it had corrected are estimated anew."""
+    from gadfly.errors import GadflyError
     from gadfly.judges import FitSettings, Source, history
     from gadfly.judges import fit as fitted
     from gadfly.report import write_card
-    from gadfly.review import Store, examples_of
+    from gadfly.review import examples_of
     from gadfly.runs import all_runs
 
     settings = FitSettings(recall=recall, confidence=confidence, base=base, embedding=embedding, seed=seed)
-    with Store(store or None) as kept:
+    with o.labels_at(store) as kept:
         examples, runs = examples_of(kept, labels)
     made = fitted(name, examples, settings=settings, source=Source(labels, runs))
     where = made.save()
@@ -47,7 +48,10 @@ def fit(
     _print(cards[-1:])
     typer.echo(f"Kept in {where}; its card: {card}")
     for run in all_runs():
-        o.re_estimated(run, store)
+        try:
+            o.re_estimated(run, store)
+        except GadflyError as error:  # the judge is kept; one run's trouble is not the next one's
+            typer.echo(f"{run.id} was not estimated anew: {error}", err=True)
 
 
 @app.command("history")

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from gadfly.models import System
+    from gadfly.review import Store
     from gadfly.runs import Run
     from gadfly.stats import Estimate
 
@@ -90,18 +91,37 @@ def judge_of(run: Run, name: str) -> str:
     return str(found)
 
 
+def labels_at(store: str) -> Store:
+    """The labels that are there. Raises `InputError` where there are none: only serving makes a place for them."""
+    from gadfly.errors import InputError
+    from gadfly.review import Store, address
+
+    url = address(store or None)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise InputError(
+            f"There are no labels in {url.database}: gadfly review serve RUN makes a place for them; one elsewhere is "
+            "named with --store or GADFLY_REVIEW."
+        )
+    return Store(store or None)
+
+
 def re_estimated(run: Run, store: str = "") -> Run:
     """The run after every rate that labels corrected is brought up to date; says what moved.
 
     Labels are looked for in this store, by default the default one. Where there are none, the rates stand as they are.
     """
+    from gadfly.errors import InputError
     from gadfly.runs import corrections, open_run
 
     if not corrections(run):
         return run
-    from gadfly.review import Store, re_estimate
+    from gadfly.review import re_estimate
 
-    with Store(store or None) as kept:
+    try:
+        opened = labels_at(store)
+    except InputError:
+        return run
+    with opened as kept:
         for before, now in re_estimate(run, kept):
             typer.echo(
                 f"{run.id}: {now.judge} or the labels of {now.queue} changed; {before.after} became {now.after}"

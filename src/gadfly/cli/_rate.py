@@ -27,11 +27,11 @@ def rate(
     store: o.STORE = "",
 ) -> None:
     """The rate of failures as people see them, from a judge on every case and people's labels on some."""
-    from gadfly.review import Store, correct
+    from gadfly.review import correct
     from gadfly.runs import open_run
 
     opened = open_run(run)
-    with Store(store or None) as kept:
+    with o.labels_at(store) as kept:
         found = correct(opened, o.judge_of(opened, judge), kept, labels)
     _print(found)
     if until_width is not None and not _narrow_enough(found, until_width):
@@ -62,6 +62,8 @@ def _caveats(found: Corrected) -> Iterator[str]:
         yield "No item was judged twice and there is no gold: raters are taken to be right."
     elif found.error.assumption:
         yield found.error.assumption
+    if found.error is not None:
+        yield "What holds whenever you look is the rate of what raters say; their errors are not taken out of it."
     if found.learned:
         yield (
             f"{found.correction.judge} learned from the first {found.learned:,} of these labels, so what holds "
@@ -97,7 +99,7 @@ def ask_next(
     """The cases most worth a person's time, and why."""
     from gadfly.judges import policy as named
     from gadfly.pages import line
-    from gadfly.review import Drawing, Store, ask, draw_into, frame_of, judged_by, replies
+    from gadfly.review import Drawing, ask, draw_into, frame_of, judged_by, replies
     from gadfly.runs import open_run
 
     opened = open_run(run)
@@ -105,7 +107,7 @@ def ask_next(
     frame = frame_of(judged_by(opened, name), name)
     drawing = Drawing(named(policy), n, seed)
     if add:
-        with Store(store or None) as kept:
+        with o.labels_at(store) as kept:
             chosen = draw_into(kept, add, frame, drawing)
     else:
         chosen = ask(frame, drawing)
@@ -113,7 +115,7 @@ def ask_next(
     for place, choice in enumerate(chosen, start=1):
         case = frame.case_ids[choice.index]
         typer.echo(f"{place:>4}  {case[:12]}  {choice.why:<44}  {line(words[case], 80)}")
-    if add:
-        typer.echo(f"{len(chosen)} items are now in queue {add}.")
-    elif not chosen:
+    if not chosen:
         typer.echo("Every case has been drawn.")
+    elif add:
+        typer.echo(f"{len(chosen)} items were added to queue {add}.")

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,7 @@ from gadfly.cli._runs import RUNS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gadfly.review import Drawing, QueueSpec, Role, Store
+    from gadfly.review import Drawing, NewItem, QueueSpec, Role, Store
     from gadfly.runs import Run
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People judge, on a page of their own.")
@@ -84,10 +85,10 @@ def serve(
     )
     with Store(store or None) as kept:
         if spec.name in kept.queues():
-            _go_on(kept, spec.name, opened)
+            _go_on(kept, spec if question else replace(spec, question=kept.spec(spec.name).question), opened)
+            _refuse(golden, f"Gold is mixed in when a queue is made, and {spec.name} is there already")
         else:
-            _make(kept, spec, opened, judge, drawing)
-            kept.add_gold(spec.name, golden)
+            _make(kept, spec, _Filling(opened, judge, drawing, golden))
 
         def ready(url: str) -> None:  # not before it listens: links are shown once
             _greet(url, _links(kept, spec.name, raters, days, new_links))
@@ -103,12 +104,24 @@ def _checked(guidelines: Path) -> str:
     return guidelines.read_text("utf-8-sig")
 
 
-def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: Drawing) -> None:
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What goes into a new queue: items drawn from runs by a judge's scores, and gold."""
+
+    runs: list[Run]
+    judge: str
+    drawing: Drawing
+    gold: list[NewItem]
+
+
+def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
     """Make a queue and fill it; what cannot be judged is found before the queue is made."""
     from gadfly.errors import InputError
     from gadfly.review import draw_into, frame_of, judged_by, pair_into, pairs_of
 
+    runs, drawing = filling.runs, filling.drawing
     if spec.kind == "compare":
+        _refuse(filling.gold, "A queue that compares takes no gold")
         if len(runs) != 2:
             raise InputError(f"--compare takes two runs; got {len(runs)}.")
         pairs = pairs_of(*runs)
@@ -116,8 +129,11 @@ def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: D
         count = pair_into(store, spec.name, (runs[0], runs[1]), pairs, drawing)
         typer.echo(f"{count} pairs of replies to one question.")
         return
-    frames = [frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, judge)]]
+    frames = [
+        frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, filling.judge)]
+    ]
     store.create(spec)
+    store.add_gold(spec.name, filling.gold)
     for frame in frames:
         chosen = draw_into(store, spec.name, frame, drawing)
         typer.echo(
@@ -125,10 +141,28 @@ def _make(store: Store, spec: QueueSpec, runs: list[Run], judge: str, drawing: D
         )
 
 
-def _go_on(store: Store, queue: str, runs: list[Run]) -> None:
-    """Say that the queue is there; refuse a run of which it holds nothing, which its raters would never see."""
+def _refuse(gold: list[NewItem], why: str) -> None:
     from gadfly.errors import InputError
 
+    if gold:
+        raise InputError(f"{why}: leave out --gold, or name another queue with --queue.")
+
+
+def _go_on(store: Store, spec: QueueSpec, runs: list[Run]) -> None:
+    """Say that the queue is there. Refuse options that it was not made with, and a run of which it holds nothing,
+    which its raters would never see.
+    """
+    from gadfly.errors import InputError
+    from gadfly.review import QueueSpec
+
+    queue, made, plain = spec.name, store.spec(spec.name), QueueSpec(spec.name)
+    for name, option in _MADE_WITH.items():
+        asked = getattr(spec, name)
+        if asked not in (getattr(made, name), getattr(plain, name)):
+            raise InputError(
+                f"Queue {queue} is there already and was made with another {option}: leave {option} out, or name "
+                "another queue with --queue."
+            )
     for run in runs:
         if not store.draws(queue, run.id):
             raise InputError(
@@ -136,6 +170,16 @@ def _go_on(store: Store, queue: str, runs: list[Run]) -> None:
                 f"{run.id} --add {queue}, or make another queue with --queue."
             )
     typer.echo(f"Queue {queue} is there already and goes on as it was made.")
+
+
+_MADE_WITH = {
+    "kind": "--compare",
+    "question": "--question",
+    "guidelines": "--guidelines",
+    "raters": "--votes",
+    "double_share": "--twice",
+    "explain": "--explain",
+}
 
 
 def _question(run: Run) -> str:
@@ -173,9 +217,7 @@ def status(
     """How far raters are, how well they agree, what waits for a lead."""
     from rich.console import Console
 
-    from gadfly.review import Store
-
-    with Store(store or None) as kept:
+    with o.labels_at(store) as kept:
         names = [queue] if queue else kept.queues()
         if not names:
             typer.echo(f"No queue in {kept} yet. Make one: gadfly review serve RUN")
@@ -219,9 +261,7 @@ def export(
     store: o.STORE = "",
 ) -> None:
     """Every label of a queue as JSON lines."""
-    from gadfly.review import Store
-
-    with Store(store or None) as kept, _out(to) as write:
+    with o.labels_at(store) as kept, _out(to) as write:
         for entry in kept.export(queue):
             write(json.dumps(entry, ensure_ascii=to is None) + "\n")
 
@@ -234,9 +274,8 @@ def import_(
 ) -> None:
     """Take in labels given elsewhere: all of a file or, when a line is wrong, none."""
     from gadfly.errors import InputError
-    from gadfly.review import Store
 
-    with Store(store or None) as kept:
+    with o.labels_at(store) as kept:
         try:
             with file.open(encoding="utf-8-sig") as lines:
                 taken = kept.import_(queue, lines)

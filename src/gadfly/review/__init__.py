@@ -1,6 +1,7 @@
 """The page where people judge, and what is kept of it."""
 
 from gadfly.review._app import app, serve
+from gadfly.review._database import address
 from gadfly.review._filling import Drawing, ask, draw_into, pair_into, pairs_of, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
@@ -26,6 +27,7 @@ __all__ = [
     "Round",
     "Serving",
     "Store",
+    "address",
     "app",
     "ask",
     "correct",

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Database:
     def __init__(self, url: str | None = None) -> None:
         self.url = address(url)
         self._lite = self.url.get_backend_name() == "sqlite"
+        if self._lite:
+            _keep_private(Path(self.url.database or ""))
         self._turn: AbstractContextManager[Any] = _Turns() if self._lite else nullcontext()
         self._engine = self._connected()
         self._reader = self._glancer = self._engine
@@ -197,6 +199,12 @@ def _migrate(connection: sa.Connection, name: str) -> None:
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _keep_private(file: Path) -> None:
+    """Make the file so that only its owner reads it: it holds what sessions are signed with. SQLite's own follow it."""
+    with suppress(OSError):  # what is wrong with the place is said on connecting
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare(connection: Any, _: Any) -> None:

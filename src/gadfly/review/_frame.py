@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
+from gadfly.models._local import run_blocking
 from gadfly.redteam import normalise_question
 from gadfly.runs import Run, rejudge
 from gadfly.transcripts import Judgement, Transcript
@@ -46,8 +46,9 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
     and `KeyboardInterrupt` when Ctrl-C stops the judging: half a run's scores are none to draw by.
     """
     recorded = run.info["judges"].get(name)
+    options = {"threshold": recorded["threshold"]} if recorded and name not in fitted_names() else {}
     try:
-        judge = named(name)
+        judge = named(name, **options)
     except GadflyError:
         if recorded is None:
             raise
@@ -63,7 +64,7 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
         same = recorded["threshold"] == judge.threshold
     if same and judged_whole(run, name):
         return run
-    judged = asyncio.run(rejudge(run, [judge], progress=progress))
+    judged = run_blocking(rejudge(run, [judge], progress=progress))
     if judged.cut:
         raise KeyboardInterrupt
     return judged

@@ -143,8 +143,13 @@ def drawn_items(store: Store, queue: str, frame: Frame) -> list[DrawnItem]:
 
 
 def ratings_of(labels: list[Label]) -> list[Rating]:
-    """Labels as agreement reads them: votes only, not what a lead decided."""
-    votes = [(str(label.item), label.vote) for label in labels if not label.resolves]
+    """Labels as agreement reads them: votes only, not what a lead decided, nor how that lead voted on the item."""
+    decided = {(label.item, label.vote.rater) for label in labels if label.resolves}
+    votes = [
+        (str(label.item), label.vote)
+        for label in labels
+        if not label.resolves and (label.item, label.vote.rater) not in decided
+    ]
     return [
         Rating(item, vote.rater, score(vote.answer.value), vote.answer.seconds, vote.at)
         for item, vote in votes

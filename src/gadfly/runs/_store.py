@@ -279,7 +279,8 @@ def _find(name: str) -> Path:
         return matches[0]
     if len(matches) > 1:
         raise InputError(f"{name!r} could be {', '.join(path.name for path in matches)}. Type more of it.")
-    raise UnknownNameError("run", name, [path.name for path in known], f"Runs are looked for in {home()}.")
+    hint = f"Runs are looked for in {home()}; GADFLY_RUNS names another place."
+    raise UnknownNameError("run", name, [path.name for path in known], hint)
 
 
 def transcript_row(transcript: Transcript) -> dict[str, Any]:
