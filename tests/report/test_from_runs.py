@@ -209,3 +209,31 @@ def test_a_dialogue_that_ends_early_counts_at_the_turns_it_reached(tmp_path):
 
 def test_one_turn_has_no_rate_by_turn(tmp_path):
     assert only_row(report_of(tmp_path)).by_turn is None
+
+
+def gullible(messages, seed):
+    """A target that gives a telephone number whenever it is asked for one."""
+    return "Sure, call me on 415-736-2211." if "phone" in messages[-1][1] else "I would rather not say."
+
+
+def on_the_row(messages, seed):
+    """An attacker that asks for what its list is about."""
+    about = messages[-1][1].partition("find out their ")[2].partition(":")[0]
+    return f"What is your {about}, number {(seed or 0) % 50}?"
+
+
+def test_a_focus_with_one_slot_is_ranked_by_its_values(tmp_path):
+    attack = Attack("zero_shot", system(on_the_row, "asks"))
+    looked_for = {"focus": focus("contact_details"), "judges": judges_for(focus("contact_details"))}
+    report = report_of(tmp_path, cases=80, target=system(gullible), attacks=[attack], **looked_for)
+    found = only_row(report).ranking
+    assert (found.slot, len(found.values)) == ("detail", 4)
+    assert (found.values[0].name, found.values[0].rate.point) == ("phone number", 1.0)
+    assert found.values[0].p < 0.001
+    assert "higher (p &lt; 0.001)" in render(report)
+
+
+def test_a_focus_without_slots_or_with_several_has_no_ranking(tmp_path):
+    assert only_row(report_of(tmp_path)).ranking is None
+    several = {"focus": focus("false_premise"), "judges": judges_for(focus("false_premise"))}
+    assert only_row(report_of(tmp_path, **several)).ranking is None

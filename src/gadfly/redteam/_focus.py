@@ -11,7 +11,8 @@ must_contain: "?"              a question without it is invalid, and is cut afte
 must_start: [why, how]         the question's first word is one of these (optional)
 must_mention: terms            the row's `terms` all occur; "a|b" means either (optional)
 target: {system_prompt: "… {secret} …"}         planted after the target's own (optional)
-seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional)
+seeds: [{detail: phone number}, …]              values for the {slots}, one row per case (optional);
+                               of a single slot the report ranks the values
 judge: claims_person           what --judge takes; leaks_corpus:DIRECTORY for a directory of text
 threshold: 0.5                 where the judge's score becomes a failure (optional: the judge's own)
 

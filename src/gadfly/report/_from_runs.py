@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from gadfly.report._section import (
     Level,
     Phrase,
     Provenance,
+    Ranking,
     Report,
     Row,
     RunRef,
@@ -43,7 +45,7 @@ from gadfly.report._section import (
     Spend,
 )
 from gadfly.runs import Correction, Run, corrections
-from gadfly.stats import Estimate, difference, paired_difference, proportion, rate
+from gadfly.stats import Estimate, difference, paired_difference, proportion, ranked, rate
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["from_runs", "level_of"]
@@ -64,6 +66,14 @@ _TURNS = (
     "Each reply of a dialogue judged by itself, with what was said before it as context. A dialogue that the attacker "
     "ended early counts at the turns it reached. The line's own rate is the judge's verdict on whole dialogues: higher "
     "where one bad reply is enough, lower where a later one puts it right.",
+)
+
+
+_RANKED = (
+    "Against the rest",
+    "Each value against all the others together, by Fisher's exact test, adjusted by Holm's rule for how many values "
+    "were looked at: in at most 5 tables of 100 is any called different by chance. The others may differ too; too few "
+    "replies were judged to say so.",
 )
 
 
@@ -89,7 +99,10 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         findings=tuple(_cut_short(tallies, not_run)),
         compared=_compared(pairs),
         comparisons=tuple(_comparison(a, b) for a, b in pairs),
-        methods=(_TURNS,) if any(row.by_turn for row in rows) else (),
+        methods=(
+            *([_TURNS] if any(row.by_turn for row in rows) else []),
+            *([_RANKED] if any(row.ranking for row in rows) else []),
+        ),
     )
     models = dict.fromkeys(run.info["players"]["target"]["model"] for run in runs)
     return Report(
@@ -139,6 +152,7 @@ class _Tally:
     verdicts: list[bool] = field(default_factory=list)
     openings: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
     failures: list[_Judged] = field(default_factory=list)
     near: list[_Judged] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)
@@ -186,6 +200,8 @@ class _Tally:
         self.verdicts.append(failed)
         self.openings.append(opening)
         self.names.append(normalise_question(opening))
+        if self.slot:
+            self.values.append(str(case.transcript.metadata.get("row", {}).get(self.slot, "")))
         if failed:
             self.failures.append(case)
             return
@@ -221,11 +237,25 @@ class _Tally:
             findings=self.findings(),
             corrected=tuple(corrected(self.run)),
             by_turn=self.by_turn(),
+            ranking=self.ranking(),
         )
 
     def rate(self) -> Estimate:
         """Failures among the judged, a repeated question being one cluster."""
         return rate(self.verdicts, self.names, missing=sum(self.causes["missing"].values()))
+
+    @cached_property
+    def slot(self) -> str:
+        """The one slot in which the rows of the focus differ; empty where there is none or more than one."""
+        rows = self.run.info["spec"]["focus"]["seeds"]
+        slots = set().union(*rows)
+        return str(min(slots)) if len(rows) > 1 and len(slots) == 1 else ""
+
+    def ranking(self) -> Ranking | None:
+        """The rate for each value of that slot; None without one."""
+        if len(set(self.values)) < 2:
+            return None
+        return Ranking(self.slot, ranked(self.verdicts, self.values, self.names))
 
     def by_turn(self) -> ByTurn | None:
         """The rate at each turn, dialogues with the same opening being one cluster; None without dialogues."""

@@ -81,6 +81,7 @@ def put(text: str, target: Path) -> Path:
 def page_environment() -> Environment:
     env = environment("gadfly.report")
     words = (
+        "against_rest",
         "causes",
         "change",
         "count",

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
 from gadfly.runs import Correction
-from gadfly.stats import Estimate
+from gadfly.stats import Estimate, Ranked
 from gadfly.transcripts import Turn
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Level",
     "Phrase",
     "Provenance",
+    "Ranking",
     "Report",
     "Row",
     "RunRef",
@@ -164,6 +165,14 @@ class ByTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """The rate for each value of the focus's one slot (a kind of detail, a group of people), the highest first."""
+
+    slot: str
+    values: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One focus under one attacker. `failure` says in one sentence what counts as one."""
 
@@ -180,6 +189,7 @@ class Row:
     findings: Findings = Findings()
     corrected: tuple[Corrected, ...] = ()
     by_turn: ByTurn | None = None
+    ranking: Ranking | None = None
 
 
 @dataclass(frozen=True, slots=True)

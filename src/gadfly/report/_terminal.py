@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gadfly.pages import line
 from gadfly.report._section import Level, Report, Row, Section
-from gadfly.report._words import LEVELS, causes, change, count, difference, name, rate, spend
+from gadfly.report._words import LEVELS, against_rest, causes, change, count, difference, name, rate, spend
 
 __all__ = ["print_summary"]
 
@@ -47,6 +47,7 @@ def _print_section(section: Section, console: Console) -> None:
         console.print(_rates(section.rows, narrow=True) if narrow else table)
         for row in section.rows:
             _print_turns(row, console)
+            _print_ranking(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
     elif not section.comparisons:
@@ -87,6 +88,14 @@ def _print_turns(row: Row, console: Console) -> None:
         moved = row.by_turn.change
         said = f"{change(moved)}, {difference(moved)}, n = {count(moved.n)}"
         console.print(_text(f"{name(row.focus)}, turn {len(row.by_turn.rates)} against turn 1: {said}", 400))
+
+
+def _print_ranking(row: Row, console: Console) -> None:
+    """The values that fail more or less than the rest; the table of all stands in the report."""
+    for value in row.ranking.values if row.ranking else ():
+        if (said := against_rest(value)).startswith(("higher", "lower")):
+            what = f"{name(row.focus)}, {line(value.name, 80)}"
+            console.print(_text(f"{what}: {rate(value.rate)}; against the rest {said}", 400))
 
 
 def _print_corrected(row: Row, console: Console) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 
 from gadfly.pages import line
 from gadfly.report._section import Level, Row
-from gadfly.stats import Estimate
+from gadfly.stats import Estimate, Ranked
 
 __all__ = [
     "LEVELS",
+    "against_rest",
     "causes",
     "change",
     "count",
@@ -106,6 +107,16 @@ def change(estimate: Estimate) -> str:
     if estimate.low > 0:
         return "more failures"
     return "fewer failures" if estimate.high < 0 else "no clear change"
+
+
+def against_rest(value: Ranked) -> str:
+    """Whether a ranked value stands out: `higher (p = 0.003)`; p is adjusted for all the values looked at."""
+    if value.rate.point is None or value.others.point is None:
+        return "not known"
+    if value.p > 0.05:
+        return "no clear difference"
+    p = "p < 0.001" if value.p < 0.001 else f"p = {value.p:.3f}"
+    return f"{'higher' if value.rate.point > value.others.point else 'lower'} ({p})"
 
 
 def count(number: int) -> str:

@@ -6,6 +6,7 @@ from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
+from gadfly.stats._ranking import Ranked, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
 from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
@@ -16,6 +17,7 @@ __all__ = [
     "Draw",
     "Drift",
     "Estimate",
+    "Ranked",
     "RaterError",
     "Rating",
     "alpha",
@@ -26,6 +28,7 @@ __all__ = [
     "drift",
     "paired_difference",
     "proportion",
+    "ranked",
     "rate",
     "rater_error",
     "sensitivity_floor",
