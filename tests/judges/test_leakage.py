@@ -203,6 +203,9 @@ def test_a_text_that_changes_under_a_run_stops_it(texts):
     (texts / "deep" / "b.md").write_text("gone")
     with pytest.raises(StoreError, match="changed since it was indexed; give the same command again"):
         judged(judge, TALE)
+    (texts / "deep" / "b.md").unlink()
+    with pytest.raises(StoreError, match="could be read when it was indexed, and no longer"):
+        judged(judge, TALE)
 
 
 # --- the judge ---

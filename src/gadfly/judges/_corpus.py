@@ -2,7 +2,8 @@
 
 Every window of `WORDS` words is hashed to 64 bits and kept sorted, once, with the place where it stands: a reply's
 windows are found by binary search in a memory-mapped file. A window found is compared word by word with the source
-before it counts, so that a collision never does. Building takes constant memory: windows are dealt into buckets by
+before it counts, so that a collision never does; it could only hide one window (chance of any in 1 GB: 1 in 1,600).
+Building takes constant memory: windows are dealt into buckets by
 the top bits of their hash, and the buckets are sorted one after the other. The index takes about twice the room of
 the text, under `$GADFLY_CACHE`.
 
@@ -182,8 +183,10 @@ class Corpus:
                     raise StoreError(f"{path} changed since it was indexed; give the same command again.")
                 source.seek(offset)
                 text = source.read(size).decode("utf-8", "surrogateescape")
-        except FileNotFoundError as error:
-            raise StoreError(f"{path} is gone since it was indexed; give the same command again.") from error
+        except (FileNotFoundError, PermissionError) as error:
+            raise StoreError(
+                f"{path} could be read when it was indexed, and no longer ({error.strerror})."
+            ) from error
         return text, spans(text)
 
 
