@@ -3,9 +3,8 @@
 Every window of `WORDS` words is hashed to 64 bits and kept sorted, once, with the place where it stands: a reply's
 windows are found by binary search in a memory-mapped file. A window found is compared word by word with the source
 before it counts, so that a collision never does; it could only hide one window (chance of any in 1 GB: 1 in 1,600).
-Building takes constant memory: windows are dealt into buckets by
-the top bits of their hash, and the buckets are sorted one after the other. The index takes about twice the room of
-the text, under `$GADFLY_CACHE`.
+Building takes constant memory: windows are dealt into buckets by the top bits of their hash, and the buckets are
+sorted one after the other. The index takes about twice the room of the text, under `$GADFLY_CACHE`.
 
 What is a word: a run of letters and digits with their accents and vowel signs; everything else, line breaks,
 hyphens and apostrophes included, only separates. Words are compared in compatibility form and without case
