@@ -11,7 +11,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("engine", "transport", "runner", "kill", "coverage", "judges", "correction", "raters", "learning", "review")
+NAMES = (
+    "engine",
+    "transport",
+    "runner",
+    "kill",
+    "coverage",
+    "judges",
+    "correction",
+    "raters",
+    "learning",
+    "review",
+)
 QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 
 
