@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny_model
 from transformers import AutoModelForCausalLM
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import _local
 from gadfly.models._local import LocalModel
+from tiny_models import tiny_model
 
 
 def saved(path: Path, kind: str = "llama") -> Path:
