@@ -358,8 +358,11 @@ def _open(connection: sa.Connection, rater: Any) -> Any:
     if free is not None or connection.dialect.name == "sqlite":
         return free
     while connection.execute(_NEW_OPEN, who).first() is not None:  # there is one, but someone has it locked
+        waited = connection.begin_nested()
         if (free := connection.execute(_NEW_AWAITED, who).first()) is not None:
+            waited.commit()
             return free
+        waited.rollback()  # lets go of items waited for in vain: held while waiting again they make a deadlock
     return None
 
 
