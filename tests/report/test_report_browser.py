@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from report_samples import audit, edges, hostile
 
 from gadfly.report import write
-
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        except Error as error:
-            pytest.skip(f"no Chromium to open the page in: {error.message.splitlines()[0]}")
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
 from agreement_samples import CAREFUL, LAZY, TIRED, queue
-from playwright.sync_api import Error, sync_playwright
 
 from gadfly.errors import InputError
 from gadfly.pages import environment, tokens
@@ -18,7 +15,6 @@ from gadfly.review._agreement import agreement_view
 from gadfly.review._records import NewItem, QueueSpec, Round
 from gadfly.review._store import Store
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 STATIC = files("gadfly.review") / "static"
 HOSTILE = [
     '<script>alert("x")</script>',
@@ -180,21 +176,14 @@ def test_names_of_raters_are_text(store):
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_the_page_fits_its_window_and_says_nothing_to_the_console(store, tmp_path, width):
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        except Error as error:
-            pytest.skip(f"no Chromium to open the page in: {error.message.splitlines()[0]}")
-        lines = [
-            said(f"c{n}", name, "fails" if n % 3 else "passes", seconds=9)
-            for n in range(24)
-            for name in HOSTILE
-        ]
-        tab, noise = browser.new_page(viewport={"width": width, "height": 800}), []
-        tab.on("console", lambda message: noise.append(message.text))
-        tab.on("dialog", lambda dialog: noise.append(dialog.message))
-        tab.set_content(styled(page(filled(store, lines))))
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        assert [message for message in noise if "ERR_" not in message] == []
-        browser.close()
+def test_the_page_fits_its_window_and_says_nothing_to_the_console(store, browser, width):
+    lines = [
+        said(f"c{n}", name, "fails" if n % 3 else "passes", seconds=9) for n in range(24) for name in HOSTILE
+    ]
+    tab, noise = browser.new_page(viewport={"width": width, "height": 800}), []
+    tab.on("console", lambda message: noise.append(message.text))
+    tab.on("dialog", lambda dialog: noise.append(dialog.message))
+    tab.set_content(styled(page(filled(store, lines))))
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert [message for message in noise if "ERR_" not in message] == []
+    tab.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +10,13 @@ from typing import Any
 
 import pytest
 from page_samples import QUEUE, filled, shows
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gadfly.models import System, scripted
 from gadfly.review._app import app, listen, server
 from gadfly.review._security import Serving
 from gadfly.review._store import Store
 
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 HOSTILE = (
@@ -32,17 +28,6 @@ HOSTILE = (
     "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 \x00 \x07\n"
     "safe \u202egnp.exe\u202c \u2066mixed\u2069 zero\u200bwidth a" + "\u0301" * 400 + "\n"
 ) + "A" * 200_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        except Error as error:
-            pytest.skip(f"no Chromium to open the page in: {error.message.splitlines()[0]}")
-        yield launched
-        launched.close()
 
 
 class Seat:

@@ -80,20 +80,7 @@ def put(text: str, target: Path) -> Path:
 @cache
 def page_environment() -> Environment:
     env = environment("gadfly.report")
-    words = (
-        "against_rest",
-        "causes",
-        "change",
-        "count",
-        "difference",
-        "duration",
-        "money",
-        "name",
-        "per_failure",
-        "percent",
-        "scale",
-    )
-    env.filters |= {word: getattr(_words, word) for word in (*words, "rate", "share_of", "spend", "tokens")}
+    env.filters |= {word: getattr(_words, word) for word in _words.__all__ if word != "LEVELS"}
     env.filters["json"] = _json
     env.globals["levels"] = _words.LEVELS
     return env

@@ -155,12 +155,11 @@ def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The gold items in {path} cannot be read ({error}).") from error
     given = [(n, _object(n, line)) for n, line in enumerate(lines, start=1) if line.strip()]
-    runs: dict[str, dict[str, dict[str, Any]]] = {}
+    runs: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {}
     for name in {entry["run"] for _, entry in given if "run" in entry}:
         run = open_run(name)
-        runs[name] = snapshots(
-            run, {entry.get("case_id", "") for _, entry in given if entry.get("run") == name}
-        )
+        wanted = {entry.get("case_id", "") for _, entry in given if entry.get("run") == name}
+        runs[name] = run.id, snapshots(run, wanted)
     found = list(_gold(given, runs))
     for (n, _), item in zip(given, found, strict=True):
         if item.run in {run.id for run in drawn_from}:
@@ -172,18 +171,20 @@ def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
 
 
 def _gold(
-    given: Iterable[tuple[int, Mapping[str, Any]]], runs: Mapping[str, Mapping[str, dict[str, Any]]]
+    given: Iterable[tuple[int, Mapping[str, Any]]],
+    runs: Mapping[str, tuple[str, Mapping[str, dict[str, Any]]]],
 ) -> Iterator[NewItem]:
     for n, entry in given:
         if not isinstance(entry.get("fails"), bool):
             raise InputError(f'Line {n} of the gold items: "fails" must be true or false.')
         if "run" in entry:
-            shown = runs[entry["run"]].get(entry.get("case_id", ""))
+            run_id, snapshots_of_run = runs[entry["run"]]
+            shown = snapshots_of_run.get(entry.get("case_id", ""))
             if shown is None:
                 raise InputError(
                     f'Line {n} of the gold items: run {entry["run"]} has no case "case_id": {entry.get("case_id")!r}.'
                 )
-            yield NewItem(open_run(entry["run"]).id, entry["case_id"], shown, gold=entry["fails"])
+            yield NewItem(run_id, entry["case_id"], shown, gold=entry["fails"])
             continue
         said = [entry.get(name) for name in ("question", "reply")]
         if not all(isinstance(text, str) for text in said):

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
@@ -73,9 +75,8 @@ def judged_by(run: Run, name: str, *, progress: bool = True) -> Run:
 def judged_whole(run: Run, judge: str) -> bool:
     """Whether this judge has seen every transcript of the run."""
     held = sum(batch.num_rows for batch in run.transcript_table.batches(["index"]))
-    return held == sum(
-        batch["judge"].to_pylist().count(judge) for batch in run.judgement_table.batches(["judge"])
-    )
+    judged = (batch.filter(pc.field("judge") == judge) for batch in run.judgement_table.batches(["judge"]))
+    return held == sum(batch.num_rows for batch in judged)
 
 
 def frame_of(run: Run, judge: str) -> Frame:

@@ -53,7 +53,11 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
         raise InputError(
             f"Queue {queue} compares items two by two, which gives no rate: name one that labels them."
         )
-    run = judged_by(run, judge, progress=progress)
+    return _corrected(judged_by(run, judge, progress=progress), judge, store, queue)
+
+
+def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
+    """See `correct`; the run has been judged."""
     frame = frame_of(run, judge)
     items = drawn_items(store, queue, frame)
     pending = sum(not (item.votes or item.resolution) for item in items)
@@ -121,7 +125,7 @@ def re_estimate(run: Run, store: Store, *, progress: bool = True) -> list[tuple[
             continue
         judged = judged_by(run, judge, progress=progress)
         if before.stale(judged) or before.labels != store.version(queue):
-            found.append((before, correct(judged, judge, store, queue, progress=progress).correction))
+            found.append((before, _corrected(judged, judge, store, queue).correction))
     return found
 
 

@@ -133,30 +133,18 @@ items = sa.Table(
     sa.UniqueConstraint("queue_id", "run", "case_id"),
     sa.UniqueConstraint("queue_id", "position"),
 )
-_WANTING = sa.text("gold IS NULL AND taken < quota")
-sa.Index(
-    "ix_review_items_wanting",
-    items.c.queue_id,
-    items.c.position,
-    sqlite_where=_WANTING,
-    postgresql_where=_WANTING,
-)
-_IS_GOLD = sa.text("gold IS NOT NULL")
-sa.Index(
-    "ix_review_items_gold",
-    items.c.queue_id,
-    items.c.position,
-    sqlite_where=_IS_GOLD,
-    postgresql_where=_IS_GOLD,
-)
-_IN_CONFLICT = sa.text("conflict")
-sa.Index(
-    "ix_review_items_conflict",
-    items.c.queue_id,
-    items.c.position,
-    sqlite_where=_IN_CONFLICT,
-    postgresql_where=_IN_CONFLICT,
-)
+for _name, _which in (
+    ("wanting", "gold IS NULL AND taken < quota"),
+    ("gold", "gold IS NOT NULL"),
+    ("conflict", "conflict"),
+):
+    sa.Index(
+        f"ix_review_items_{_name}",
+        items.c.queue_id,
+        items.c.position,
+        sqlite_where=sa.text(_which),
+        postgresql_where=sa.text(_which),
+    )
 
 raters = sa.Table(
     "review_raters",
