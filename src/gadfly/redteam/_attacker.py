@@ -19,9 +19,9 @@ import numpy as np
 from inspect_ai.model import GenerateConfig
 
 from gadfly.models import Reply, System
-from gadfly.redteam._diversity import normalise_question
 from gadfly.redteam._focus import Focus
 from gadfly.runs import Run
+from gadfly.stats import normalise_question
 from gadfly.transcripts import Case, Turn
 
 __all__ = ["SAMPLING", "Attacker", "Shot", "attacker_system", "pool_from"]

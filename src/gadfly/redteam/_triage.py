@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gadfly.redteam._diversity import normalise_question, words
-from gadfly.stats import Estimate, rate
+from gadfly.stats import Estimate, normalise_question, rate, words
 from gadfly.transcripts import Usage
 
 __all__ = ["Blocking", "Cluster", "Cost", "Phrase", "blocking", "clusters", "cost_per", "phrases"]

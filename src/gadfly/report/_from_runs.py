@@ -18,10 +18,7 @@ from gadfly.judges import passed_on, turn_scores
 from gadfly.redteam import (
     blocking,
     clusters,
-    distinct,
-    normalise_question,
     phrases,
-    self_bleu,
     verdict_of,
 )
 from gadfly.report._section import (
@@ -45,7 +42,17 @@ from gadfly.report._section import (
     Spend,
 )
 from gadfly.runs import Correction, Run, corrections
-from gadfly.stats import Estimate, difference, paired_difference, proportion, ranked, rate
+from gadfly.stats import (
+    Estimate,
+    difference,
+    distinct,
+    normalise_question,
+    paired_difference,
+    proportion,
+    ranked,
+    rate,
+    self_bleu,
+)
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["from_runs", "level_of"]

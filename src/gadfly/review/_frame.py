@@ -12,8 +12,8 @@ from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
 from gadfly.models._local import run_blocking
-from gadfly.redteam import normalise_question
 from gadfly.runs import Run, rejudge
+from gadfly.stats import normalise_question
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["Frame", "frame_of", "judged_by", "replies"]

@@ -1,9 +1,18 @@
-"""Estimates: rates and differences with honest intervals."""
+"""Estimates: rates and differences with honest intervals, and how varied a set of texts is."""
 
 from gadfly.stats._agreement import Drift, Rating, alpha, drift
 from gadfly.stats._corrected import corrected_rate
 from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
+from gadfly.stats._diversity import (
+    Diversity,
+    distinct,
+    diversity,
+    near_duplicates,
+    normalise_question,
+    self_bleu,
+    words,
+)
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._ranking import Ranked, ranked
@@ -14,6 +23,7 @@ from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
 __all__ = [
     "ConfidenceSequence",
     "Confusion",
+    "Diversity",
     "Draw",
     "Drift",
     "Estimate",
@@ -25,11 +35,17 @@ __all__ = [
     "corrected_rate",
     "dawid_skene",
     "difference",
+    "distinct",
+    "diversity",
     "drift",
+    "near_duplicates",
+    "normalise_question",
     "paired_difference",
     "proportion",
     "ranked",
     "rate",
     "rater_error",
+    "self_bleu",
     "sensitivity_floor",
+    "words",
 ]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU
 
-from gadfly.redteam._diversity import (
+from gadfly.stats._diversity import (
     distinct,
     diversity,
     near_duplicates,
