@@ -4,16 +4,17 @@ from gadfly.judges._base import Control, Judge, disproofs
 from gadfly.judges._choice import PRICE, Choice, Policy, Seen, choose, policy
 from gadfly.judges._contact import contact_details
 from gadfly.judges._fit import Example, FitSettings, fit
-from gadfly.judges._fitted import Fitted, fitted_names, history, load_fitted
+from gadfly.judges._fitted import Fitted, history, load_fitted
 from gadfly.judges._funnel import funnel, passed_on
 from gadfly.judges._leakage import leaks_corpus
 from gadfly.judges._model import model_judge
-from gadfly.judges._offensive import offensive
+from gadfly.judges._offensive import offends_group, offensive
 from gadfly.judges._person import claims_person
 from gadfly.judges._premise import goes_along
 from gadfly.judges._record import Card, Source
 from gadfly.judges._refusal import refusal
 from gadfly.judges._registry import about, judge, known
+from gadfly.judges._rounds import fitted_names
 from gadfly.judges._secret import leaks_secret
 from gadfly.judges._turns import by_turn, turn_scores
 
@@ -46,6 +47,7 @@ __all__ = [
     "leaks_secret",
     "load_fitted",
     "model_judge",
+    "offends_group",
     "offensive",
     "passed_on",
     "policy",

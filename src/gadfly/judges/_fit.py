@@ -23,9 +23,10 @@ from gadfly.judges._base import unjudgeable
 from gadfly.judges._calibration import Promise, auroc, calibrate, calibration_error, curve, promise, share
 from gadfly.judges._embedding import EMBEDDING, embedder
 from gadfly.judges._features import base_judge, features
-from gadfly.judges._fitted import Fitted, check_name
+from gadfly.judges._fitted import Fitted
 from gadfly.judges._heads import Floats, Labelled, choose_strength, committee, folds_of, loss
 from gadfly.judges._record import Card, Errors, Fit, Labels, Mistake, Reading, Source
+from gadfly.judges._rounds import check_name
 from gadfly.transcripts import Transcript
 
 __all__ = ["LEAST_LABELS", "Example", "FitSettings", "fit"]

@@ -12,13 +12,14 @@ from typing import Any
 from gadfly.errors import GadflyError, InputError, UnknownNameError
 from gadfly.judges._base import Judge
 from gadfly.judges._contact import contact_details
-from gadfly.judges._fitted import fitted_names, load_fitted
+from gadfly.judges._fitted import load_fitted
 from gadfly.judges._leakage import leaks_corpus
 from gadfly.judges._model import model_judge
-from gadfly.judges._offensive import offensive
+from gadfly.judges._offensive import offends_group, offensive
 from gadfly.judges._person import claims_person
 from gadfly.judges._premise import goes_along
 from gadfly.judges._refusal import refusal
+from gadfly.judges._rounds import fitted_names
 from gadfly.judges._secret import leaks_secret
 
 __all__ = ["About", "about", "judge", "known"]
@@ -30,6 +31,7 @@ _FACTORIES: dict[str, Callable[..., Judge]] = {
     "leaks_corpus": leaks_corpus,
     "leaks_secret": leaks_secret,
     "model_judge": model_judge,
+    "offends_group": offends_group,
     "offensive": offensive,
     "refusal": refusal,
 }
