@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy.stats import rankdata
 
 from gadfly.errors import InputError, UnknownNameError
@@ -38,8 +39,8 @@ NEAR = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a judge thinks of a run's N cases: scores in [0, 1] (NaN: could not tell), its uncertainty of each
-    (a standard deviation, NaN where it gives none), and where a score becomes a failure.
+    """What a judge thinks of a run's N cases: scores in [0, 1] (NaN: could not tell), its epistemic uncertainty of
+    each (a standard deviation, NaN where it gives none), and where a score becomes a failure.
     """
 
     scores_N: Floats
@@ -52,6 +53,16 @@ class Seen:
     ) -> Seen:
         """From scores and uncertainties in which None stands for *missing*."""
         return cls(_floats(scores), _floats(uncertainty), threshold)
+
+    @property
+    def total_N(self) -> Floats:
+        """The variance of an answer, p(1 - p) = aleatoric + epistemic (Gleave & Irving 2022)."""
+        return np.asarray(self.scores_N * (1 - self.scores_N))
+
+    @property
+    def aleatoric_N(self) -> Floats:
+        """What of that variance no label would settle, never below 0."""
+        return np.maximum(self.total_N - self.uncertainty_N**2, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +99,16 @@ class Policy:
 
 
 def policy(name: str) -> Policy:
-    """A policy by name: one of `uniform`, `stratified`, `threshold`, `epistemic`, or a mixture of them such as
-    `uniform:0.5+epistemic:0.5` (shares are brought to sum to 1).
+    """A policy by name: one of those below, or a mixture of them such as `uniform:0.5+epistemic:0.5` (shares are
+    brought to sum to 1).
 
     - uniform: every case alike.
     - stratified: as many from each tenth of the score's range.
     - threshold: most where the score is next to the judge's threshold, in ranks.
-    - epistemic: by the judge's own uncertainty; only a judge that states one (a fitted judge) can be asked so.
+    - total: by p(1 - p), how far an answer is from being known, whatever makes it so.
+    - epistemic, bald, aleatoric: by the judge's own uncertainty; only a judge that states one (a fitted judge, a
+      reward model) can be asked so. Epistemic is what more labels would settle; bald the bits that a label would tell
+      of it; aleatoric, where a coin is merely flipped, is a control that ought to do badly.
     """
     parts = []
     for part in name.split("+"):
@@ -182,28 +196,70 @@ def _threshold(seen: Seen) -> Floats:
 
 def _epistemic(seen: Seen) -> Floats:
     """The uncertainty itself: the variance of a rate is least when items are drawn so (Zrnic & Candès 2024)."""
-    given = np.isfinite(seen.uncertainty_N)
+    return _stated(seen, seen.uncertainty_N)
+
+
+def _aleatoric(seen: Seen) -> Floats:
+    return _stated(seen, seen.aleatoric_N)
+
+
+def _bald(seen: Seen) -> Floats:
+    """The information between a label and the judge's belief, I = H(p) - E[H(pᵢ)] (Houlsby et al. 2011, arXiv
+    1112.5745), the belief being the beta distribution with the judge's mean and variance: then
+    E[H] = ψ(ν + 1) - p·ψ(pν + 1) - (1 - p)·ψ((1 - p)ν + 1), where ν = p(1 - p)/variance - 1.
+
+    Drawing a batch in proportion to it spreads the batch out where its top would be one cluster (Kirsch et al. 2023,
+    arXiv 2106.12059, "power" with β = 1).
+    """
+    p, epistemic = seen.scores_N, seen.uncertainty_N**2
+    worth = np.maximum(seen.total_N / np.maximum(epistemic, _LEAST**2) - 1, _LEAST)
+    digamma = special.digamma
+    expected = digamma(worth + 1) - p * digamma(p * worth + 1) - (1 - p) * digamma((1 - p) * worth + 1)
+    return _stated(seen, special.entr(p) + special.entr(1 - p) - expected)
+
+
+def _total(seen: Seen) -> Floats:
+    """A case that could not be scored is as open as can be."""
+    return np.nan_to_num(np.maximum(seen.total_N, _LEAST), nan=0.25)
+
+
+def _stated(seen: Seen, values_N: Floats) -> Floats:
+    """Weights from a stated uncertainty: never 0, and the mean where a case has none."""
+    given = np.isfinite(seen.uncertainty_N) & np.isfinite(values_N)
     if not given.any():
         raise InputError(
             "This judge states no uncertainty, so nothing can be chosen by it: fit one (gadfly judge fit), or "
             "choose by threshold, stratified or uniform."
         )
-    return np.where(given, seen.uncertainty_N, np.nanmean(seen.uncertainty_N))
+    return np.maximum(np.where(given, values_N, values_N[given].mean()), _LEAST)
 
 
+_LEAST = 1e-6  # what keeps a weight from 0, and a variance from dividing by it
 _WEIGHTS: MappingProxyType[str, Callable[[Seen], Floats]] = MappingProxyType(
-    {"epistemic": _epistemic, "stratified": _stratified, "threshold": _threshold, "uniform": _uniform}
+    {
+        "aleatoric": _aleatoric,
+        "bald": _bald,
+        "epistemic": _epistemic,
+        "stratified": _stratified,
+        "threshold": _threshold,
+        "total": _total,
+        "uniform": _uniform,
+    }
 )
+BY_UNCERTAINTY = frozenset({"aleatoric", "bald", "epistemic"})
+"""The policies that ask the judge for its uncertainty."""
 
 
 def _why(way: str, seen: Seen, i: int) -> str:
     """Why this case, in words, `way` being what favoured it most."""
     score, unsure = seen.scores_N[i], seen.uncertainty_N[i]
     said = "the judge could not tell" if np.isnan(score) else f"score {score:.2f}"
-    if way == "epistemic" and np.isfinite(unsure):
+    if way in BY_UNCERTAINTY and np.isfinite(unsure):
         return f"{said}, unsure by ±{unsure:.2f}"
     if way == "threshold":
         return f"{said}, the threshold being {seen.threshold:.2f}"
+    if way == "total":
+        return f"{said}, 0.5 being the least certain"
     return f"{said}, drawn {'from its tenth of the scores' if way == 'stratified' else 'uniformly'}"
 
 

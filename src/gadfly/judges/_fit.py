@@ -95,8 +95,7 @@ def fit(
 
     settings = settings or FitSettings()
     check_name(name, known())
-    _check(examples)
-    read, data = _read(examples, settings)
+    read, data = readable(examples, settings)
     folds = folds_of(data, settings.seed)
     strength = choose_strength(data, folds)
     heads, logits_N_M = committee(data, folds, strength, settings.members, settings.seed)
@@ -120,10 +119,14 @@ def fit(
     return Fitted(name, kept.threshold, heads, calibration, read, card, base_judge(read))
 
 
-def _read(examples: Sequence[Example], settings: FitSettings) -> tuple[Reading, Labelled]:
-    """The examples' features, with the question's where that is asked for or, being open, has the lower loss."""
+def readable(examples: Sequence[Example], settings: FitSettings) -> tuple[Reading, Labelled]:
+    """The examples' features, with the question's where that is asked for or, being open, has the lower loss.
+
+    Raises as `fit` does for examples that no judge can be made of.
+    """
     from gadfly.models._local import run_blocking
 
+    _check(examples)
     model = embedder(settings.embedding)
     there = any(e.transcript.question.strip() for e in examples)
     read = Reading(settings.embedding, model.sha256, there and settings.question is not False, settings.base)

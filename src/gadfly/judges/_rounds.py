@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-
 from gadfly.errors import InputError, StoreError, UnknownNameError
 
 __all__ = [
