@@ -11,7 +11,7 @@ def focuses() -> None:
 
     for name in known_focuses():
         found = focus(name)
-        needs = "" if found.ready else f" Needs --judge {found.judge}:DIRECTORY."
+        needs = f" Needs {found.needs}." if found.needs else ""
         typer.echo(f"{name:18} {found.failure}{needs}")
 
 

@@ -8,13 +8,14 @@ ones of the zero-shot run, so that asking for both attackers does not play them 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.judges import Judge, by_turn
 from gadfly.models import System, model
 from gadfly.redteam._attacker import Attacker, attacker_system, pool_from
 from gadfly.redteam._focus import Focus
+from gadfly.redteam._proposing import resolved
 from gadfly.redteam._questioning import Questioning
 from gadfly.runs import Run, Settings, run
 
@@ -69,7 +70,12 @@ class Campaign:
             raise InputError(f"cases and turns must be at least 1; got {self.cases} and {self.turns}.")
         if not self.judges or not self.attacks:
             raise InputError("A campaign needs at least one judge and one attack.")
-        alone = any(attack.method == "few_shot" for attack in self.attacks) and not self.pool
+        few_shot = any(attack.method == "few_shot" for attack in self.attacks)
+        if few_shot and self.focus.templates:
+            raise InputError(
+                f"The questions of {self.focus.name} are its templates, so few_shot has nothing to learn: use zero_shot."
+            )
+        alone = few_shot and not self.pool
         if alone and self.cases < SHARE:
             raise InputError(
                 f"few_shot first spends a quarter of its cases on zero-shot questions to learn from; {self.cases} are "
@@ -80,8 +86,14 @@ class Campaign:
 async def redteam(campaign: Campaign, settings: Settings | None = None) -> list[Run]:
     """Run every attack of the campaign; returns their runs in order (a self-taught few-shot attack gives two).
 
-    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C `cut`, which is then the last one.
+    Resumable: the same campaign again goes on. Stops after the run that Ctrl-C `cut`, which is then the last one. Rows
+    that a model proposes are proposed once, by the first attack's model, for all attacks.
     """
+    proposer = attacker_system(campaign.attacks[0].system or campaign.target)
+    looked_for, asked = await resolved(campaign.focus, proposer, campaign.seed, settings)
+    if asked and asked.cut:
+        return [asked]
+    campaign = replace(campaign, focus=looked_for)
     runs: dict[str, Run] = {}
     for attack in campaign.attacks:
         async for made in _attack(campaign, attack, settings):

@@ -15,7 +15,9 @@ from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 __all__ = ["Questioning"]
 
 ATTEMPTS = 4
-"""How often the attacker may try to write a valid question; only the target's calls are scarce."""
+"""How often the attacker may try to write a valid question; only the target's calls are scarce. An attacker that is
+being trained has one: it pays for what it says.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Questioning:
     attacker: Attacker
     target: System
     turns: int = 1
+    attempts: int = ATTEMPTS
 
     @property
     def name(self) -> str:
@@ -46,11 +49,11 @@ class Questioning:
         """All that decides a transcript."""
         return {
             "game": "questioning",
-            "focus": self.focus.model_dump(mode="json", exclude={"judge", "threshold"}),
+            "focus": self.focus.spec(),
             "attacker": self.attacker.spec(),
             "target": self.target.fingerprint(),
             "turns": self.turns,
-            "attempts": ATTEMPTS,
+            "attempts": self.attempts,
         }
 
     async def play(self, case: Case) -> Transcript:
@@ -89,8 +92,15 @@ class _Talk:
         return any(turn.speaker == "target" for turn in self.said)
 
     async def ask(self) -> bool:
-        """Let the attacker speak; False when it has no question. Its words are kept when they are all there is."""
-        for attempt in range(ATTEMPTS):
+        """Let the attacker speak; False when it has no question. Its words are kept when they are all there is.
+
+        The first question is the focus's template, where it has any.
+        """
+        template = None if self.said else self.game.focus.template(self.case, self.row)
+        if template is not None:
+            self.said.append(Turn("attacker", template))
+            return True
+        for attempt in range(self.game.attempts):
             words = await self._words(attempt)
             question = self.game.focus.question(words.text, self.row)
             if question is not None:
