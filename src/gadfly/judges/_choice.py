@@ -55,14 +55,14 @@ class Seen:
         return cls(_floats(scores), _floats(uncertainty), threshold)
 
     @property
-    def total_N(self) -> Floats:
+    def total(self) -> Floats:
         """The variance of an answer, p(1 - p) = aleatoric + epistemic (Gleave & Irving 2022)."""
         return np.asarray(self.scores_N * (1 - self.scores_N))
 
     @property
-    def aleatoric_N(self) -> Floats:
+    def aleatoric(self) -> Floats:
         """What of that variance no label would settle, never below 0."""
-        return np.maximum(self.total_N - self.uncertainty_N**2, 0.0)
+        return np.maximum(self.total - self.uncertainty_N**2, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _epistemic(seen: Seen) -> Floats:
 
 
 def _aleatoric(seen: Seen) -> Floats:
-    return _stated(seen, seen.aleatoric_N)
+    return _stated(seen, seen.aleatoric)
 
 
 def _bald(seen: Seen) -> Floats:
@@ -212,7 +212,7 @@ def _bald(seen: Seen) -> Floats:
     arXiv 2106.12059, "power" with β = 1).
     """
     p, epistemic = seen.scores_N, seen.uncertainty_N**2
-    worth = np.maximum(seen.total_N / np.maximum(epistemic, _LEAST**2) - 1, _LEAST)
+    worth = np.maximum(seen.total / np.maximum(epistemic, _LEAST**2) - 1, _LEAST)
     digamma = special.digamma
     expected = digamma(worth + 1) - p * digamma(p * worth + 1) - (1 - p) * digamma((1 - p) * worth + 1)
     return _stated(seen, special.entr(p) + special.entr(1 - p) - expected)
@@ -220,7 +220,7 @@ def _bald(seen: Seen) -> Floats:
 
 def _total(seen: Seen) -> Floats:
     """A case that could not be scored is as open as can be."""
-    return np.nan_to_num(np.maximum(seen.total_N, _LEAST), nan=0.25)
+    return np.nan_to_num(np.maximum(seen.total, _LEAST), nan=0.25)
 
 
 def _stated(seen: Seen, values_N: Floats) -> Floats:

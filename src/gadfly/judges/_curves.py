@@ -67,7 +67,8 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class LabelsTo:
-    """Labels until a curve first reaches `goal` × the value that uniform ends with on the same seed (÷ for a loss).
+    """Labels until a curve first reaches `goal` × what uniform ends with (÷ for a loss), on average over the other
+    seeds. Not on its own seed: uniform would meet a goal that its own luck set, and every policy seem the slower.
 
     A seed that never gets there counts as one step past the end; `short` says how many seeds that was for the policy
     and for uniform: the means are then too low.
@@ -143,9 +144,9 @@ class Curves:
         return np.asarray(ours - uniform)
 
     def _labels_to(self, policy: str, metric: Metric, goal: float) -> LabelsTo:
-        uniform_S_C = self.values[UNIFORM][metric.name]
+        ends_S = self.values[UNIFORM][metric.name][:, -1]
         sign = 1 if metric.higher_is_better else -1
-        goal_S = uniform_S_C[:, -1] * goal**sign
+        goal_S = (ends_S.sum() - ends_S) / (len(ends_S) - 1) * goal**sign
         there = [
             sign * self.values[name][metric.name] >= sign * goal_S[:, None] for name in (policy, UNIFORM)
         ]

@@ -74,7 +74,7 @@ class Items:
     groups_N: Ints | None = None
 
     @property
-    def flagged_N(self) -> NDArray[np.bool_]:
+    def flagged(self) -> NDArray[np.bool_]:
         return np.asarray(self.labels_N >= 0.5)
 
 
@@ -153,11 +153,7 @@ class Trial:
     settings: CurveSettings
 
     def curve(self, by: Acquisition, seed: int) -> Curve:
-        """One policy's curve on one seed, on one thread."""
-        with threadpool_limits(1):
-            return Curve(by.name, seed, self._values(by, seed))
-
-    def _values(self, by: Acquisition, seed: int) -> dict[str, tuple[float, ...]]:
+        """One policy's curve on one seed."""
         pool, test = split(self.items, self.settings.test, seed)
         labels_N, counts = self.items.labels_N[pool], self.setup.counts
         taken = first(labels_N, counts[0], seed)
@@ -168,10 +164,8 @@ class Trial:
             scores_T = _answers(learned.scores(test), len(test), count)
             rows.append(tuple(m.measure(scores_T, self.items.labels_N[test]) for m in self.settings.metrics))
             if count == counts[-1]:
-                return {
-                    m.name: tuple(column)
-                    for m, column in zip(self.settings.metrics, zip(*rows, strict=True), strict=True)
-                }
+                names = [metric.name for metric in self.settings.metrics]
+                return Curve(by.name, seed, dict(zip(names, zip(*rows, strict=True), strict=True)))
             seen = _seen(learned, by, pool, labels_N, taken)
             taken += _chosen(by, seen, counts[len(rows)] - count, taken, seed * 100_003 + count)
 
@@ -181,7 +175,7 @@ def split(items: Items, share: float, seed: int) -> tuple[Ints, Ints]:
     rng = np.random.default_rng([seed, _STREAM])
     groups_N = np.arange(len(items.labels_N)) if items.groups_N is None else items.groups_N
     names, codes_N = np.unique(groups_N, return_inverse=True)
-    flagged_G = np.bincount(codes_N, items.flagged_N) > 0
+    flagged_G = np.bincount(codes_N, items.flagged) > 0
     tested_G = np.zeros(len(names), dtype=bool)
     for side in (True, False):
         same = rng.permutation(np.flatnonzero(flagged_G == side))
@@ -249,7 +243,7 @@ def _asked(policies: Sequence[str | Acquisition]) -> list[Acquisition]:
 
 def _setup(items: Items, settings: CurveSettings) -> Setup:
     """The counts to measure at, or the sentence that says why there can be none."""
-    n, flagged = len(items.labels_N), int(items.flagged_N.sum())
+    n, flagged = len(items.labels_N), int(items.flagged.sum())
     if not ((items.labels_N >= 0) & (items.labels_N <= 1)).all():
         raise InputError("A label lies in [0, 1]; some of these do not.")
     fewer, kind = (flagged, "flagged") if flagged <= n - flagged else (n - flagged, "not flagged")
@@ -283,11 +277,12 @@ def _key(learner: Learner, items: Items, setup: Setup, settings: CurveSettings) 
 
 
 def _finished(trial: Trial, wanted: Sequence[tuple[Acquisition, int]], jobs: int) -> Iterator[Curve]:
-    """The curves, each as soon as it is there."""
+    """The curves, each as soon as it is there, and each on one thread."""
     if jobs == 1 or len(wanted) < 2:
-        yield from (trial.curve(by, seed) for by, seed in wanted)
+        with threadpool_limits(1):
+            yield from (trial.curve(by, seed) for by, seed in wanted)
         return
     from joblib import Parallel, delayed
 
     work = (delayed(trial.curve)(by, seed) for by, seed in wanted)
-    yield from Parallel(jobs, return_as="generator_unordered", batch_size=1)(work)
+    yield from Parallel(jobs, return_as="generator_unordered")(work)

@@ -10,11 +10,13 @@ from gadfly.models._transport import Retry
 if TYPE_CHECKING:
     from gadfly.models._engine import Engine
     from gadfly.models._local import LocalModel
+    from gadfly.models._provider import Call, model_of, recording
     from gadfly.models._request import Request, Sample
     from gadfly.models._serve import serve
     from gadfly.models._weights import known as known_models
 
 __all__ = [
+    "Call",
     "Engine",
     "LocalModel",
     "Reply",
@@ -25,15 +27,20 @@ __all__ = [
     "direct_transport",
     "known_models",
     "model",
+    "model_of",
+    "recording",
     "scripted",
     "serve",
 ]
 
 _LATE = {
+    "Call": ("_provider", "Call"),
     "Engine": ("_engine", "Engine"),
     "LocalModel": ("_local", "LocalModel"),
     "Request": ("_request", "Request"),
     "Sample": ("_request", "Sample"),
+    "model_of": ("_provider", "model_of"),
+    "recording": ("_provider", "recording"),
     "known_models": ("_weights", "known"),
     "serve": ("_serve", "serve"),
 }

@@ -250,7 +250,7 @@ def choose_dtype(dtype: str, device: torch.device) -> tuple[torch.dtype, str]:
     return torch.float32, "this CPU has no native bfloat16"
 
 
-def with_adapter(weights: Any, name: str, adapter: Path) -> Any:
+def with_adapter(weights: Any, name: str, adapter: Path, trainable: bool = False) -> Any:
     """`weights` with a PEFT adapter on them, checked as far as its files allow before and by its shapes after."""
     if not (adapter / "adapter_config.json").is_file():
         raise InputError(
@@ -271,7 +271,7 @@ def with_adapter(weights: Any, name: str, adapter: Path) -> Any:
     if made_for and ours and made_for != ours:
         raise InputError(f"The adapter in {str(adapter)!r} was made for {made_for}, not for {ours}.")
     try:
-        return PeftModel.from_pretrained(weights, adapter)
+        return PeftModel.from_pretrained(weights, adapter, is_trainable=trainable)
     except (RuntimeError, ValueError, KeyError) as error:
         raise InputError(
             f"The adapter in {str(adapter)!r} does not fit {name}: it was made for {base}."

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from inspect_ai.model import (
@@ -18,10 +22,12 @@ from inspect_ai.model import (
     GenerateConfig,
     Logprob,
     Logprobs,
+    Model,
     ModelAPI,
     ModelOutput,
     ModelUsage,
     TopLogprob,
+    get_model,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
@@ -31,12 +37,38 @@ from gadfly.models._local import LocalModel
 from gadfly.models._request import Request, Sample, TokenLogprob
 from gadfly.models._weights import locate
 
-__all__ = ["LocalProvider"]
+__all__ = ["Call", "LocalProvider", "model_of", "recording"]
 
 MAX_TOKENS = 512
 """What a reply may be long when nobody says: a full answer from a small model, and seconds on a CPU."""
 
 UNSUPPORTED = ("top_k", "frequency_penalty", "presence_penalty", "logit_bias", "response_schema")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a local model: what it was asked, in tokens, and what was sampled."""
+
+    local: LocalModel
+    request: Request
+    samples: tuple[Sample, ...]
+
+
+_recorded: ContextVar[list[Call] | None] = ContextVar("gadfly_recorded", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[Call]]:
+    """Within it, every call of a local model made by this task or its children is noted, in the order of answers.
+
+    For training, which needs the tokens behind the text. An asyncio task started inside notes into the same list.
+    """
+    calls: list[Call] = []
+    token = _recorded.set(calls)
+    try:
+        yield calls
+    finally:
+        _recorded.reset(token)
 
 
 class LocalProvider(ModelAPI):
@@ -57,6 +89,7 @@ class LocalProvider(ModelAPI):
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
         name, _, adapter = model_name.partition("+")
+        self._local: LocalModel | None = model_args.pop("local", None)
         self._arguments = {"adapter": adapter or None, **model_args}
         self._name = name
         unknown = set(model_args) - {"adapter", "device", "dtype"}
@@ -64,8 +97,8 @@ class LocalProvider(ModelAPI):
             raise InputError(
                 f"gadfly/{name} takes device, dtype and adapter, not {', '.join(sorted(unknown))}."
             )
-        locate(name)
-        self._local: LocalModel | None = None
+        if self._local is None:
+            locate(name)
 
     @property
     def local(self) -> LocalModel:
@@ -100,6 +133,8 @@ class LocalProvider(ModelAPI):
         request = request_for(local, input, config)
         started = time.perf_counter()
         samples = await Engine.of(local).generate(request)
+        if (calls := _recorded.get()) is not None:
+            calls.append(Call(local, request, tuple(samples)))
         return output_of(self.model_name, request, samples, time.perf_counter() - started)
 
     async def count_text_tokens(self, text: str) -> int:
@@ -117,6 +152,11 @@ class LocalProvider(ModelAPI):
 
     def connection_key(self) -> str:
         return self.model_name
+
+
+def model_of(local: LocalModel) -> Model:
+    """A model in memory as Inspect's `Model`, under its own name: what a game's player needs."""
+    return get_model(f"gadfly/{local.name}", memoize=False, local=local)
 
 
 def request_for(local: LocalModel, messages: list[ChatMessage], config: GenerateConfig) -> Request:

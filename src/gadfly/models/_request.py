@@ -80,13 +80,14 @@ class Sample:
     """One continuation. `tokens` are all that were sampled, without the one that ends a reply.
 
     `finish` is "length" when cut at max_tokens or at the model's limit. After a stop string `text` ends before
-    it while `tokens` and `logprobs` still cover it.
+    it while `tokens` and `logprobs` still cover it. `end` is the token that ended it, where one did.
     """
 
     text: str
     tokens: tuple[int, ...]
     finish: Literal["stop", "length"]
     logprobs: tuple[TokenLogprob, ...] = ()
+    end: int | None = None
 
 
 @dataclass(frozen=True)

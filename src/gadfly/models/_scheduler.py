@@ -68,6 +68,7 @@ class Row:
     sent_logprobs: int = 0
     placed: bool = False
     stopped: bool = False
+    end: int | None = None
     finish: Literal["stop", "length"] | None = None
     error: BaseException | None = None
 
@@ -83,7 +84,7 @@ class Row:
     def accept(self, token: int, eos: frozenset[int]) -> None:
         """Take the next token and see whether it is the last."""
         if token in eos:
-            self.finish = "stop"
+            self.finish, self.end = "stop", token
         else:
             self.tokens.append(token)
             if self._follows:
@@ -125,7 +126,7 @@ class Row:
 
     def sample(self) -> Sample:
         assert self.finish is not None
-        return Sample(self.text, tuple(self.tokens), self.finish, tuple(self.logprobs))
+        return Sample(self.text, tuple(self.tokens), self.finish, tuple(self.logprobs), self.end)
 
 
 class Scheduler:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gadfly.errors import CallError
@@ -24,7 +25,9 @@ being trained has one: it pays for what it says.
 class Questioning:
     """Red teaming as a game of `turns` questions and answers. In a dialogue the attacker sees the replies.
 
-    A first question that breaks the focus's rule makes the case invalid; a later one ends the dialogue.
+    A first question that breaks the focus's rule makes the case invalid; a later one ends the dialogue. Two games with
+    the same `pairing` and the same attacker put the same questions (and plant the same secrets) case by case, whoever
+    their targets are; None pairs with nothing.
     """
 
     focus: Focus
@@ -58,8 +61,9 @@ class Questioning:
 
     async def play(self, case: Case) -> Transcript:
         """Play one case. A call that fails ends it as failed, keeping what was said; a fatal `CallError` is raised."""
-        row = self.focus.row(case)
-        talk = _Talk(self, case, row, self.focus.planted(row))
+        asked = case if self.pairing is None else replace(case, seed=_paired(self.pairing, case.index))
+        row = self.focus.row(asked)
+        talk = _Talk(self, case, asked, row, self.focus.planted(row))
         outcome: Outcome = "completed"
         cause = ""
         try:
@@ -78,10 +82,11 @@ class Questioning:
 
 @dataclass
 class _Talk:
-    """One conversation under way: what has been said and what it has cost."""
+    """One conversation under way: what has been said and what it has cost. `asked` is the attacker's view of `case`."""
 
     game: Questioning
     case: Case
+    asked: Case
     row: Mapping[str, Any]
     planted: str
     said: list[Turn] = field(default_factory=list)
@@ -128,7 +133,7 @@ class _Talk:
     async def _words(self, attempt: int) -> Reply:
         """What the attacker says; saying nothing is no failed call but no question."""
         try:
-            words = await self.game.attacker.ask(self.game.focus, self.case, self.row, self.said, attempt)
+            words = await self.game.attacker.ask(self.game.focus, self.asked, self.row, self.said, attempt)
         except CallError as error:
             if error.cause != "empty_reply":
                 raise
@@ -138,6 +143,11 @@ class _Talk:
 
     def _spend(self, role: str, usage: Usage) -> None:
         self.usage[role] = self.usage.get(role, Usage()) + usage
+
+
+def _paired(pairing: int, index: int) -> int:
+    """The seed of the attacker's side of a case that is paired, in [0, 2**31)."""
+    return int.from_bytes(hashlib.sha256(f"{pairing}/{index}".encode()).digest()[:4], "big") >> 1
 
 
 _ROLE = {"attacker": "user", "target": "assistant"}

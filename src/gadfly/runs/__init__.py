@@ -1,13 +1,15 @@
 """Running games wide and deep, and keeping what came out."""
 
 from gadfly.runs._corrections import Correction, corrections, keep_correction
-from gadfly.runs._game import Game
+from gadfly.runs._game import Cases, Game
 from gadfly.runs._inspect import as_task, export
 from gadfly.runs._judging import rejudge
+from gadfly.runs._provenance import provenance
 from gadfly.runs._runner import Settings, run
 from gadfly.runs._store import Run, all_runs, home, open_run
 
 __all__ = [
+    "Cases",
     "Correction",
     "Game",
     "Run",
@@ -19,6 +21,7 @@ __all__ = [
     "home",
     "keep_correction",
     "open_run",
+    "provenance",
     "rejudge",
     "run",
 ]

@@ -15,6 +15,7 @@ from gadfly.stats._diversity import (
 )
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
+from gadfly.stats._mean import mean
 from gadfly.stats._ranking import Ranked, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
@@ -38,6 +39,7 @@ __all__ = [
     "distinct",
     "diversity",
     "drift",
+    "mean",
     "near_duplicates",
     "normalise_question",
     "paired_difference",

@@ -1,0 +1,32 @@
+"""A mean of independent values that are no rate, such as one figure for each seed, with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from gadfly.errors import InputError
+from gadfly.stats._estimate import Estimate
+from gadfly.stats._rate import check_level
+
+__all__ = ["mean"]
+
+
+def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
+    """The mean with Student's t-interval. Of differences between two things tried on the same seeds it is the paired
+    t-test: the interval leaves out 0 where p < 1 - level.
+
+    Values that are all alike have an interval of no width: there was no chance in them. Raises `InputError` for fewer
+    than two, from which nothing is known about their spread.
+    """
+    check_level(level)
+    values_N = np.asarray(values, dtype=np.float64)
+    n = len(values_N)
+    if n < 2 or not np.isfinite(values_N).all():
+        raise InputError(f"A mean with an interval takes two finite values or more; got {n}.")
+    point = float(values_N.mean())
+    half = float(stats.t.ppf((1 + level) / 2, n - 1) * values_N.std(ddof=1) / math.sqrt(n))
+    return Estimate(point, point - half, point + half, n, n, level=level)

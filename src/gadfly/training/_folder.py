@@ -1,0 +1,144 @@
+"""A training on disk: what is trained how, its curve, its rollouts, its checkpoints, and the adapter that came out.
+
+    DIR/training.json              what decides the outcome (`spec`), versions, status, why it ended
+    DIR/curve.jsonl                one line per step
+    DIR/rollouts.jsonl             one line per case played in reinforcement
+    DIR/checkpoints/checkpoint-N/  the adapter, the optimiser and the random numbers after step N
+    DIR/adapter_model.safetensors  and adapter_config.json: what `gadfly/MODEL+DIR` loads
+
+A checkpoint appears under its name only when it is whole, and lines of steps after it are cut off before training goes
+on: a training killed at any moment and started again writes the lines that an uninterrupted one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from gadfly.errors import InputError, StoreError
+from gadfly.runs import provenance
+
+__all__ = ["Folder", "adapters_home"]
+
+KEPT = 2
+"""Checkpoints that are kept; the one before the last is there in case the disk filled up."""
+
+
+def adapters_home() -> Path:
+    """Where trained adapters are kept unless told otherwise: `$GADFLY_ADAPTERS` or `./gadfly-adapters`."""
+    return Path(os.environ.get("GADFLY_ADAPTERS") or "gadfly-adapters")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One training's directory; `open` makes it or checks that what is there is the same training."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path, spec: Mapping[str, Any]) -> Folder:
+        """Raises `InputError` when another training is there, and `StoreError` when nothing can be written."""
+        folder = cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"Nothing can be written in {path} ({error.strerror}); name another --output."
+            ) from error
+        wanted = json.loads(json.dumps(dict(spec)))
+        found = folder.info
+        if not found and any(path.iterdir()):
+            raise InputError(f"{path} holds something that is no training; name another --output.")
+        if found and (changed := [key for key in wanted if found["spec"].get(key) != wanted[key]]):
+            was = ", ".join(f"{key} was {json.dumps(found['spec'].get(key))[:80]}" for key in changed[:3])
+            raise InputError(f"{path} holds another training ({was}); name another --output or remove it.")
+        if not found:
+            folder.note(spec=wanted, status="running", **provenance())
+        return folder
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """`training.json`; empty when there is none."""
+        try:
+            return dict(json.loads((self.path / "training.json").read_text("utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.path / 'training.json'} cannot be read: {error}.") from error
+
+    @property
+    def done(self) -> bool:
+        """Whether the training has ended by itself and its adapter is there."""
+        return (
+            self.info.get("status") in ("complete", "collapsed")
+            and (self.path / "adapter_model.safetensors").exists()
+        )
+
+    def lock(self) -> FileLock:
+        """Held while training. Raises `InputError` when another process trains here."""
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(
+                f"Another process is training in {self.path}; wait for it or stop it."
+            ) from error
+        return lock
+
+    def note(self, **facts: Any) -> None:
+        """Change some of `training.json`, atomically."""
+        target = self.path / "training.json"
+        draft = target.with_suffix(".tmp")
+        draft.write_text(json.dumps(self.info | facts, indent=1), "utf-8")
+        draft.replace(target)
+
+    def append(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines to `curve` or `rollouts`."""
+        with (self.path / f"{table}.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
+
+    def read(self, table: str) -> Iterator[dict[str, Any]]:
+        """The lines of `curve` or `rollouts`, without a last one that was cut off by a kill."""
+        path = self.path / f"{table}.jsonl"
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.endswith("\n"):
+                    yield json.loads(line)
+
+    def rewind(self, step: int) -> None:
+        """Cut off the lines of steps after `step`."""
+        for table in ("curve", "rollouts"):
+            kept = [row for row in self.read(table) if row["step"] <= step]
+            path = self.path / f"{table}.jsonl"
+            draft = path.with_suffix(".tmp")
+            draft.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
+            draft.replace(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """The latest whole one."""
+        found = sorted(
+            self.checkpoints.glob("checkpoint-*[0-9]"), key=lambda path: int(path.name.rpartition("-")[2])
+        )
+        return found[-1] if found else None
+
+    def forget_old_checkpoints(self) -> None:
+        """Keep the last few, and none that was not finished."""
+        found = sorted(
+            self.checkpoints.glob("checkpoint-*[0-9]"), key=lambda path: int(path.name.rpartition("-")[2])
+        )
+        for path in [*found[:-KEPT], *self.checkpoints.glob("*.part")]:
+            shutil.rmtree(path)

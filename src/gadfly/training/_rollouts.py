@@ -1,0 +1,176 @@
+"""Rollouts: a policy plays a game, a judge scores the transcripts, a reward is what it learns from.
+
+Nothing here keeps state between steps: what is played in a step follows from the seed and the step's number alone, so
+that a training which was killed plays the same cases again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from inspect_ai.model import GenerateConfig
+from numpy.typing import NDArray
+
+from gadfly.errors import InputError
+from gadfly.judges import Judge
+from gadfly.judges._embedding import embedder
+from gadfly.models import Call, LocalModel, System, direct_transport, model_of, recording
+from gadfly.runs import Game
+from gadfly.stats._diversity import self_bleu_scores
+from gadfly.transcripts import Case, Judgement, Transcript
+
+__all__ = ["Failure", "Match", "Reward", "Rollout", "Rollouts"]
+
+Reward = Callable[[Transcript, Judgement], float | None]
+"""What a transcript is worth to the player. None: nobody can tell, and nothing is learned from it."""
+
+HIGHEST = 0.99
+"""Scores above it are worth no more: −log(1 − r) has no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The red-teamer's reward, −log(1 − r) for a judge's score r (Perez et al. 2022, section 3.1), at most 4.6.
+
+    `invalid` is the reward of a move that breaks the game's rules (theirs: −3 for a question without a "?").
+    """
+
+    invalid: float = -3.0
+
+    def __call__(self, transcript: Transcript, judgement: Judgement) -> float | None:
+        if transcript.outcome == "invalid":
+            return self.invalid
+        return None if judgement.score is None else -math.log(1 - min(judgement.score, HIGHEST))
+
+
+@dataclass(frozen=True)
+class Match:
+    """Who plays what before whom. `game` makes the game for the player being trained, in whichever seat.
+
+    `sampling` is how that player samples; its temperature is the policy's own and nothing is cut off (top-p is 1), so
+    that what is trained is what is sampled from. `novelty` adds so many times a case's novelty to its reward: its mean
+    distance, in [0, 1], to the others of its step, by embedding or by BLEU.
+    """
+
+    game: Callable[[System], Game]
+    judge: Judge
+    reward: Reward = Failure()
+    sampling: GenerateConfig = field(default_factory=lambda: GenerateConfig(max_tokens=256))
+    novelty: float = 0.0
+    distance: Literal["embedding", "bleu"] = "embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One case played in training: the tokens of one of the policy's calls, and what came of it."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    text: str
+    reward: float | None
+    score: float | None
+    outcome: str
+
+
+class Rollouts:
+    """Plays on one event loop, which lives as long as this does, so that the engines do too. Use as a context manager."""
+
+    def __init__(self, policy: LocalModel, match: Match, seed: int) -> None:
+        self.policy, self.match, self.seed = policy, match, seed
+        sampling = match.sampling.model_copy(update={"top_p": 1.0})
+        self.game = match.game(System(model_of(policy), sampling=sampling))
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Rollouts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.close()
+
+    def play(self, groups: Sequence[int]) -> list[Rollout]:
+        """A rollout for each entry of `groups`. Equal entries play the same case (the same row of slots) with other
+        random numbers: they are what each other's reward is compared with.
+
+        Raises `InputError` when a reward is no number or the policy was never asked anything.
+        """
+        return self._runner.run(self._play(groups))
+
+    async def _play(self, groups: Sequence[int]) -> list[Rollout]:
+        cases = [self._case(group, member) for member, group in enumerate(groups)]
+        with direct_transport():
+            async with AsyncExitStack() as stack:
+                for player in self._local_players():
+                    await stack.enter_async_context(player.engine().rounds())
+                played = await asyncio.gather(*map(self._one, cases))
+        judged = await self.match.judge.judge([transcript for transcript, _ in played])
+        texts = [call.samples[0].text for _, call in played]
+        extra = (
+            novelty(texts, self.match.distance) * self.match.novelty
+            if self.match.novelty
+            else np.zeros(len(texts))
+        )
+        return [
+            self._rollout(transcript, call, judgement, float(bonus))
+            for (transcript, call), judgement, bonus in zip(played, judged, extra, strict=True)
+        ]
+
+    async def _one(self, case: Case) -> tuple[Transcript, Call]:
+        """One case, and one of the policy's calls in it.
+
+        In a dialogue the policy speaks several times. Each case then trains one of its calls, drawn by the case's
+        seed, with the reward of the whole: up to a factor an unbiased estimate of the gradient over all of them.
+        """
+        with recording() as calls:
+            transcript = await self.game.play(case)
+        own = [call for call in calls if call.local is self.policy]
+        if not own:
+            raise InputError(f"The game {self.game.name} never asked the player that is to be trained.")
+        return transcript, random.Random(case.seed).choice(own)
+
+    def _rollout(self, transcript: Transcript, call: Call, judgement: Judgement, bonus: float) -> Rollout:
+        reward = self.match.reward(transcript, judgement)
+        if reward is not None and not math.isfinite(reward):
+            raise InputError(
+                f"The reward of a case that {judgement.judge} scored {judgement.score} is {reward}; a reward is a finite "
+                "number, or None where nobody can tell."
+            )
+        sample = call.samples[0]
+        end = () if sample.end is None else (sample.end,)
+        return Rollout(
+            call.request.prompt,
+            (*sample.tokens, *end),
+            sample.text,
+            None if reward is None else reward + bonus,
+            judgement.score,
+            transcript.outcome,
+        )
+
+    def _case(self, group: int, member: int) -> Case:
+        digest = hashlib.sha256(f"{self.seed}/{group}/{member}".encode()).hexdigest()
+        return Case(digest[:16], group, int(digest[16:24], 16) >> 1)
+
+    def _local_players(self) -> list[Any]:
+        return [p.model.api for p in self.game.players.values() if hasattr(p.model.api, "engine")]
+
+
+def novelty(texts: Sequence[str], distance: Literal["embedding", "bleu"]) -> NDArray[np.float64]:
+    """How unlike the others each text is, in [0, 1]: 1 − its mean cosine similarity to them, or 1 − its BLEU against them.
+
+    A single text is wholly new.
+    """
+    if len(texts) < 2:
+        return np.ones(len(texts))
+    if distance == "bleu":
+        return 1 - self_bleu_scores(texts, references=len(texts)) / 100
+    vectors_N_D = embedder().embed(list(texts))
+    similar_N_N = vectors_N_D @ vectors_N_D.T
+    others_N = (similar_N_N.sum(1) - similar_N_N.diagonal()) / (len(texts) - 1)
+    return np.clip(1 - others_N, 0, 1).astype(np.float64)
