@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import entropy
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.judges import PRICE, Seen, choose, policy
@@ -26,7 +27,19 @@ def test_each_policy_prefers_what_it_is_named_for():
     assert set(policy("uniform").weights(SEEN)) == {1.0}
 
 
-@pytest.mark.parametrize("name", ["uniform", "stratified", "threshold", "epistemic", "uniform:1+epistemic:3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "uniform",
+        "stratified",
+        "threshold",
+        "total",
+        "epistemic",
+        "bald",
+        "aleatoric",
+        "uniform:1+epistemic:3",
+    ],
+)
 def test_a_policy_never_costs_more_than_its_price(name):
     weights = policy(name).weights(SEEN)
     assert weights.mean() == pytest.approx(1.0)
@@ -85,3 +98,25 @@ def test_a_share_that_is_none_is_refused(name):
 def test_a_judge_without_uncertainty_cannot_be_asked_by_it():
     with pytest.raises(InputError, match="states no uncertainty"):
         choose(Seen.of([0.5], [None], 0.5), policy("epistemic"), 1)
+
+
+def test_the_variance_of_an_answer_is_aleatoric_and_epistemic():
+    seen = Seen.of([0.5, 0.2, 0.9], [0.1, 0.3, 0.05], 0.5)
+    assert seen.aleatoric + seen.uncertainty_N**2 == pytest.approx(seen.total)
+    assert Seen.of([0.01], [0.3], 0.5).aleatoric == 0
+
+
+@pytest.mark.parametrize(("p", "spread"), [(0.5, 0.2), (0.1, 0.05), (0.9, 0.29)])
+def test_bald_is_the_information_between_a_label_and_a_beta_belief(p, spread):
+    worth = p * (1 - p) / spread**2 - 1
+    beliefs = np.random.default_rng(0).beta(p * worth, (1 - p) * worth, 400_000)
+    information = entropy([p, 1 - p]) - entropy([beliefs, 1 - beliefs]).mean()
+    weights = policy("bald").weights(Seen.of([p, 0.5], [spread, 0.2], 0.5), math.inf)
+    assert weights[0] / weights[1] == pytest.approx(information / 0.08632, rel=0.02)
+
+
+def test_what_is_settled_or_a_mere_coin_has_little_to_tell():
+    weights = policy("bald").weights(Seen.of([0.5, 0.5, 0.999], [0.3, 0.001, 0.001], 0.5), math.inf)
+    assert weights[0] > 1_000 * max(weights[1:]) and min(weights) > 0
+    coin = policy("aleatoric").weights(Seen.of([0.5, 0.5], [0.3, 0.001], 0.5), math.inf)
+    assert coin[1] > coin[0]

@@ -39,7 +39,7 @@ JUDGE = Annotated[str, typer.Option(help="The judge. Default: the one that decid
 LABELS = Annotated[str, typer.Option(help="The queue whose labels count.")]
 POLICY = Annotated[
     str,
-    typer.Option(help="uniform, stratified, threshold, epistemic, or a mixture: uniform:0.5+threshold:0.5."),
+    typer.Option(help="uniform, stratified, threshold, total, epistemic, bald, or a mixture: uniform:0.5+threshold:0.5."),
 ]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 

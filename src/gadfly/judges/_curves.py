@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
-from statsmodels.stats.multitest import multipletests
 
 from gadfly.judges._acquisition import UNIFORM
 from gadfly.stats import Estimate, mean
@@ -125,14 +124,14 @@ class Curves:
         """Every policy but uniform against it, in the order given."""
         names = self.policies[1:]
         gains = {name: self._gap(name, metric, np.ndarray.mean) for name in names}
-        adjusted = multipletests([_p(gains[name]) for name in names], method="holm")[1] if names else []
+        adjusted = _holm([_p(gains[name]) for name in names])
         return tuple(
             Compared(
                 name,
                 mean(gains[name]),
                 mean(self._gap(name, metric, lambda values_S_C, axis: values_S_C[:, -1])),
                 tuple(self._labels_to(name, metric, goal) for goal in goals),
-                float(p),
+                p,
                 None if p > 0.05 else bool((gains[name].mean() > 0) == metric.higher_is_better),
             )
             for name, p in zip(names, adjusted, strict=True)
@@ -146,7 +145,7 @@ class Curves:
     def _labels_to(self, policy: str, metric: Metric, goal: float) -> LabelsTo:
         ends_S = self.values[UNIFORM][metric.name][:, -1]
         sign = 1 if metric.higher_is_better else -1
-        goal_S = (ends_S.sum() - ends_S) / (len(ends_S) - 1) * goal**sign
+        goal_S = np.array([np.delete(ends_S, seed).mean() for seed in range(len(ends_S))]) * goal**sign
         there = [
             sign * self.values[name][metric.name] >= sign * goal_S[:, None] for name in (policy, UNIFORM)
         ]
@@ -166,3 +165,14 @@ def _p(gaps_S: Floats) -> float:
     if np.ptp(gaps_S) == 0:
         return float(gaps_S[0] == 0)
     return float(scipy_stats.ttest_1samp(gaps_S, 0.0).pvalue)
+
+
+def _holm(p: Sequence[float]) -> list[float]:
+    """Holm 1979: the k-th smallest of P times P - k + 1, none below the one before. statsmodels' own collects garbage
+    at each call, a fifth of a second.
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.asarray(p)[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(one) for one in adjusted]
