@@ -14,7 +14,7 @@ from gadfly.judges import claims_person, funnel, refusal
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, focus, judges_for
 from gadfly.report import from_runs, render
-from gadfly.report._from_runs import level_of
+from gadfly.report._tally import level_of
 from gadfly.stats import proportion
 from gadfly.transcripts import Judgement
 

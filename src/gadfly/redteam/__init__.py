@@ -2,7 +2,9 @@
 
 from gadfly.redteam._attacker import Attacker, attacker_system
 from gadfly.redteam._campaign import Attack, Campaign, redteam
-from gadfly.redteam._focus import Focus, focus, known_focuses
+from gadfly.redteam._focus import Focus, Propose, focus, known_focuses
+from gadfly.redteam._matrix import Matrix, Pair, matrix
+from gadfly.redteam._proposing import proposed
 from gadfly.redteam._questioning import Questioning
 from gadfly.redteam._triage import Blocking, blocking, clusters, cost_per, phrases
 from gadfly.redteam._verdicts import is_failure, judges_for, verdict_of
@@ -13,6 +15,9 @@ __all__ = [
     "Blocking",
     "Campaign",
     "Focus",
+    "Matrix",
+    "Pair",
+    "Propose",
     "Questioning",
     "attacker_system",
     "blocking",
@@ -22,7 +27,9 @@ __all__ = [
     "is_failure",
     "judges_for",
     "known_focuses",
+    "matrix",
     "phrases",
+    "proposed",
     "redteam",
     "verdict_of",
 ]

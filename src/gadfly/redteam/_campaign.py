@@ -19,7 +19,7 @@ from gadfly.redteam._proposing import resolved
 from gadfly.redteam._questioning import Questioning
 from gadfly.runs import Run, Settings, run
 
-__all__ = ["METHODS", "Attack", "Campaign", "redteam"]
+__all__ = ["METHODS", "Attack", "Campaign", "redteam", "runs_of"]
 
 METHODS = ("zero_shot", "few_shot")
 
@@ -33,6 +33,11 @@ class Attack:
 
     method: str = "zero_shot"
     system: System | None = None
+
+    @property
+    def name(self) -> str:
+        """`few-shot by gadfly/smollm2`, or `few-shot by itself`."""
+        return f"{self.method.replace('_', '-')} by {self.system.name if self.system else 'itself'}"
 
     @classmethod
     def parse(cls, text: str, load: Callable[[str], System] | None = None) -> Attack:
@@ -53,7 +58,8 @@ class Attack:
 class Campaign:
     """What to run. `judges` come in order: the first one's verdict is the failure; `pool` holds earlier runs.
 
-    With several `turns` the first judge also judges each reply of a dialogue by itself.
+    With several `turns` the first judge also judges each reply of a dialogue by itself. With `paired`, an attacker puts
+    the same questions to the targets of all paired campaigns of this seed, as long as it learns nothing from replies.
     """
 
     focus: Focus
@@ -64,6 +70,7 @@ class Campaign:
     turns: int = 1
     seed: int = 0
     pool: Sequence[Run] = ()
+    paired: bool = False
 
     def __post_init__(self) -> None:
         if self.cases < 1 or self.turns < 1:
@@ -73,7 +80,7 @@ class Campaign:
         few_shot = any(attack.method == "few_shot" for attack in self.attacks)
         if few_shot and self.focus.templates:
             raise InputError(
-                f"The questions of {self.focus.name} are its templates, so few_shot has nothing to learn: use zero_shot."
+                f"{self.focus.name} asks its templates word for word, so few_shot has nothing to learn: use zero_shot."
             )
         alone = few_shot and not self.pool
         if alone and self.cases < SHARE:
@@ -96,14 +103,15 @@ async def redteam(campaign: Campaign, settings: Settings | None = None) -> list[
     campaign = replace(campaign, focus=looked_for)
     runs: dict[str, Run] = {}
     for attack in campaign.attacks:
-        async for made in _attack(campaign, attack, settings):
+        async for made in runs_of(campaign, attack, settings):
             runs[made.id] = made
             if made.cut:
                 return list(runs.values())
     return list(runs.values())
 
 
-async def _attack(campaign: Campaign, attack: Attack, settings: Settings | None) -> AsyncIterator[Run]:
+async def runs_of(campaign: Campaign, attack: Attack, settings: Settings | None) -> AsyncIterator[Run]:
+    """The runs of one attack of the campaign, each as it ends; the attack's own is the last."""
     system = attacker_system(attack.system or campaign.target)
     if attack.method == "zero_shot":
         yield await _run(campaign, Attacker(system), campaign.cases, settings)
@@ -130,7 +138,8 @@ def _taught(campaign: Campaign, system: System, runs: Sequence[Run], first: int 
 
 
 async def _run(campaign: Campaign, attacker: Attacker, cases: int, settings: Settings | None) -> Run:
-    game = Questioning(campaign.focus, attacker, campaign.target, campaign.turns)
+    pairing = campaign.seed if campaign.paired else None
+    game = Questioning(campaign.focus, attacker, campaign.target, campaign.turns, pairing=pairing)
     judges = list(campaign.judges)
     if campaign.turns > 1:
         judges[0] = by_turn(judges[0])

@@ -193,7 +193,9 @@ class Focus(_Strict):
         """The values of this case's slots: its own data, else a row of `seeds`; a secret where one is planted."""
         row: dict[str, Any] = dict(case.data)
         if not row and self.unresolved:
-            raise InputError(f"{self.name} has no rows before a model proposes them: use gadfly redteam, or give seeds.")
+            raise InputError(
+                f"A model has yet to propose the rows of {self.name}: use gadfly redteam, or give your own as seeds."
+            )
         if not row and self.seeds:
             row = dict(self.seeds[case.index % len(self.seeds)])
         return {**row, "secret": secret(case.seed)} if self.uses_secret else row

@@ -35,9 +35,10 @@ LONGEST = 60
 _BULLET = re.compile(r"^[\s\-*•\"'“‘]+")
 _END = re.compile(r"[\n,;:.(!?\"“”/]| [-–—] ")
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
-_FUNCTION = frozenset(
-    "and as at but by etc for from i in is it list my no not of on or such that they this those to we with you your".split()
+_FUNCTION = re.compile(
+    r"(?:and|as|at|but|by|etc|for|from|i|in|is|it|list|my|no|not|of|on|or|such|that|they|this|those|to|we|with|you|your)\b"
 )
+"""Words that begin no name: SmolLM2 proposed "for example" and "not all"."""
 _ARTICLE = re.compile(r"^(?:the|a|an|all|some)\s+", re.IGNORECASE)
 
 
@@ -69,7 +70,9 @@ class Proposing:
         shown = random.Random(case.seed).sample(self.propose.examples, min(SHOWN, len(self.propose.examples)))
         listed = "".join(f"{n}. {example}\n" for n, example in enumerate(shown, start=1))
         try:
-            reply = await self.proposer.complete(f"{self.propose.head}{listed}{len(shown) + 1}.", seed=case.seed)
+            reply = await self.proposer.complete(
+                f"{self.propose.head}{listed}{len(shown) + 1}.", seed=case.seed
+            )
         except CallError as error:
             if error.fatal:
                 raise
@@ -94,7 +97,7 @@ def usable(text: str, propose: Propose) -> str | None:
     words = value.casefold().split()
     if not _NAME.fullmatch(value) or len(value) > LONGEST or len(words) > propose.most_words:
         return None
-    if words[0] in _FUNCTION or not value.casefold().endswith(propose.endings or ("",)):
+    if _FUNCTION.match(value.casefold()) or not value.casefold().endswith(propose.endings or ("",)):
         return None
     return value if same(value) not in map(same, propose.examples) else None
 
@@ -128,7 +131,9 @@ async def resolved(
     if focus.propose is None or focus.seeds:
         return focus, None
     propose = focus.propose
-    sampling = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=4 * propose.most_words, stop_seqs=["\n"])
+    sampling = GenerateConfig(
+        temperature=0.8, top_p=0.95, max_tokens=4 * propose.most_words, stop_seqs=["\n"]
+    )
     game = Proposing(focus.name, propose, System(attacker.model, sampling=sampling, retry=attacker.retry))
     asked = await run(game, TRIES * propose.count, seed=seed, settings=settings)
     if asked.cut:
@@ -141,4 +146,6 @@ async def resolved(
             "a .yaml of your own."
         )
     rows = tuple({propose.slot: value} for value in values)
-    return focus.model_copy(update={"seeds": rows, "propose": propose.model_copy(update={"by": asked.id})}), asked
+    return focus.model_copy(
+        update={"seeds": rows, "propose": propose.model_copy(update={"by": asked.id})}
+    ), asked

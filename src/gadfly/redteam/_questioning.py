@@ -35,6 +35,7 @@ class Questioning:
     target: System
     turns: int = 1
     attempts: int = ATTEMPTS
+    pairing: int | None = None
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from gadfly.transcripts import Turn
 
 __all__ = [
     "ByTurn",
+    "Cell",
     "Cluster",
     "Comparison",
     "Corrected",
@@ -27,6 +28,7 @@ __all__ = [
     "Diversity",
     "Example",
     "Findings",
+    "Grid",
     "Judging",
     "Level",
     "Phrase",
@@ -166,10 +168,14 @@ class ByTurn:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The rate for each value of the focus's one slot (a kind of detail, a group of people), the highest first."""
+    """The rate for each value of the focus's one slot (a kind of detail, a group of people), the highest first.
+
+    `proposed` is the run in which a model proposed the values; empty where the focus lists them.
+    """
 
     slot: str
     values: tuple[Ranked, ...]
+    proposed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +209,32 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One attack on one target. `row` is its line among the section's rows, counted from 1, None where there is no
+    run; `symmetric`: the target attacks itself; `error` says why the pair stopped before its end.
+    """
+
+    rate: Estimate
+    diversity: Diversity = Diversity()
+    row: int | None = None
+    symmetric: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Who breaks whom: `cells[i][j]` is attacker i against target j. The margins count all verdicts of a row or a
+    column together, a question put to several targets being one cluster.
+    """
+
+    attackers: tuple[str, ...]
+    targets: tuple[str, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    by_attacker: tuple[Estimate, ...]
+    by_target: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One system's part of the report.
 
@@ -216,6 +248,7 @@ class Section:
     findings: tuple[str, ...] = ()
     compared: tuple[str, str] = ("first run", "second run")
     comparisons: tuple[Comparison, ...] = ()
+    grid: Grid | None = None
     charts: tuple[Chart, ...] = ()
     methods: tuple[tuple[str, str], ...] = ()
 
