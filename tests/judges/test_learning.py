@@ -14,7 +14,7 @@ import pytest
 from learning_fakes import AnotherUniform, Counting, coin_flips, plain, rare_regions
 
 from gadfly.errors import InputError, StoreError, UnknownNameError
-from gadfly.judges import AUROC, LOG_LOSS, CurveSettings, Curves, Items, Metric, acquisition, learning_curves
+from gadfly.judges import AUROC, LOG_LOSS, Curves, CurveSettings, Items, Metric, acquisition, learning_curves
 from gadfly.judges._learning import first, split
 
 SHORT = CurveSettings(seeds=8, start=20, step=20, end=200)
