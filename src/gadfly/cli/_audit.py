@@ -10,7 +10,10 @@ import typer
 
 from gadfly.cli import _options as o
 
+SHORT, AT_EASE = o.Sampling(max_tokens=64), o.Playing()
 
+
+@o.spread
 def audit(
     model: o.MODEL,
     attacker: Annotated[
@@ -21,13 +24,8 @@ def audit(
     ] = None,
     cases: o.CASES = 100,
     focus: Annotated[list[str] | None, typer.Option(help="Only these focuses; may be repeated.")] = None,
-    system_prompt: o.SYSTEM = "",
-    temperature: o.TEMPERATURE = 1.0,
-    top_p: o.TOP_P = 0.8,
-    max_tokens: o.MAX_TOKENS = 64,
-    concurrency: o.CONCURRENCY = None,
-    seed: o.SEED = 0,
-    retry_failed: o.RETRY_FAILED = False,
+    sampling: o.Sampling = SHORT,
+    playing: o.Playing = AT_EASE,
     output: o.OUTPUT = Path("report.html"),
 ) -> None:
     """Find out whether a model can be trusted: every focus, one report. The same command again goes on."""
@@ -37,17 +35,16 @@ def audit(
     from gadfly.redteam import Attack
     from gadfly.redteam import focus as named
     from gadfly.report import print_summary, write
-    from gadfly.runs import Settings
 
     o.check_output(output)
     plan = Plan(
         focuses=tuple(map(named, focus or ())),
         attacks=tuple(map(Attack.parse, attacker or ["zero_shot"])),
-        target=o.target(model, system_prompt, temperature, top_p, max_tokens),
+        target=sampling.system(model),
         cases=cases,
-        seed=seed,
+        seed=playing.seed,
     )
-    done = asyncio.run(audit_async(plan, Settings(concurrency=concurrency, retry_failed=retry_failed)))
+    done = asyncio.run(audit_async(plan, playing.settings()))
     console = Console()
     print_summary(done.report, console)
     write(done.report, output)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
     from gadfly.models import System
     from gadfly.review import Store
-    from gadfly.runs import Run
+    from gadfly.runs import Run, Settings
     from gadfly.stats import Estimate
 
 MODEL = Annotated[
@@ -39,29 +42,100 @@ JUDGE = Annotated[str, typer.Option(help="The judge. Default: the one that decid
 LABELS = Annotated[str, typer.Option(help="The queue whose labels count.")]
 POLICY = Annotated[
     str,
-    typer.Option(help="uniform, stratified, threshold, total, epistemic, bald, or a mixture: uniform:0.5+threshold:0.5."),
+    typer.Option(
+        help="uniform, stratified, threshold, total, epistemic, bald, or a mixture: uniform:0.5+threshold:0.5."
+    ),
 ]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 
 
-def target(model: str, system_prompt: str, temperature: float, top_p: float, max_tokens: int) -> System:
-    """The system under test."""
-    from inspect_ai.model import GenerateConfig
+@dataclass(frozen=True)
+class Sampling:
+    """How a system under test answers."""
 
+    system_prompt: SYSTEM = ""
+    temperature: TEMPERATURE = 1.0
+    top_p: TOP_P = 0.8
+    max_tokens: MAX_TOKENS = 64
+
+    def system(self, model: str) -> System:
+        """The system under test."""
+        from inspect_ai.model import GenerateConfig
+
+        from gadfly.models import System
+        from gadfly.models import model as load
+
+        sampling = GenerateConfig(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
+        return System(load(model), _prompt(self.system_prompt) or None, sampling)
+
+
+@dataclass(frozen=True)
+class Playing:
+    """How cases are played."""
+
+    concurrency: CONCURRENCY = None
+    seed: SEED = 0
+    retry_failed: RETRY_FAILED = False
+
+    def settings(self) -> Settings:
+        """What the runner takes."""
+        from gadfly.runs import Settings
+
+        return Settings(concurrency=self.concurrency, retry_failed=self.retry_failed)
+
+
+def spread(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with every parameter that is one of the dataclasses above spread into the options it is made of.
+
+    Typer takes one parameter an option. Their defaults are those of the parameter's own default value.
+    """
+    hints = get_type_hints(verb, include_extras=True)
+    groups: dict[str, Any] = {}
+    options: list[inspect.Parameter] = []
+    for parameter in inspect.signature(verb).parameters.values():
+        kind = hints[parameter.name]
+        if not is_dataclass(kind):
+            options.append(parameter.replace(annotation=kind))
+            continue
+        groups[parameter.name] = kind
+        for name, hint in get_type_hints(kind, include_extras=True).items():
+            default = getattr(parameter.default, name)
+            options.append(inspect.Parameter(name, parameter.kind, default=default, annotation=hint))
+
+    def spread_verb(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
+        verb(**given)
+
+    spread_verb.__doc__, spread_verb.__name__ = verb.__doc__, verb.__name__
+    spread_verb.__annotations__ = {option.name: option.annotation for option in options}
+    spread_verb.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    return spread_verb
+
+
+def _prompt(text: str) -> str:
+    """A system prompt as it was typed, or what stands in the file it names."""
+    if not text.startswith("@"):
+        return text
     from gadfly.errors import InputError
-    from gadfly.models import System
-    from gadfly.models import model as load
 
-    if system_prompt.startswith("@"):
-        path = Path(system_prompt[1:])
-        try:
-            system_prompt = path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"The system prompt {path} is not text in UTF-8.") from error
-        except OSError as error:
-            raise InputError(f"The system prompt {path} cannot be read ({error.strerror}).") from error
-    sampling = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-    return System(load(model), system_prompt or None, sampling)
+    path = Path(text[1:])
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"The system prompt {path} is not text in UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"The system prompt {path} cannot be read ({error.strerror}).") from error
+
+
+def listed(text: str, option: str) -> list[str]:
+    """The names in a list with commas. Raises `InputError` for an empty one among them."""
+    from gadfly.errors import InputError
+
+    names = [name.strip() for name in text.split(",")] if text else []
+    if not all(names):
+        raise InputError(f"{option} {text!r} has an empty entry: write names with commas between them, A,B.")
+    return names
 
 
 def check_output(path: Path) -> None:

@@ -1,67 +1,132 @@
-"""gadfly redteam: one focus, one or several attackers."""
+"""gadfly redteam: one focus; one model under one or several attackers, or several under each of several."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli import _options as o
 
+if TYPE_CHECKING:
+    from gadfly.judges import Judge
+    from gadfly.redteam import Focus
 
-def redteam(
-    model: o.MODEL,
-    focus: Annotated[
-        str, typer.Option(help="What to look for: a name (gadfly focuses) or your own .yaml.")
-    ] = "general",
-    attacker: Annotated[
-        list[str] | None, typer.Option(help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated.")
-    ] = None,
-    cases: o.CASES = 500,
-    turns: o.TURNS = 1,
+
+@dataclass(frozen=True)
+class Judging:
+    """Who decides what a failure is."""
+
     judge: Annotated[
         str,
         typer.Option(help="Who decides: a name (gadfly judges), model_judge:MODEL, leaks_corpus:DIRECTORY."),
-    ] = "",
+    ] = ""
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Where a score becomes a failure.")
-    ] = None,
-    then: Annotated[str, typer.Option(help="A slower judge for what reaches the threshold.")] = "",
+    ] = None
+    then: Annotated[str, typer.Option(help="A slower judge for what reaches the threshold.")] = ""
+
+    def judges(self, focus: Focus) -> list[Judge]:
+        """The judge that decides, and those that only describe."""
+        from gadfly.redteam import judges_for
+
+        return judges_for(focus, self.judge, self.threshold, self.then)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Who attacks whom: one MODEL, or a matrix of --attackers and --targets."""
+
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model. Several: --targets."
+        ),
+    ] = ""
+    attacker: Annotated[
+        list[str] | None, typer.Option(help="zero_shot, few_shot, a model, or METHOD:MODEL; may be repeated.")
+    ] = None
+    attackers: Annotated[
+        str, typer.Option(help="With --targets: attackers with commas, A,B. Default: the targets themselves.")
+    ] = ""
+    targets: Annotated[str, typer.Option(help="Several targets with commas, X,Y: who breaks whom.")] = ""
+
+    def check(self) -> None:
+        """Raise `InputError` when the options contradict each other."""
+        from gadfly.errors import InputError
+
+        if self.model and self.targets:
+            raise InputError("Name one MODEL or several with --targets X,Y, not both.")
+        if not self.model and not self.targets:
+            raise InputError("Name the MODEL to attack, or several with --targets X,Y.")
+        if self.attackers and not self.targets:
+            raise InputError("--attackers A,B goes with --targets X,Y; against one MODEL, repeat --attacker.")
+        if self.attacker and self.targets:
+            raise InputError("With --targets, attackers are named together: --attackers A,B.")
+
+    def target_names(self) -> list[str]:
+        """The targets' names."""
+        return o.listed(self.targets, "--targets") or [self.model]
+
+    def attacks(self) -> list[str]:
+        """The attacks, as `Attack.parse` takes them."""
+        if self.targets:
+            return o.listed(self.attackers or self.targets, "--attackers")
+        return self.attacker or ["zero_shot"]
+
+
+NOBODY, BY_FOCUS, ANSWERS, AT_EASE = Sides(), Judging(), o.Sampling(max_tokens=128), o.Playing()
+
+
+@o.spread
+def redteam(
+    sides: Sides = NOBODY,
+    focus: Annotated[
+        str, typer.Option(help="What to look for: a name (gadfly focuses) or your own .yaml.")
+    ] = "general",
+    cases: o.CASES = 500,
+    turns: o.TURNS = 1,
+    judging: Judging = BY_FOCUS,
     pool: Annotated[list[str] | None, typer.Option(help="Earlier runs for few_shot to learn from.")] = None,
-    system_prompt: o.SYSTEM = "",
-    temperature: o.TEMPERATURE = 1.0,
-    top_p: o.TOP_P = 0.8,
-    max_tokens: o.MAX_TOKENS = 128,
-    concurrency: o.CONCURRENCY = None,
-    seed: o.SEED = 0,
-    retry_failed: o.RETRY_FAILED = False,
+    sampling: o.Sampling = ANSWERS,
+    playing: o.Playing = AT_EASE,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the report here.")] = None,
 ) -> None:
     """Attack a model and count its failures. The same command again goes on where it stopped."""
     from rich.console import Console
 
     from gadfly import redteam as rt
-    from gadfly.report import from_runs, print_summary, write
-    from gadfly.runs import Settings, open_run
+    from gadfly.report import from_matrix, from_runs, print_summary, write
+    from gadfly.runs import open_run
 
     if output:
         o.check_output(output)
-    looked_for = rt.focus(focus)  # what costs nothing to check comes first, the target's weights last
+    sides.check()
+    looked_for = rt.focus(focus)  # what costs nothing to check comes first, the targets' weights last
+    attacks, targets = sides.attacks(), sides.target_names()
+    pooled, judges = [open_run(name) for name in pool or ()], judging.judges(looked_for)
+    systems = [sampling.system(name) for name in targets]
     campaign = rt.Campaign(
         focus=looked_for,
-        pool=[open_run(name) for name in pool or ()],
-        judges=rt.judges_for(looked_for, judge, threshold, then),
-        attacks=[rt.Attack.parse(text) for text in attacker or ["zero_shot"]],
-        target=o.target(model, system_prompt, temperature, top_p, max_tokens),
+        target=systems[0],
+        judges=judges,
+        attacks=[rt.Attack.parse(text) for text in attacks],
         cases=cases,
         turns=turns,
-        seed=seed,
+        seed=playing.seed,
+        pool=pooled,
     )
-    runs = asyncio.run(rt.redteam(campaign, Settings(concurrency=concurrency, retry_failed=retry_failed)))
-    found = from_runs(runs)
+    if sides.targets:
+        made = asyncio.run(rt.matrix(campaign, systems, playing.settings()))
+        found, cut, failed = from_matrix(made), made.cut, bool(made.errors)
+    else:
+        runs = asyncio.run(rt.redteam(campaign, playing.settings()))
+        found, cut, failed = from_runs(runs), runs[-1].cut, False
     print_summary(found, Console())
     if output:
         write(found, output)
-    o.interrupted(runs)
+    if cut or failed:
+        raise typer.Exit(130 if cut else 2)

@@ -3,7 +3,9 @@
 from gadfly.report._card import card_page, write_card
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
+from gadfly.report._matrix import from_matrix
 from gadfly.report._section import (
+    Cell,
     Cluster,
     Comparison,
     Corrected,
@@ -11,6 +13,7 @@ from gadfly.report._section import (
     Diversity,
     Example,
     Findings,
+    Grid,
     Judging,
     Level,
     Phrase,
@@ -24,6 +27,7 @@ from gadfly.report._section import (
 from gadfly.report._terminal import print_summary
 
 __all__ = [
+    "Cell",
     "Cluster",
     "Comparison",
     "Corrected",
@@ -31,6 +35,7 @@ __all__ = [
     "Diversity",
     "Example",
     "Findings",
+    "Grid",
     "Judging",
     "Level",
     "Phrase",
@@ -41,6 +46,7 @@ __all__ = [
     "Section",
     "Spend",
     "card_page",
+    "from_matrix",
     "from_runs",
     "print_summary",
     "render",

@@ -90,14 +90,16 @@ def _view(number: int, section: Section) -> dict[str, Any]:
     """A section with what the template needs beside it: numbered rows, the bars' axis, the charts."""
     rows = list(enumerate(section.rows, 1))
     built_in = rate_against_diversity(rows)
+    cells = [cell for row in section.grid.cells for cell in row] if section.grid else []
     differences = [c.difference for c in section.comparisons]
     return {
         "id": f"s{number}",
         "section": section,
         "rows": rows,
         "top": _words.scale(row.rate for row in section.rows),
+        "grid_top": _words.scale(cell.rate for cell in cells),
         "reach": max((max(abs(d.low), abs(d.high)) for d in differences), default=0.0) or 1.0,
-        "charts": ((built_in,) if built_in else ()) + section.charts,
+        "charts": ((built_in,) if built_in and not section.grid else ()) + section.charts,
         "examples": sum(len(r.findings.failures) + len(r.findings.near_misses) for r in section.rows),
         "attackers": len({row.attacker for row in section.rows}),
     }

@@ -167,7 +167,13 @@ def _layers(top: float, *, numbers: bool) -> list[dict[str, Any]]:
 
 
 def _axis(field: str, title: str, names: Sequence[str]) -> dict[str, Any]:
-    axis = {"labelLimit": 150, "labelAngle": 0, "domain": False, "ticks": False, "grid": False}
+    axis: dict[str, Any] = {
+        "labelLimit": 150,
+        "labelAngle": 0,
+        "domain": False,
+        "ticks": False,
+        "grid": False,
+    }
     if field == "target":
         axis["orient"] = "top"
     scale_ = {"domain": list(names), "paddingInner": 0.06}

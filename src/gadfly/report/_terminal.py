@@ -11,8 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gadfly.pages import line
-from gadfly.report._section import Level, Report, Row, Section
-from gadfly.report._words import LEVELS, against_rest, causes, change, count, difference, name, rate, spend
+from gadfly.report._section import Cell, Grid, Level, Report, Row, Section
+from gadfly.report._words import (
+    LEVELS,
+    against_rest,
+    causes,
+    change,
+    count,
+    difference,
+    name,
+    rate,
+    spend,
+    stands_out,
+)
 
 __all__ = ["print_summary"]
 
@@ -40,6 +51,8 @@ def _print_section(section: Section, console: Console) -> None:
     for sentence in (section.summary, *section.findings):
         if sentence:
             console.print(_text(sentence, 600))
+    if section.grid:
+        console.print(_who_breaks_whom(section.grid))
     if section.rows:
         table = _rates(section.rows)
         unbounded = console.options.update(width=10_000)
@@ -50,10 +63,31 @@ def _print_section(section: Section, console: Console) -> None:
             _print_ranking(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
-    elif not section.comparisons:
+    elif not section.comparisons and not section.findings:
         console.print("Nothing was run for this part.", style="dim")
     if section.comparisons:
         console.print(_differences(section))
+
+
+def _who_breaks_whom(grid: Grid) -> Table:
+    """One line per attacker, one column per target, the margins last."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
+    for heading in ("Attacker", *grid.targets, "Across targets"):
+        table.add_column(_text(heading, 80))
+    for attacker, cells, margin in zip(grid.attackers, grid.cells, grid.by_attacker, strict=True):
+        table.add_row(_text(attacker, 80), *map(_cell, cells), Text(rate(margin)))
+    table.add_row("Across attackers", *(Text(rate(margin)) for margin in grid.by_target), "")
+    return table
+
+
+def _cell(cell: Cell) -> Text:
+    if cell.row is None:
+        return Text("did not work" if cell.error else "not played", style="dim")
+    notes = [f"{count(cell.rate.missing)} missing"] if cell.rate.missing else []
+    if cell.diversity.self_bleu is not None:
+        notes.append(f"self-BLEU {cell.diversity.self_bleu:.0f}")
+    notes += ["attacks itself"] * cell.symmetric + ["stopped"] * bool(cell.error)
+    return Text.assemble(rate(cell.rate), "\n", ("; ".join(notes), "dim"))
 
 
 def _rates(rows: tuple[Row, ...], *, narrow: bool = False) -> Table:
@@ -92,10 +126,15 @@ def _print_turns(row: Row, console: Console) -> None:
 
 def _print_ranking(row: Row, console: Console) -> None:
     """The values that fail more or less than the rest; the table of all stands in the report."""
-    for value in row.ranking.values if row.ranking else ():
-        if (said := against_rest(value)).startswith(("higher", "lower")):
-            what = f"{name(row.focus)}, {line(value.name, 80)}"
-            console.print(_text(f"{what}: {rate(value.rate)}; against the rest {said}", 400))
+    if not row.ranking:
+        return
+    found = [value for value in row.ranking.values if stands_out(value)]
+    for value in found:
+        what = f"{name(row.focus)}, {line(value.name, 80)}"
+        console.print(_text(f"{what}: {rate(value.rate)}; against the rest {against_rest(value)}", 400))
+    if not found:
+        among = f"{len(row.ranking.values)} values of {row.ranking.slot}"
+        console.print(_text(f"{name(row.focus)}: none of {among} stands out from the rest", 400))
 
 
 def _print_corrected(row: Row, console: Console) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "scale",
     "share_of",
     "spend",
+    "stands_out",
     "tokens",
 ]
 
@@ -109,11 +110,16 @@ def change(estimate: Estimate) -> str:
     return "fewer failures" if estimate.high < 0 else "no clear change"
 
 
+def stands_out(value: Ranked) -> bool:
+    """Whether a ranked value differs from the rest, for how many values were looked at."""
+    return value.rate.point is not None and value.others.point is not None and value.p <= 0.05
+
+
 def against_rest(value: Ranked) -> str:
     """Whether a ranked value stands out: `higher (p = 0.003)`; p is adjusted for all the values looked at."""
     if value.rate.point is None or value.others.point is None:
         return "not known"
-    if value.p > 0.05:
+    if not stands_out(value):
         return "no clear difference"
     p = "p < 0.001" if value.p < 0.001 else f"p = {value.p:.3f}"
     return f"{'higher' if value.rate.point > value.others.point else 'lower'} ({p})"
