@@ -158,9 +158,9 @@ def test_a_group_is_never_on_both_sides_and_both_sides_have_flagged_items():
         assert items.flagged[test].sum() == 8
 
 
-def test_the_first_labels_are_of_both_kinds():
-    labels_N = np.r_[np.zeros(999), 1.0]
-    assert all(labels_N[first(labels_N, 10, seed)].sum() == 1 for seed in range(20))
+def test_of_the_first_labels_two_are_of_each_kind():
+    labels_N = np.r_[np.zeros(997), np.ones(3)]
+    assert all(labels_N[first(labels_N, 10, seed)].sum() == 2 for seed in range(20))
 
 
 # --- kept on disk

@@ -97,9 +97,9 @@ class CurveSettings:
     def __post_init__(self) -> None:
         if self.seeds < 2:
             raise InputError(f"Intervals take two seeds or more, better 20; got {self.seeds}.")
-        if self.start < 2 or self.step < 0 or self.end < 0 or self.jobs < 1 or not self.metrics:
+        if self.start < 4 or self.step < 0 or self.end < 0 or self.jobs < 1 or not self.metrics:
             raise InputError(
-                "Curves start at two labels or more and go up, in one process or more, by some metric."
+                "Curves start at four labels or more and go up, in one process or more, by some metric."
             )
         if not 0.0 < self.test < 1.0:
             raise InputError(f"The share of items to test on lies between 0 and 1; got {self.test!r}.")
@@ -185,14 +185,17 @@ def split(items: Items, share: float, seed: int) -> tuple[Ints, Ints]:
 
 
 def first(labels_N: Floats, count: int, seed: int) -> list[int]:
-    """The labels every policy starts from, drawn uniformly. Where they are all alike the last one is of the other
-    kind: a person would go on until both are there.
+    """The labels every policy starts from, drawn uniformly. Where fewer than two are of one kind, the last give way to
+    the next of that kind: a person would go on until two are there, since of one nothing can be checked.
     """
-    taken: list[int] = np.random.default_rng([seed, _STREAM, 1]).permutation(len(labels_N))[:count].tolist()
-    flagged_N = labels_N >= 0.5
-    if len(set(flagged_N[taken].tolist())) == 1:
-        taken[-1] = int(np.flatnonzero(flagged_N != flagged_N[taken[0]])[0])
-    return taken
+    order = np.random.default_rng([seed, _STREAM, 1]).permutation(len(labels_N))
+    flagged_N = labels_N[order] >= 0.5
+    for kind in (True, False):
+        missing = 2 - int((flagged_N[:count] == kind).sum())
+        if missing > 0:
+            there = count + np.flatnonzero(flagged_N[count:] == kind)[:missing]
+            order[:count] = np.concatenate([order[: count - missing], order[there]])
+    return [int(row) for row in order[:count]]
 
 
 def _seen(learned: Learned, by: Acquisition, pool: Ints, labels_N: Floats, taken: list[int]) -> Seen:
