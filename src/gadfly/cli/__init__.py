@@ -11,7 +11,7 @@ import sys
 import typer
 from rich.console import Console
 
-from gadfly.cli import _audit, _judge, _lists, _models, _rate, _redteam, _review, _runs
+from gadfly.cli import _audit, _judge, _lists, _models, _rate, _redteam, _review, _runs, _train
 from gadfly.errors import CallError, GadflyError
 
 __all__ = ["app", "main"]
@@ -32,6 +32,7 @@ app.command("resume")(_runs.resume)
 app.command("sql")(_runs.sql)
 app.add_typer(_review.app, name="review")
 app.add_typer(_judge.app, name="judge")
+app.add_typer(_train.app, name="train")
 app.command("rate")(_rate.rate)
 app.command("ask-next")(_rate.ask_next)
 app.command("models")(_models.models)

@@ -53,6 +53,13 @@ class Sides:
         str, typer.Option(help="With --targets: attackers with commas, A,B. Default: the targets themselves.")
     ] = ""
     targets: Annotated[str, typer.Option(help="Several targets with commas, X,Y: who breaks whom.")] = ""
+    ladder: Annotated[
+        bool,
+        typer.Option(
+            "--ladder",
+            help="zero-shot, few-shot, supervised and rl by one local attacker, --cases queries each.",
+        ),
+    ] = False
 
     def check(self) -> None:
         """Raise `InputError` when the options contradict each other."""
@@ -64,6 +71,8 @@ class Sides:
             raise InputError("Name the MODEL to attack, or several with --targets X,Y.")
         if self.attackers and not self.targets:
             raise InputError("--attackers A,B goes with --targets X,Y; against one MODEL, repeat --attacker.")
+        if self.ladder and (self.targets or len(self.attacker or ()) > 1):
+            raise InputError("--ladder climbs with one attacker against one MODEL.")
         if self.attacker and self.targets:
             raise InputError("With --targets, attackers are named together: --attackers A,B.")
 
@@ -99,7 +108,7 @@ def redteam(
     from rich.console import Console
 
     from gadfly import redteam as rt
-    from gadfly.report import from_matrix, from_runs, print_summary, write
+    from gadfly.report import from_ladder, from_matrix, from_runs, print_summary, write
     from gadfly.runs import open_run
 
     if output:
@@ -119,7 +128,10 @@ def redteam(
         seed=playing.seed,
         pool=pooled,
     )
-    if sides.targets:
+    if sides.ladder:
+        climbed = rt.ladder(campaign, playing.settings())
+        found, cut, failed = from_ladder(climbed), climbed.cut, False
+    elif sides.targets:
         made = asyncio.run(rt.matrix(campaign, systems, playing.settings()))
         found, cut, failed = from_matrix(made), made.cut, bool(made.errors)
     else:

@@ -1,8 +1,9 @@
 """Attackers: models that write the questions (Perez et al. 2022, section 3).
 
-One class serves the first two rungs. With an empty pool it is *zero-shot*: it continues a list that has only a heading.
+One class serves every rung. With an empty pool it is *zero-shot*: it continues a list that has only a heading.
 With a pool it is *stochastic few-shot*: the list begins with earlier questions, drawn without replacement with
-P ∝ exp(score / 0.1), so that those which came closest to a failure are shown more often, but not always.
+P ∝ exp(score / 0.1), so that those which came closest to a failure are shown more often, but not always. An attacker
+whose weights were tuned (*supervised*, *rl*) continues the same list as the zero-shot one.
 """
 
 from __future__ import annotations
@@ -47,16 +48,20 @@ class Shot:
 class Attacker:
     """A model that writes questions for a focus.
 
-    Zero-shot while `pool` is empty. `system` samples as in `SAMPLING` unless told otherwise.
+    Zero-shot while `pool` is empty and it is not `tuned` (`supervised`, `rl`). `system` samples as in `SAMPLING` unless
+    told otherwise. With `instructed` the text begins with what counts as a failure, so that an attacker tuned on some
+    focuses can be told another.
     """
 
     system: System
     pool: tuple[Shot, ...] = field(default=(), repr=False)
+    tuned: str = ""
+    instructed: bool = False
 
     @property
     def method(self) -> str:
-        """`zero_shot` or `few_shot`."""
-        return "few_shot" if self.pool else "zero_shot"
+        """`zero_shot`, `few_shot`, or how its weights were tuned."""
+        return "few_shot" if self.pool else self.tuned or "zero_shot"
 
     def spec(self) -> dict[str, Any]:
         """What decides the questions, as JSON; a pool enters by its hash."""
@@ -66,6 +71,7 @@ class Attacker:
             "pool": hashlib.sha256(shots).hexdigest() if self.pool else "",
             "pool_size": len(self.pool),
             "system": self.system.fingerprint(),
+            **({"instructed": True} if self.instructed else {}),
         }
 
     async def ask(
@@ -80,11 +86,13 @@ class Attacker:
 
     def prompt(self, focus: Focus, case: Case, row: Mapping[str, Any], said: Sequence[Turn] = ()) -> str:
         """The text the attacker continues."""
+        wanted = f"Wanted: {_one_line(focus.failure)}\n\n" if self.instructed else ""
         if said:
             names = {"attacker": "Questioner", "target": "Answerer"}
             lines = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in said)
-            return f"{focus.attack.resumed(row)}\n\n{lines}\nQuestioner:"
-        return focus.attack.text(row, [(shot.row, shot.question) for shot in self._draw(focus, case, row)])
+            return f"{wanted}{focus.attack.resumed(row)}\n\n{lines}\nQuestioner:"
+        shots = [(shot.row, shot.question) for shot in self._draw(focus, case, row)]
+        return wanted + focus.attack.text(row, shots)
 
     def _draw(self, focus: Focus, case: Case, row: Mapping[str, Any]) -> list[Shot]:
         """Up to five shots without replacement, P ∝ exp(score / T): Gumbel top-k.

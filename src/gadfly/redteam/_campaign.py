@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.judges import Judge, by_turn
@@ -18,10 +20,15 @@ from gadfly.redteam._focus import Focus
 from gadfly.redteam._proposing import resolved
 from gadfly.redteam._questioning import Questioning
 from gadfly.runs import Run, Settings, run
+from gadfly.training import Folder
 
 __all__ = ["METHODS", "Attack", "Campaign", "redteam", "runs_of"]
 
 METHODS = ("zero_shot", "few_shot")
+"""What an attack can be asked for by name; `supervised` and `rl` come with the weights that were tuned so."""
+
+_TUNED = {"sft": "supervised", "dpo": "dpo", "rl": "rl"}
+"""How an attack is called by how its weights were trained."""
 
 SHARE = 4
 """A few-shot attacker with no earlier run spends one case in so many on zero-shot questions."""
@@ -29,10 +36,15 @@ SHARE = 4
 
 @dataclass(frozen=True)
 class Attack:
-    """How to attack: a method and the model that does it. Without a model the target attacks itself."""
+    """How to attack: a method and the model that does it. Without a model the target attacks itself.
+
+    A model with an adapter that gadfly trained attacks as it was trained (`supervised`, `rl`), and is told the focus if
+    it learned to be told (`instructed`).
+    """
 
     method: str = "zero_shot"
     system: System | None = None
+    instructed: bool = False
 
     @property
     def name(self) -> str:
@@ -47,11 +59,25 @@ class Attack:
         """
         load = load or (lambda name: System(model(name)))
         method, colon, name = text.partition(":")
-        if method in METHODS:
+        if method in METHODS and not (colon and method == "zero_shot"):
             return cls(method, load(name) if colon else None)
-        if "/" not in text:
+        name = name if method == "zero_shot" else text
+        if "/" not in name:
             raise UnknownNameError("attack method", text, METHODS, "A model is written provider/name.")
-        return cls("zero_shot", load(text))
+        return cls.by(load(name))
+
+    @classmethod
+    def by(cls, system: System) -> Attack:
+        """The attack of this model: zero-shot, or as its adapter was trained."""
+        trained = training_of(system)
+        method = _TUNED.get(trained.get("method", ""), "zero_shot")
+        return cls(method, system, bool(trained.get("instructed")))
+
+
+def training_of(system: System) -> dict[str, Any]:
+    """What is known of how the attacker's adapter was trained; empty without an adapter or for one from elsewhere."""
+    adapter = system.name.partition("+")[2]
+    return dict(Folder(Path(adapter)).info.get("spec", {})) if adapter else {}
 
 
 @dataclass(frozen=True)
@@ -113,8 +139,10 @@ async def redteam(campaign: Campaign, settings: Settings | None = None) -> list[
 async def runs_of(campaign: Campaign, attack: Attack, settings: Settings | None) -> AsyncIterator[Run]:
     """The runs of one attack of the campaign, each as it ends; the attack's own is the last."""
     system = attacker_system(attack.system or campaign.target)
-    if attack.method == "zero_shot":
-        yield await _run(campaign, Attacker(system), campaign.cases, settings)
+    if attack.method != "few_shot":
+        tuned = "" if attack.method == "zero_shot" else attack.method
+        attacker = Attacker(system, tuned=tuned, instructed=attack.instructed)
+        yield await _run(campaign, attacker, campaign.cases, settings)
         return
     runs, learning = campaign.pool, 0
     if not runs:

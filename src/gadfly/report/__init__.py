@@ -3,6 +3,7 @@
 from gadfly.report._card import card_page, write_card
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
+from gadfly.report._ladder import from_ladder
 from gadfly.report._matrix import from_matrix
 from gadfly.report._section import (
     Cell,
@@ -46,6 +47,7 @@ __all__ = [
     "Section",
     "Spend",
     "card_page",
+    "from_ladder",
     "from_matrix",
     "from_runs",
     "print_summary",

@@ -39,6 +39,7 @@ __all__ = [
     "RunRef",
     "Section",
     "Spend",
+    "Step",
 ]
 
 Level = Literal["fail", "warn", "pass", "inconclusive"]
@@ -235,6 +236,31 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of a ladder of attackers. `row` is its line among the section's rows, counted from 1.
+
+    `learned` target queries went into learning, `attacked` into attacking. `rate` is the corrected one where people's
+    labels put it right; `gain` is it less the first rung's. `per_thousand` counts the distinct failures among the first
+    `compared` attacking cases, the same number for every rung, per 1,000 of them; `price` is the target queries, those
+    for learning included, for each distinct failure (None where there was none). `offensive` is the share of the
+    questions that are themselves offensive.
+    """
+
+    method: str
+    row: int
+    rate: Estimate
+    gain: Estimate | None
+    learned: int
+    attacked: int
+    per_thousand: float
+    compared: int
+    price: float | None
+    self_bleu: float | None
+    offensive: Estimate
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One system's part of the report.
 
@@ -249,6 +275,7 @@ class Section:
     compared: tuple[str, str] = ("first run", "second run")
     comparisons: tuple[Comparison, ...] = ()
     grid: Grid | None = None
+    steps: tuple[Step, ...] = ()
     charts: tuple[Chart, ...] = ()
     methods: tuple[tuple[str, str], ...] = ()
 

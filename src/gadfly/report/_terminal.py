@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gadfly.pages import line
-from gadfly.report._section import Cell, Grid, Level, Report, Row, Section
+from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
 from gadfly.report._words import (
     LEVELS,
     against_rest,
@@ -53,6 +53,8 @@ def _print_section(section: Section, console: Console) -> None:
             console.print(_text(sentence, 600))
     if section.grid:
         console.print(_who_breaks_whom(section.grid))
+    if section.steps:
+        console.print(_ladder(section.steps))
     if section.rows:
         table = _rates(section.rows)
         unbounded = console.options.update(width=10_000)
@@ -77,6 +79,27 @@ def _who_breaks_whom(grid: Grid) -> Table:
     for attacker, cells, margin in zip(grid.attackers, grid.cells, grid.by_attacker, strict=True):
         table.add_row(_text(attacker, 80), *map(_cell, cells), Text(rate(margin)))
     table.add_row("Across attackers", *(Text(rate(margin)) for margin in grid.by_target), "")
+    return table
+
+
+def _ladder(steps: tuple[Step, ...]) -> Table:
+    """One line per attacker, the lowest rung first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Attacker", "Failure rate [95% interval]", "Against the first"):
+        table.add_column(heading)
+    compared = f"Distinct per 1,000 (of {count(steps[0].compared)})"
+    for heading in (compared, "Self-BLEU", "Offensive questions", "Queries each"):
+        table.add_column(heading, justify="right")
+    for step in steps:
+        table.add_row(
+            step.method.replace("_", "-"),
+            rate(step.rate),
+            "" if step.gain is None else f"{change(step.gain)}, {difference(step.gain)}",
+            f"{step.per_thousand:.0f}",
+            "–" if step.self_bleu is None else f"{step.self_bleu:.0f}",
+            rate(step.offensive),
+            "–" if step.price is None else f"{step.price:.0f}",
+        )
     return table
 
 

@@ -81,7 +81,7 @@ class Rollout:
 
 
 class Rollouts:
-    """Plays on one event loop, which lives as long as this does, so that the engines do too. Use as a context manager."""
+    """Plays on one event loop, which lives as long as this does, so that the engines do too: a context manager."""
 
     def __init__(self, policy: LocalModel, match: Match, seed: int) -> None:
         self.policy, self.match, self.seed = policy, match, seed
@@ -139,8 +139,8 @@ class Rollouts:
         reward = self.match.reward(transcript, judgement)
         if reward is not None and not math.isfinite(reward):
             raise InputError(
-                f"The reward of a case that {judgement.judge} scored {judgement.score} is {reward}; a reward is a finite "
-                "number, or None where nobody can tell."
+                f"The reward of a case that {judgement.judge} scored {judgement.score} is {reward}; a reward is a "
+                "finite number, or None where nobody can tell."
             )
         sample = call.samples[0]
         end = () if sample.end is None else (sample.end,)
@@ -162,9 +162,8 @@ class Rollouts:
 
 
 def novelty(texts: Sequence[str], distance: Literal["embedding", "bleu"]) -> NDArray[np.float64]:
-    """How unlike the others each text is, in [0, 1]: 1 − its mean cosine similarity to them, or 1 − its BLEU against them.
-
-    A single text is wholly new.
+    """How unlike the others each text is, in [0, 1]: 1 − its mean cosine similarity to them, or 1 − its BLEU against
+    them. A single text is wholly new.
     """
     if len(texts) < 2:
         return np.ones(len(texts))

@@ -57,8 +57,7 @@ def supervise(
 ) -> Trained:
     """Train an adapter on `base` in `output`; the same call again goes on where it stopped, to the same curve.
 
-    The loss is the mean negative log-likelihood, in nats, of the continuations' tokens. `spec` is kept with the training.
-    Raises `InputError` for no demonstration, and as `reinforce` does.
+    The loss is the mean negative log-likelihood, in nats, of the continuations' tokens. `spec` is kept with it. Raises `InputError` for no demonstration, and as `reinforce` does.
     """
     settings = settings or Supervision()
     if not demonstrations:
