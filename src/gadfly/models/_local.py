@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -271,7 +272,10 @@ def with_adapter(weights: Any, name: str, adapter: Path, trainable: bool = False
     if made_for and ours and made_for != ours:
         raise InputError(f"The adapter in {str(adapter)!r} was made for {made_for}, not for {ours}.")
     try:
-        return PeftModel.from_pretrained(weights, adapter, is_trainable=trainable)
+        with warnings.catch_warnings(
+            action="ignore", category=FutureWarning
+        ):  # PEFT asks transformers in an old way
+            return PeftModel.from_pretrained(weights, adapter, is_trainable=trainable)
     except (RuntimeError, ValueError, KeyError) as error:
         raise InputError(
             f"The adapter in {str(adapter)!r} does not fit {name}: it was made for {base}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,11 @@ def trainable(base: LocalModel, lora: Lora, start: str | Path | None = None, see
             layers_to_transform=list(range(layers - max(1, math.ceil(lora.share * layers)), layers)),
             task_type="CAUSAL_LM",
         )
-        config.base_model_name_or_path = base.name
-        tuned = get_peft_model(weights, config, autocast_adapter_dtype=True)
+        with warnings.catch_warnings(
+            action="ignore", category=FutureWarning
+        ):  # PEFT asks transformers in an old way
+            tuned = get_peft_model(weights, config, autocast_adapter_dtype=True)
+        config.base_model_name_or_path = base.name  # PEFT names a path of this machine, or nothing
     reason = f"{base.reason.partition(';')[0]}; LoRA on {_wanted(tuned):,} of {_all(tuned):,} weights"
     return LocalModel(tuned, base.tokenizer, name=base.name, path=base.path, reason=reason)
 

@@ -16,6 +16,7 @@ from gadfly.training._checkpoints import ExactResume
 from gadfly.training._folder import Folder
 from gadfly.training._policy import Lora, trainable
 from gadfly.training._session import Trained, Watch, arguments, train
+from gadfly.training._texts import tokens
 
 __all__ = ["Demonstration", "Supervision", "supervise"]
 
@@ -57,7 +58,9 @@ def supervise(
 ) -> Trained:
     """Train an adapter on `base` in `output`; the same call again goes on where it stopped, to the same curve.
 
-    The loss is the mean negative log-likelihood, in nats, of the continuations' tokens. `spec` is kept with it. Raises `InputError` for no demonstration, and as `reinforce` does.
+    The loss is the mean negative log-likelihood, in nats, of the continuations' tokens. `spec` is kept with it.
+    Raises `InputError` for no demonstration, for one that is empty or longer than the model holds, and as `reinforce`
+    does.
     """
     settings = settings or Supervision()
     if not demonstrations:
@@ -77,14 +80,8 @@ def supervise(
 
 
 def _tokens(policy: LocalModel, one: Demonstration) -> dict[str, list[int]]:
-    prompt = policy.encode(one.prompt)
-    completion = list(policy.tokenizer(one.completion, add_special_tokens=False)["input_ids"])
-    kept = (
-        prompt[-(policy.context - len(completion)) :]
-        if len(prompt) + len(completion) > policy.context
-        else prompt
-    )
-    return {"input_ids": kept + completion, "labels": [-100] * len(kept) + completion}
+    prompt, [completion] = tokens(policy, one.prompt, one.completion)
+    return {"input_ids": prompt + completion, "labels": [-100] * len(prompt) + completion}
 
 
 def _trainer(
