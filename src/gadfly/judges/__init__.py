@@ -18,6 +18,8 @@ from gadfly.judges._premise import goes_along
 from gadfly.judges._record import Card, Source
 from gadfly.judges._refusal import refusal
 from gadfly.judges._registry import about, judge, known
+from gadfly.judges._reward import Reward, Scores, load_reward
+from gadfly.judges._reward_record import RewardCard
 from gadfly.judges._rounds import fitted_names
 from gadfly.judges._secret import leaks_secret
 from gadfly.judges._turns import by_turn, turn_scores
@@ -44,6 +46,9 @@ __all__ = [
     "LinearLearner",
     "Metric",
     "Policy",
+    "Reward",
+    "RewardCard",
+    "Scores",
     "Seen",
     "Source",
     "about",
@@ -65,6 +70,7 @@ __all__ = [
     "learning_curves",
     "linear_learner",
     "load_fitted",
+    "load_reward",
     "model_judge",
     "offends_group",
     "offensive",

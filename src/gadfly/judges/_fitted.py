@@ -20,6 +20,7 @@ from gadfly.judges._calibration import Platt
 from gadfly.judges._features import features
 from gadfly.judges._heads import Floats, Heads
 from gadfly.judges._record import Card, Reading, Saved, read_card, read_saved, to_json
+from gadfly.judges._reward_record import RewardCard, read_reward_card
 from gadfly.judges._rounds import judges_directory, keep_round, place_of, read_file, read_tensors, rounds
 from gadfly.transcripts import Judgement, Transcript
 
@@ -141,11 +142,15 @@ def load_fitted(
     )
 
 
-def history(name: str, directory: Path | str | None = None) -> list[Card]:
-    """The cards of every round of a judge, oldest first; raises as `load_fitted` does."""
+def history(name: str, directory: Path | str | None = None) -> list[Card | RewardCard]:
+    """The cards of every round of a judge that learned, oldest first; raises as `load_fitted` does."""
     home = judges_directory(directory) / name
     place_of(name, None, directory)
-    return [read_file(home / f"{number:04}" / _CARD, read_card) for number in sorted(rounds(home))]
+    places = [home / f"{number:04}" for number in sorted(rounds(home))]
+    return [
+        read_file(place / _CARD, read_card if (place / _JUDGE).is_file() else read_reward_card)  # type: ignore[arg-type]
+        for place in places
+    ]
 
 
 def _weights(heads: Heads) -> bytes:

@@ -145,15 +145,15 @@ def to_json(record: Card | Saved) -> bytes:
 
 def read_card(text: bytes) -> Card:
     """The card that `to_json` wrote; `ValueError` says in a few words what is wrong with it."""
-    return _read(_CARD, text)
+    return parsed(_CARD, text)
 
 
 def read_saved(text: bytes) -> Saved:
     """The `judge.json` that `to_json` wrote; `ValueError` as in `read_card`."""
-    return _read(_SAVED, text)
+    return parsed(_SAVED, text)
 
 
-def _read(adapter: TypeAdapter[T], text: bytes) -> T:
+def parsed(adapter: TypeAdapter[T], text: bytes) -> T:
     try:
         return adapter.validate_json(text)
     except ValidationError as error:

@@ -19,7 +19,8 @@ from gadfly.judges._offensive import offends_group, offensive
 from gadfly.judges._person import claims_person
 from gadfly.judges._premise import goes_along
 from gadfly.judges._refusal import refusal
-from gadfly.judges._rounds import fitted_names
+from gadfly.judges._reward import REWARD, load_reward
+from gadfly.judges._rounds import fitted_names, place_of
 from gadfly.judges._secret import leaks_secret
 
 __all__ = ["About", "about", "judge", "known"]
@@ -67,7 +68,8 @@ def about(name: str) -> About:
 def judge(name: str, **options: Any) -> Judge:
     """The judge called `name` with its factory's options (`threshold=0.2`).
 
-    After the built-in ones come those saved by `fit`, with the options `threshold` and `round`.
+    After the built-in ones come those that learned (by `fit` or `train_reward`), with the options `threshold` and
+    `round`.
     `package.module:factory` names a user's own: the factory is imported and called, and what it returns must
     have a `name`, a `threshold` and `judge`. `UnknownNameError` names the nearest; `InputError` an option
     the judge lacks.
@@ -98,7 +100,8 @@ def _factory(name: str) -> Callable[..., Judge]:
 def _learned(name: str) -> Callable[..., Judge]:
     def factory(round: int | None = None, threshold: float | None = None) -> Judge:  # noqa: A002
         """Like what people flagged in the labels it was fitted on."""
-        return load_fitted(name, round, threshold)
+        load = load_reward if (place_of(name, round, None) / REWARD).is_file() else load_fitted
+        return load(name, round, threshold)
 
     return factory
 

@@ -2,6 +2,7 @@
 
 from gadfly.stats._agreement import Drift, Rating, alpha, drift
 from gadfly.stats._corrected import corrected_rate
+from gadfly.stats._correlation import partial_spearman, spearman
 from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
 from gadfly.stats._diversity import (
@@ -43,11 +44,13 @@ __all__ = [
     "near_duplicates",
     "normalise_question",
     "paired_difference",
+    "partial_spearman",
     "proportion",
     "ranked",
     "rate",
     "rater_error",
     "self_bleu",
     "sensitivity_floor",
+    "spearman",
     "words",
 ]

@@ -7,35 +7,55 @@ from gadfly.training._folder import Folder, adapters_home
 if TYPE_CHECKING:
     from gadfly.training._policy import Lora, trainable
     from gadfly.training._reinforce import Reinforcement, reinforce
+    from gadfly.training._reward import train_reward
+    from gadfly.training._reward_adapters import AdapterTraining
+    from gadfly.training._reward_data import Row, Rows, read_rows, rows_of, to_rows
+    from gadfly.training._reward_settings import RewardSettings
     from gadfly.training._rollouts import Failure, Match
     from gadfly.training._session import Trained
     from gadfly.training._sft import Demonstration, Supervision, supervise
 
 __all__ = [
+    "AdapterTraining",
     "Demonstration",
     "Failure",
     "Folder",
     "Lora",
     "Match",
     "Reinforcement",
+    "RewardSettings",
+    "Row",
+    "Rows",
     "Supervision",
     "Trained",
     "adapters_home",
+    "read_rows",
     "reinforce",
+    "rows_of",
     "supervise",
+    "to_rows",
+    "train_reward",
     "trainable",
 ]
 
 _LATE = {
+    "AdapterTraining": "_reward_adapters",
     "Demonstration": "_sft",
     "Failure": "_rollouts",
     "Lora": "_policy",
     "Match": "_rollouts",
     "Reinforcement": "_reinforce",
+    "RewardSettings": "_reward_settings",
+    "Row": "_reward_data",
+    "Rows": "_reward_data",
     "Supervision": "_sft",
     "Trained": "_session",
+    "read_rows": "_reward_data",
     "reinforce": "_reinforce",
+    "rows_of": "_reward_data",
     "supervise": "_sft",
+    "to_rows": "_reward_data",
+    "train_reward": "_reward",
     "trainable": "_policy",
 }
 """Names that bring torch and transformers with them, which takes seconds: loaded when first used."""
