@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gadfly.training._reward import train_reward
     from gadfly.training._reward_adapters import AdapterTraining
     from gadfly.training._reward_data import Row, Rows, read_rows, rows_of, to_rows
+    from gadfly.training._reward_learner import RewardLearner, reward_learner
     from gadfly.training._reward_settings import RewardSettings
     from gadfly.training._rollouts import Failure, Match
     from gadfly.training._session import Trained
@@ -23,6 +24,7 @@ __all__ = [
     "Lora",
     "Match",
     "Reinforcement",
+    "RewardLearner",
     "RewardSettings",
     "Row",
     "Rows",
@@ -31,6 +33,7 @@ __all__ = [
     "adapters_home",
     "read_rows",
     "reinforce",
+    "reward_learner",
     "rows_of",
     "supervise",
     "to_rows",
@@ -45,6 +48,7 @@ _LATE = {
     "Lora": "_policy",
     "Match": "_rollouts",
     "Reinforcement": "_reinforce",
+    "RewardLearner": "_reward_learner",
     "RewardSettings": "_reward_settings",
     "Row": "_reward_data",
     "Rows": "_reward_data",
@@ -52,6 +56,7 @@ _LATE = {
     "Trained": "_session",
     "read_rows": "_reward_data",
     "reinforce": "_reinforce",
+    "reward_learner": "_reward_learner",
     "rows_of": "_reward_data",
     "supervise": "_sft",
     "to_rows": "_reward_data",

@@ -30,7 +30,7 @@ from gadfly.training._reward_data import Rows
 from gadfly.training._reward_fit import Checked, fit_part, joint
 from gadfly.training._reward_settings import RewardSettings
 
-__all__ = ["train_reward"]
+__all__ = ["read_texts", "train_reward"]
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def train_reward(name: str, rows: Rows, settings: RewardSettings | None = None) 
     settings = settings or RewardSettings()
     check_name(name, known())
     trunks = [trunk(one) for one in settings.on]
-    reads, read_s = _read(trunks, rows, settings)
+    reads, read_s = read_texts(trunks, rows, settings)
     with progress(f"Fitting {settings.each} members a fold", None):
         checked = [fit_part(found, rows, base, settings) for found, base in zip(reads, trunks, strict=True)]
         one_s = _one_member(reads[0], rows, trunks[0], settings)
@@ -76,7 +76,9 @@ def train_reward(name: str, rows: Rows, settings: RewardSettings | None = None) 
     return Reward(name, card.threshold, rows.kind, reads_as, parts, card)
 
 
-def _read(trunks: Sequence[Trunk], rows: Rows, settings: RewardSettings) -> tuple[list[Read], list[float]]:
+def read_texts(
+    trunks: Sequence[Trunk], rows: Rows, settings: RewardSettings
+) -> tuple[list[Read], list[float]]:
     """What each trunk makes of the texts, and the seconds that took."""
     found, taken = [], []
     for base in trunks:

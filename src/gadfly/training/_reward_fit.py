@@ -25,7 +25,7 @@ from gadfly.training._reward_data import Rows
 from gadfly.training._reward_heads import Design, bagged, bootstraps, choose_strength, design, folds, laplace
 from gadfly.training._reward_settings import RewardSettings
 
-__all__ = ["Checked", "fit_part", "joint", "row_logits", "said"]
+__all__ = ["Checked", "fit_part", "joint", "logits_of", "row_logits", "said"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -60,13 +60,13 @@ def fit_part(found: Read, rows: Rows, base: Trunk, settings: RewardSettings) -> 
     if settings.adapted:
         train, test = split[0]
         part = _adapted(part, found, rows[train], data[train], strength, settings)
-        logits_R_K[test] = row_logits(_logits(part, found, rows[test]), rows[test])
+        logits_R_K[test] = row_logits(logits_of(part, found, rows[test]), rows[test])
     else:
         made = []
         for number, (train, test) in enumerate(split):
             made.append(_heads(data[train], rows[train], strength, settings, number))
             one = replace(part, heads=made[-1])
-            logits_R_K[test] = row_logits(_logits(one, found, rows[test]), rows[test])
+            logits_R_K[test] = row_logits(logits_of(one, found, rows[test]), rows[test])
         part = replace(part, heads=joined(made))
     sigmoid = _calibration(logits_R_K, rows)
     said_R_K = sigmoid.slope * logits_R_K + np.where(rows.pairs, 0.0, sigmoid.offset)[:, None]
@@ -132,7 +132,7 @@ def _adapted(
     return replace(part, heads=heads, adapters=adapters)
 
 
-def _logits(part: Part, found: Read, rows: Rows) -> Floats:
+def logits_of(part: Part, found: Read, rows: Rows) -> Floats:
     """Each member's logit of the texts in some rows, (N, K); zero for the others."""
     used = np.unique(np.concatenate([rows.left_R, rows.right_R[rows.pairs]]))
     logits_U_K = part.logits(
