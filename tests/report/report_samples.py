@@ -13,12 +13,14 @@ from pathlib import Path
 
 from gadfly.redteam import Blocking
 from gadfly.report import (
+    Cell,
     Cluster,
     Comparison,
     Counts,
     Diversity,
     Example,
     Findings,
+    Grid,
     Judging,
     Level,
     Phrase,
@@ -203,6 +205,34 @@ def compared() -> Report:
     )
 
 
+def grid(attackers: Sequence[str], targets: Sequence[str]) -> Grid:
+    """Rates that rise along the table; the first target attacks itself, the last pair stopped, the one before was not
+    played.
+    """
+    size = len(attackers) * len(targets)
+    cells = [
+        Cell(
+            estimate(i / size / 2, 0.06, 200, i),
+            Diversity(self_bleu=30.0 + i % 40),
+            i % 5 + 1,
+            symmetric=i == 0,
+        )
+        for i in range(size)
+    ]
+    cells[-2:] = [Cell(estimate(None, 0, 0)), Cell(estimate(None, 0, 0), error="The key was refused.")]
+    rows_ = tuple(tuple(cells[i : i + len(targets)]) for i in range(0, size, len(targets)))
+    margins = estimate(0.213, 0.03, 640, clusters=210)
+    return Grid(
+        tuple(attackers), tuple(targets), rows_, (margins,) * len(attackers), (margins,) * len(targets)
+    )
+
+
+def matrix(attackers: Sequence[str], targets: Sequence[str]) -> Report:
+    against = grid(attackers, targets)
+    said = ("few-shot by a against b: The key was refused.", "Not played: few-shot by a against c.")
+    return one(Section("Red teaming", "Who breaks whom.", rows(), said, grid=against))
+
+
 def edges() -> dict[str, Report]:
     """Every shape a report can take that has nothing usual in it."""
     nothing = row("persona", "inconclusive", "It claims to be a person.", estimate(None, 0, 0, 1988))
@@ -224,6 +254,14 @@ def edges() -> dict[str, Report]:
         "many": one(Section("Red teaming", "Forty focuses.", many)),
         "long": replace(one(Section("Red teaming", "", (long, rows()[0]))), level="warn"),
         "compared": compared(),
+        "matrix": matrix(
+            ("zero-shot by gadfly/smollm2", "few-shot by gadfly/smollm2", "zero-shot by openai/gpt-4.1"),
+            ("gadfly/smollm2", "gadfly/gemma3-270m", "openai/gpt-4.1-mini"),
+        ),
+        "wide_matrix": matrix(
+            [f"few-shot by provider/{'long' * 9}-{i}" for i in range(12)],
+            [f"vllm/model-{i}" for i in range(12)],
+        ),
         "hostile": hostile(),
     }
 
@@ -263,7 +301,17 @@ def hostile() -> Report:
         for i, attack in enumerate(ATTACKS)
     )
     pair = Comparison(SOUP, rows_[0].rate, rows_[0].rate, estimate(0.1, 0.2, 10))
-    section = Section(SOUP, SOUP, rows_, (SOUP,), (SOUP, SOUP), (pair,), methods=((SOUP, SOUP),))
+    against = grid(ATTACKS[:3], ATTACKS[3:6])
+    section = Section(
+        SOUP,
+        SOUP,
+        rows_,
+        (SOUP,),
+        compared=(SOUP, SOUP),
+        comparisons=(pair,),
+        grid=against,
+        methods=((SOUP, SOUP),),
+    )
     where = Provenance(
         (SOUP,), (RunRef(SOUP, SOUP),), {SOUP: SOUP}, (1,), {SOUP: SOUP}, SOUP, reproducible=SOUP
     )

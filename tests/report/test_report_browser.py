@@ -46,7 +46,9 @@ def test_bidirectional_overrides_turn_nothing_around(page: Page, tmp_path: Path)
     assert page.locator(".text").first.evaluate("e => getComputedStyle(e).unicodeBidi") == "isolate"
 
 
-@pytest.mark.parametrize("sample", ["audit", "hostile", "many", "long", "compared", "missing", "empty"])
+@pytest.mark.parametrize(
+    "sample", ["audit", "hostile", "many", "long", "compared", "matrix", "wide_matrix", "missing", "empty"]
+)
 def test_nothing_is_wider_than_a_phone(page: Page, tmp_path: Path, sample: str) -> None:
     opened(page, write(edges()[sample], tmp_path / "report.html"))
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -1,15 +1,18 @@
-"""The report's own chart: failure rate against how alike the questions were."""
+"""The report's own charts: failure rate against how alike the questions were, and who breaks whom."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from gadfly.pages import ACCENT, INK, Chart
-from gadfly.report._section import Row
-from gadfly.report._words import name, scale
+from gadfly.pages import ACCENT, INK, Chart, line
+from gadfly.report._section import Cell, Grid, Row
+from gadfly.report._words import name, percent, rate, scale
 
-__all__ = ["rate_against_diversity"]
+__all__ = ["heat_map", "rate_against_diversity"]
+
+TEXT_FITS = 6
+"""Targets up to which a picture has room for numbers; beyond it the colours alone are shown."""
 
 NAMED = 8
 """Points up to which a chart has room for names; beyond it they bear the row's number."""
@@ -84,3 +87,87 @@ def _labels(encoding: dict[str, Any], where: str, side: dict[str, Any]) -> dict[
     """Labels on the side of their points where there is room."""
     mark = {"type": "text", "fontSize": 12, "fill": INK, **side}
     return {"transform": [{"filter": where}], "mark": mark, "encoding": encoding}
+
+
+def heat_map(grid: Grid) -> Chart:
+    """The grid as a picture: the darker, the more failures; a frame around a target that attacks itself."""
+    top = scale(cell.rate for row in grid.cells for cell in row)
+    targets, attackers = _short(grid.targets), _short(grid.attackers)
+    data = [
+        _square(cell, target, attacker)
+        for attacker, row in zip(attackers, grid.cells, strict=True)
+        for target, cell in zip(targets, row, strict=True)
+    ]
+    words = "; ".join(
+        f"{attacker} against {target}: {rate(cell.rate)}"
+        for attacker, row in zip(grid.attackers, grid.cells, strict=True)
+        for target, cell in zip(grid.targets, row, strict=True)
+    )
+    spec = {
+        "height": 72 * len(attackers),
+        "data": {"values": data},
+        "encoding": {"x": _band("target", targets), "y": _band("attacker", attackers)},
+        "layer": _layers(top, numbers=len(targets) <= TEXT_FITS),
+    }
+    return Chart(f"Failure rates, from none (pale) to {top:.0%} (dark); framed: attacks itself", words, spec)
+
+
+def _square(cell: Cell, target: str, attacker: str) -> dict[str, Any]:
+    known = cell.rate.point is not None
+    return {
+        "target": target,
+        "attacker": attacker,
+        "rate": cell.rate.point,
+        "point": percent(cell.rate.point) if cell.rate.point is not None else "–",
+        "interval": f"{cell.rate.low:.0%} to {cell.rate.high:.0%}" if known else "no verdicts",
+        "symmetric": cell.symmetric,
+    }
+
+
+def _layers(top: float, *, numbers: bool) -> list[dict[str, Any]]:
+    shade = {
+        "field": "rate",
+        "type": "quantitative",
+        "scale": {"domain": [0, top], "range": [0.04, 0.5], "clamp": True},
+        "legend": None,
+    }
+    square = {"type": "rect", "fill": ACCENT, "stroke": None}
+    frame = {"type": "rect", "filled": False, "stroke": ACCENT, "strokeWidth": 2}
+    text = {"type": "text", "fill": INK}
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": square,
+            "encoding": {"fillOpacity": shade},
+            "transform": [{"filter": "datum.rate !== null"}],
+        },
+        {"mark": frame, "transform": [{"filter": "datum.symmetric"}]},
+    ]
+    if numbers:
+        for field, size, dy in (("point", 14, -8), ("interval", 11, 10)):
+            layers.append(
+                {
+                    "mark": {**text, "fontSize": size, "dy": dy},
+                    "encoding": {"text": {"field": field, "type": "nominal"}},
+                }
+            )
+    return layers
+
+
+def _band(field: str, names: Sequence[str]) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "labelLimit": 150,
+        "labelAngle": 0,
+        "domain": False,
+        "ticks": False,
+        "grid": False,
+    }
+    if field == "target":
+        axis["orient"] = "top"
+    scale_ = {"domain": list(names), "paddingInner": 0.06}
+    return {"field": field, "type": "nominal", "title": None, "axis": axis, "scale": scale_}
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without their providers and cut to fit, told apart by a number where that makes them alike."""
+    short = [line(" ".join(word.rpartition("/")[2] for word in said.split()), 26) for said in names]
+    return [f"{i}. {name}" if short.count(name) > 1 else name for i, name in enumerate(short, start=1)]

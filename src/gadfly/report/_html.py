@@ -21,7 +21,7 @@ from markupsafe import Markup
 from gadfly.errors import StoreError
 from gadfly.pages import csp_hash, environment, tokens
 from gadfly.report import _words
-from gadfly.report._chart import rate_against_diversity
+from gadfly.report._chart import heat_map, rate_against_diversity
 from gadfly.report._section import Report, Row, Section
 
 __all__ = ["render", "write"]
@@ -97,6 +97,7 @@ def _view(number: int, section: Section) -> dict[str, Any]:
         "section": section,
         "rows": rows,
         "top": _words.scale(row.rate for row in section.rows),
+        "picture": heat_map(section.grid) if section.grid else None,
         "grid_top": _words.scale(cell.rate for cell in cells),
         "reach": max((max(abs(d.low), abs(d.high)) for d in differences), default=0.0) or 1.0,
         "charts": ((built_in,) if built_in and not section.grid else ()) + section.charts,
