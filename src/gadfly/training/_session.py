@@ -112,7 +112,7 @@ def train(
     if watch.interrupted:
         folder.note(status="interrupted")
         raise KeyboardInterrupt
-    policy.weights.save_pretrained(folder.path, selected_adapters=["default"])
+    policy.weights.save_pretrained(folder.path, selected_adapters=["default"], save_embedding_layers=False)
     folder.note(status="collapsed" if watch.ended else "complete", ended=watch.ended)
     return Trained(folder.path, list(folder.read("curve")), watch.ended)
 
