@@ -26,7 +26,7 @@ from gadfly.judges._trunk import Read, Stems, trunk
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("GADFLY_DATA", HERE.parent.parent / "shared" / "data"))
 FILES = ("hh-harmless.jsonl.gz", "offensive-tweets.jsonl.gz", "nq-oracle.jsonl.gz")
-TWEETS, PAIRS, ELSEWHERE = 3_000, 700, 150
+TWEETS, PAIRS, ELSEWHERE = 1_500, 400, 100
 ADAPTED = ("smollm2",)
 """Trunks of which the stems are kept as well, for members that adapt the top layer."""
 

@@ -11,7 +11,19 @@ import sys
 import typer
 from rich.console import Console
 
-from gadfly.cli import _audit, _judge, _lists, _models, _rate, _redteam, _review, _runs, _train
+from gadfly.cli import (
+    _audit,
+    _curves,
+    _judge,
+    _lists,
+    _models,
+    _rate,
+    _redteam,
+    _review,
+    _reward,
+    _runs,
+    _train,
+)
 from gadfly.errors import CallError, GadflyError
 
 __all__ = ["app", "main"]
@@ -32,7 +44,10 @@ app.command("resume")(_runs.resume)
 app.command("sql")(_runs.sql)
 app.add_typer(_review.app, name="review")
 app.add_typer(_judge.app, name="judge")
+_judge.app.command("curves")(_curves.curves)
 app.add_typer(_train.app, name="train")
+_train.app.command("reward")(_reward.train)
+app.command("score")(_reward.score)
 app.command("rate")(_rate.rate)
 app.command("ask-next")(_rate.ask_next)
 app.command("models")(_models.models)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
+from gadfly.cli._reward import print_reward
 
 if TYPE_CHECKING:
     from gadfly.judges import Card
@@ -32,7 +33,7 @@ def fit(
 ) -> None:
     """Fit a calibrated judge on a queue's labels; rates it had corrected are estimated anew."""
     from gadfly.errors import GadflyError
-    from gadfly.judges import FitSettings, Source, history
+    from gadfly.judges import Card, FitSettings, Source, history
     from gadfly.judges import fit as fitted
     from gadfly.report import write_card
     from gadfly.review import examples_of
@@ -43,7 +44,7 @@ def fit(
         examples, runs = examples_of(kept, labels)
     made = fitted(name, examples, settings=settings, source=Source(labels, runs))
     where = made.save()
-    cards = history(name)
+    cards = [card for card in history(name) if isinstance(card, Card)]
     card = write_card(cards, where / "card.html")
     _print(cards[-1:])
     typer.echo(f"Kept in {where}; its card: {card}")
@@ -57,9 +58,13 @@ def fit(
 @app.command("history")
 def rounds(name: NAME) -> None:
     """How each round of labels moved a judge."""
-    from gadfly.judges import history
+    from gadfly.judges import Card, RewardCard, history
 
-    _print(history(name))
+    cards = history(name)
+    if learned := [card for card in cards if isinstance(card, Card)]:
+        _print(learned)
+    if rewards := [card for card in cards if isinstance(card, RewardCard)]:
+        print_reward(rewards)
 
 
 def _print(cards: list[Card]) -> None:

@@ -1,10 +1,12 @@
 """One HTML file from runs and estimates, and the same numbers in the terminal."""
 
 from gadfly.report._card import card_page, write_card
+from gadfly.report._curves import CurveRow, curve_rows, curves_page, curves_sentence, write_curves
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._ladder import from_ladder
 from gadfly.report._matrix import from_matrix
+from gadfly.report._reward_card import reward_page, write_reward_card
 from gadfly.report._section import (
     Cell,
     Cluster,
@@ -33,6 +35,7 @@ __all__ = [
     "Comparison",
     "Corrected",
     "Counts",
+    "CurveRow",
     "Diversity",
     "Example",
     "Findings",
@@ -47,11 +50,17 @@ __all__ = [
     "Section",
     "Spend",
     "card_page",
+    "curve_rows",
+    "curves_page",
+    "curves_sentence",
     "from_ladder",
     "from_matrix",
     "from_runs",
     "print_summary",
     "render",
+    "reward_page",
     "write",
     "write_card",
+    "write_curves",
+    "write_reward_card",
 ]

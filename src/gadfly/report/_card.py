@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from gadfly.errors import InputError
 from gadfly.judges import Card
+from gadfly.judges._calibration import Bin
 from gadfly.pages import ACCENT, FAINT, Chart, csp_hash, tokens
 from gadfly.report._html import asset, page_environment, put
 from gadfly.report._section import Example
@@ -35,7 +36,15 @@ def card_page(cards: Sequence[Card]) -> str:
             if card.promise.recall >= card.promise.asked and card.promise.threshold > 0
             else "warn",
             rates=_rates(card),
-            charts=tuple(chart for chart in (_calibration(card), _scores(card), _rounds(cards)) if chart),
+            charts=tuple(
+                chart
+                for chart in (
+                    reliability(card.errors.curve, "People who flag it"),
+                    _scores(card),
+                    _rounds(cards),
+                )
+                if chart
+            ),
             cards=tuple(reversed(cards)),
             mistakes=[_mistake(card, m) for m in card.mistakes],
             made=_made(card),
@@ -92,31 +101,34 @@ def _mistake(card: Card, mistake: Any) -> Example:
     )
 
 
-def _calibration(card: Card) -> Chart | None:
-    """What the score says against what people do; the diagonal is perfect."""
+def reliability(bins: Sequence[Bin], what: str) -> Chart | None:
+    """What the score says against what people do; the diagonal is perfect. None where nothing was seen."""
     data = [
         {"said": b.said, "seen": b.seen.point, "low": b.seen.low, "high": b.seen.high}
-        for b in card.errors.curve
+        for b in bins
         if b.seen.point is not None
     ]
     words = "; ".join(
         f"score {d['said']:.2f}: {d['seen']:.0%} [{d['low']:.0%}, {d['high']:.0%}]" for d in data
     )
     axis = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": "~%"}}
-    x, y = {**axis, "field": "said", "title": "The judge's score"}, {**axis, "title": "People who flag it"}
+    x, y = {**axis, "field": "said", "title": "The score"}, {**axis, "title": what}
     ends = [{"said": 0, "seen": 0}, {"said": 1, "seen": 1}]
     line = {"type": "line", "stroke": FAINT, "strokeDash": [4, 4]}
+    diagonal = {"data": {"values": ends}, "mark": line, "encoding": {"x": x, "y": {**y, "field": "seen"}}}
+    spec = {"layer": [diagonal, *with_intervals(data, x, y)]}
+    return Chart("Does a score mean what it says?", words, spec) if data else None
+
+
+def with_intervals(data: list[dict[str, Any]], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
+    """Layers of points ("said", "seen") with their intervals ("low" to "high")."""
     point = {"type": "point", "filled": True, "fill": ACCENT, "size": 60, "opacity": 1}
     rule = {"type": "rule", "stroke": ACCENT, "strokeWidth": 2}
     interval = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
-    spec = {
-        "layer": [
-            {"data": {"values": ends}, "mark": line, "encoding": {"x": x, "y": {**y, "field": "seen"}}},
-            {"data": {"values": data}, "mark": rule, "encoding": interval},
-            {"data": {"values": data}, "mark": point, "encoding": {"x": x, "y": {**y, "field": "seen"}}},
-        ]
-    }
-    return Chart("Does a score mean what it says?", words, spec) if data else None
+    return [
+        {"data": {"values": data}, "mark": rule, "encoding": interval},
+        {"data": {"values": data}, "mark": point, "encoding": {"x": x, "y": {**y, "field": "seen"}}},
+    ]
 
 
 def _scores(card: Card) -> Chart:
