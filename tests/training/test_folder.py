@@ -1,0 +1,85 @@
+"""A training on disk: what is in its folder, what is not, and what a kill leaves behind."""
+
+import json
+import pickletools
+
+import pytest
+
+from gadfly.errors import InputError
+from gadfly.training import Demonstration, Folder, Supervision, supervise
+from tiny_models import tiny_model
+
+SPEC = {"method": "sft", "rank": 4}
+
+
+def is_pickle(content: bytes) -> bool:
+    """Whether it reads as one from its first byte to a STOP; an archive (`PK`) may hold some."""
+    try:
+        return content.startswith(b"PK") or bool(list(pickletools.genops(content)))
+    except ValueError:
+        return False
+
+
+def test_a_folder_holds_json_safetensors_and_a_readme_and_no_pickle(tmp_path):
+    path = supervise(
+        tiny_model(), [Demonstration("a", "b")] * 4, tmp_path / "it", Supervision(save_every=2)
+    ).path
+    files = [file for file in path.rglob("*") if file.is_file() and file.name != ".lock"]
+    assert {file.suffix for file in files} == {".json", ".jsonl", ".safetensors", ".md"}
+    assert {file.parent.name for file in files} == {"it", "checkpoint-2", "checkpoint-3"}
+    assert not [file for file in files if is_pickle(file.read_bytes())]
+
+
+def test_a_half_written_checkpoint_is_ignored_and_swept_away(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    for name in ("checkpoint-2", "checkpoint-10", "checkpoint-12.part"):
+        (folder.checkpoints / name).mkdir(parents=True)
+    assert folder.last_checkpoint.name == "checkpoint-10"
+    folder.forget_old_checkpoints()
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["checkpoint-10", "checkpoint-2"]
+
+
+def test_two_whole_checkpoints_are_kept(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    for step in (2, 4, 10):
+        (folder.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
+    folder.forget_old_checkpoints()
+    assert {path.name for path in folder.checkpoints.iterdir()} == {"checkpoint-4", "checkpoint-10"}
+
+
+def test_lines_after_the_last_checkpoint_are_cut_off_and_half_a_line_with_them(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    folder.append("curve", [{"step": step} for step in (1, 2, 3)])
+    with (folder.path / "curve.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [row["step"] for row in folder.read("curve")] == [1, 2, 3]
+    folder.rewind(2)
+    assert (folder.path / "curve.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_the_same_training_is_opened_again_and_another_is_refused(tmp_path):
+    Folder.open(tmp_path / "it", SPEC)
+    assert Folder.open(tmp_path / "it", SPEC).info["spec"] == SPEC
+    with pytest.raises(InputError, match=r"another training \(rank was 4\); name another --output"):
+        Folder.open(tmp_path / "it", SPEC | {"rank": 8})
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="holds something that is no training"):
+        Folder.open(tmp_path, SPEC)
+
+
+def test_two_processes_do_not_train_in_one_directory(tmp_path):
+    first, second = (Folder.open(tmp_path / "it", SPEC) for _ in range(2))
+    with first.lock(), pytest.raises(InputError, match="Another process is training in"):
+        second.lock()
+
+
+def test_it_is_done_when_it_says_so_and_its_adapter_is_there(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    folder.note(status="complete")
+    assert not folder.done
+    (folder.path / "adapter_model.safetensors").touch()
+    assert folder.done
+    assert json.loads((folder.path / "training.json").read_text())["spec"] == SPEC
