@@ -43,10 +43,10 @@ class Reinforcement:
     """
 
     steps: int = 200
-    batch: int = 16
-    group: int = 16
-    learning_rate: float = 2e-4
-    kl: float = 0.05
+    batch: int = 32
+    group: int = 32
+    learning_rate: float = 3e-4
+    kl: float = 0.1
     collapse: float = 0.1
     save_every: int = 10
     lora: Lora = field(default_factory=Lora)
