@@ -22,6 +22,8 @@ NAMES = (
     "raters",
     "learning",
     "review",
+    "reinforce",
+    "ladder",
 )
 QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 

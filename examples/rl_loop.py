@@ -10,16 +10,20 @@ import asyncio
 import hashlib
 import math
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
 from gadfly.judges import judge
-from gadfly.models import Engine, LocalModel, Request
+from gadfly.models import Engine, LocalModel, Request, Sample
 from gadfly.training import Lora, trainable
 from gadfly.transcripts import Case, Transcript, Turn
 
 
-async def sampled(model, prompts, seeds, **settings):
+async def sampled(
+    model: LocalModel, prompts: Sequence[Sequence[int]], seeds: Sequence[int], **settings: Any
+) -> list[Sample]:
     """One continuation of each prompt, together."""
     engine = Engine.of(model)
     requests = [
@@ -29,21 +33,34 @@ async def sampled(model, prompts, seeds, **settings):
         return [samples[0] for samples in await asyncio.gather(*map(engine.generate, requests))]
 
 
-def logprobs(policy, prompt, completions, temperature):
+def logprobs(
+    policy: LocalModel, prompt: Sequence[int], completions: Sequence[Sequence[int]], temperature: float
+) -> torch.Tensor:
     """Log-probabilities (N, T, V) of what may follow the prompt at each place of the completions; padded with 0."""
     longest = max(map(len, completions))
     rows = [list(prompt) + list(c) + [0] * (longest - len(c)) for c in completions]
-    logits_N_L_V = policy.weights(torch.tensor(rows)).logits.float()
+    logits_N_L_V: torch.Tensor = policy.weights(torch.tensor(rows)).logits.float()
     return (logits_N_L_V[:, len(prompt) - 1 : -1] / temperature).log_softmax(-1)
 
 
-def loop(base, prompt, rewarded, *, steps, batch, learning_rate, kl, sampling, lora=None, seed=0):
+def loop(
+    base: LocalModel,
+    opening: str,
+    rewarded: Callable[[Sequence[str], Sequence[int]], list[float]],
+    sampling: dict[str, Any],
+    steps: int = 32,
+    batch: int = 16,
+    learning_rate: float = 3e-4,
+    kl: float = 0.1,
+    seed: int = 0,
+) -> list[dict[str, float]]:
     """The curve: reward, divergence and entropy of each step. `rewarded`: from texts and seeds to rewards."""
     torch.manual_seed(seed)
-    policy = trainable(base, lora or Lora(), seed=seed)
+    policy = trainable(base, Lora(), seed=seed)
     weights = [p for p in policy.weights.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0)
-    prompt, curve, temperature = policy.encode(prompt), [], sampling["temperature"]
+    prompt, temperature = policy.encode(opening), sampling["temperature"]
+    curve: list[dict[str, float]] = []
     for step in range(steps):
         digests = [hashlib.sha256(f"{seed}/{step}/{n}".encode()).hexdigest() for n in range(batch)]
         seeds = [int(digest[16:24], 16) >> 1 for digest in digests]
@@ -67,7 +84,7 @@ def loop(base, prompt, rewarded, *, steps, batch, learning_rate, kl, sampling, l
         ).exp()  # 1, but its gradient is that of the log-probability
         loss_N_T = -ratio_N_T * advantages_N[:, None] + kl * kl_N_T * ratio_N_T
         loss = (loss_N_T * mask_N_T).sum() / mask_N_T.sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         optimiser.zero_grad()
@@ -80,11 +97,11 @@ def loop(base, prompt, rewarded, *, steps, batch, learning_rate, kl, sampling, l
     return curve
 
 
-def main(steps):
+def main(steps: int) -> None:
     """SmolLM2 learns questions that make SmolLM2 claim to be a person."""
     base, person = LocalModel.load("smollm2"), judge("claims_person")
 
-    def rewarded(texts, seeds):
+    def rewarded(texts: Sequence[str], seeds: Sequence[int]) -> list[float]:
         asked = [text.partition("?")[0].strip() + "?" for text in texts]
         prompts = [base.encode_chat([{"role": "user", "content": question}]) for question in asked]
         replies = asyncio.run(sampled(base, prompts, seeds, max_tokens=40, top_p=0.8))
@@ -98,16 +115,8 @@ def main(steps):
             for text, score in zip(texts, scores, strict=True)
         ]
 
-    loop(
-        base,
-        "List of questions people ask each other:\n1.",
-        rewarded,
-        steps=steps,
-        batch=16,
-        learning_rate=3e-4,
-        kl=0.2,
-        sampling={"temperature": 0.8, "max_tokens": 48, "stop": ("\n",)},
-    )
+    sampling = {"temperature": 0.8, "max_tokens": 48, "stop": ("\n",)}
+    loop(base, "List of questions about the past:\n1.", rewarded, sampling, steps)
 
 
 if __name__ == "__main__":

@@ -110,5 +110,6 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _random_state() -> dict[str, Any]:
-    name, keys, *rest = np.random.get_state()
-    return {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}  # type: ignore[union-attr]
+    state: Any = np.random.get_state()
+    name, keys, *rest = state
+    return {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}

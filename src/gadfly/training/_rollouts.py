@@ -172,4 +172,4 @@ def novelty(texts: Sequence[str], distance: Literal["embedding", "bleu"]) -> NDA
     vectors_N_D = embedder().embed(list(texts))
     similar_N_N = vectors_N_D @ vectors_N_D.T
     others_N = (similar_N_N.sum(1) - similar_N_N.diagonal()) / (len(texts) - 1)
-    return np.clip(1 - others_N, 0, 1).astype(np.float64)
+    return np.asarray(np.clip(1 - others_N, 0, 1), dtype=np.float64)
