@@ -33,6 +33,7 @@ SHOWN = 6
 LONGEST = 60
 
 _BULLET = re.compile(r"^[\s\-*•\"'“‘]+")
+_ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 _END = re.compile(r"[\n,;:.(!?\"“”/]| [-–—] ")
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
 _FUNCTION = re.compile(
@@ -92,6 +93,8 @@ def usable(text: str, propose: Propose) -> str | None:
     None unless it is at most `most_words` words of letters alone (no digit, no address), begins with no function word,
     ends as `endings` asks and is none of the examples.
     """
+    if _ADDRESS.search(text):
+        return None
     value = _END.split(_BULLET.sub("", text), maxsplit=1)[0].strip(" '’-")
     value = _ARTICLE.sub("", " ".join(value.split()))
     words = value.casefold().split()

@@ -155,7 +155,7 @@ def _layers(top: float, *, numbers: bool) -> list[dict[str, Any]]:
 
 def _band(field: str, names: Sequence[str]) -> dict[str, Any]:
     axis: dict[str, Any] = {
-        "labelLimit": 150,
+        "labelLimit": 190,
         "labelAngle": 0,
         "domain": False,
         "ticks": False,
@@ -163,6 +163,8 @@ def _band(field: str, names: Sequence[str]) -> dict[str, Any]:
     }
     if field == "target":
         axis["orient"] = "top"
+    else:
+        axis["minExtent"] = 7 * max(map(len, names))  # a reader's font may be wider than the one drawn with
     scale_ = {"domain": list(names), "paddingInner": 0.06}
     return {"field": field, "type": "nominal", "title": None, "axis": axis, "scale": scale_}
 
