@@ -6,6 +6,7 @@ from gadfly.training._folder import Folder, adapters_home
 
 if TYPE_CHECKING:
     from gadfly.training._policy import Lora, trainable
+    from gadfly.training._preference import Preference, Preferring, confidence, prefer
     from gadfly.training._reinforce import Reinforcement, reinforce
     from gadfly.training._reward import train_reward
     from gadfly.training._reward_adapters import AdapterTraining
@@ -23,6 +24,8 @@ __all__ = [
     "Folder",
     "Lora",
     "Match",
+    "Preference",
+    "Preferring",
     "Reinforcement",
     "RewardLearner",
     "RewardSettings",
@@ -31,6 +34,8 @@ __all__ = [
     "Supervision",
     "Trained",
     "adapters_home",
+    "confidence",
+    "prefer",
     "read_rows",
     "reinforce",
     "reward_learner",
@@ -47,6 +52,8 @@ _LATE = {
     "Failure": "_rollouts",
     "Lora": "_policy",
     "Match": "_rollouts",
+    "Preference": "_preference",
+    "Preferring": "_preference",
     "Reinforcement": "_reinforce",
     "RewardLearner": "_reward_learner",
     "RewardSettings": "_reward_settings",
@@ -54,6 +61,8 @@ _LATE = {
     "Rows": "_reward_data",
     "Supervision": "_sft",
     "Trained": "_session",
+    "confidence": "_preference",
+    "prefer": "_preference",
     "read_rows": "_reward_data",
     "reinforce": "_reinforce",
     "reward_learner": "_reward_learner",
