@@ -58,10 +58,24 @@ def test_lines_after_the_last_checkpoint_are_cut_off_and_half_a_line_with_them(t
 
 
 def test_the_same_training_is_opened_again_and_another_is_refused(tmp_path):
-    Folder.open(tmp_path / "it", SPEC)
+    Folder.open(tmp_path / "it", SPEC).append("curve", [{"step": 1}])
     assert Folder.open(tmp_path / "it", SPEC).info["spec"] == SPEC
     with pytest.raises(InputError, match=r"another training \(rank was 4\); name another --output"):
         Folder.open(tmp_path / "it", SPEC | {"rank": 8})
+
+
+def test_what_was_refused_before_its_first_step_may_be_corrected_in_the_same_directory(tmp_path):
+    said, output = [Demonstration("a", "b")], tmp_path / "it"
+    with pytest.raises(InputError, match="There is no adapter in"):
+        supervise(tiny_model(), said, output, start=tmp_path / "nowhere")
+    assert supervise(tiny_model(), said, output, Supervision(epochs=1)).path == output
+    assert Folder(output).info["spec"]["start"] == ""
+
+
+def test_a_training_that_another_process_is_beginning_is_not_corrected(tmp_path):
+    with Folder.open(tmp_path / "it", SPEC).lock(), pytest.raises(InputError, match="Another process"):
+        Folder.open(tmp_path / "it", SPEC | {"rank": 8})
+    assert Folder(tmp_path / "it").info["spec"] == SPEC
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):

@@ -56,7 +56,11 @@ class Folder:
         found = folder.info
         if not found and any(path.iterdir()):
             raise InputError(f"{path} holds something that is no training; name another --output.")
-        if found and (changed := [key for key in wanted if found["spec"].get(key) != wanted[key]]):
+        changed = [key for key in wanted if found and found["spec"].get(key) != wanted[key]]
+        if changed and not folder.begun:  # refused before its first step, and now corrected
+            with folder.lock():
+                folder.note(spec=wanted)
+        elif changed:
             was = ", ".join(f"{key} was {json.dumps(found['spec'].get(key))[:80]}" for key in changed[:3])
             raise InputError(f"{path} holds another training ({was}); name another --output or remove it.")
         if not found:
@@ -72,6 +76,11 @@ class Folder:
             return {}
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path / 'training.json'} cannot be read: {error}.") from error
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been trained."""
+        return self.done or self.last_checkpoint is not None or any(True for _ in self.read("curve"))
 
     @property
     def done(self) -> bool:

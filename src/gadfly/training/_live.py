@@ -15,6 +15,8 @@ __all__ = ["Live"]
 SHOWN = (
     ("loss", "loss", 3),
     ("reward", "reward", 2),
+    ("margin", "margin", 2),
+    ("accuracy", "accuracy", 2),
     ("KL", "kl", 3),
     ("entropy", "entropy", 2),
     ("self-BLEU", "self_bleu", 0),
