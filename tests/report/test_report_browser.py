@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from report_samples import audit, edges, hostile
+from report_samples import audit, edges, example, hostile, one, rows
 
-from gadfly.report import write
+from gadfly.report import Findings, Section, write
 
 
 @pytest.fixture
@@ -61,6 +62,14 @@ def test_no_width_cuts_the_page_or_breaks_a_name_apart(page: Page, tmp_path: Pat
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     box = page.get_by_role("link", name="General").bounding_box()
     assert box and box["height"] < 40
+
+
+def test_a_line_of_200_kilobytes_is_laid_out_at_once(page: Page, tmp_path: Path) -> None:
+    """Without places to break it: 99 s."""
+    reply = example(("Who?", "A" * 200_000, 0.9))
+    row = replace(rows()[2], findings=Findings(failures=(reply,)))
+    page.goto(write(one(Section("Red teaming", "", (row,))), tmp_path / "report.html").as_uri())
+    assert page.evaluate(LAYOUT_MS) < 5_000
 
 
 def test_searching_leaves_the_cases_that_hold_every_word(page: Page, tmp_path: Path) -> None:
@@ -122,4 +131,11 @@ CONTRAST = """() => {
   for (const q of kinds)
     out[q] = ratio(paper, light(getComputedStyle(document.querySelector(q)).color));
   return out;
+}"""
+
+LAYOUT_MS = """() => {
+  const began = performance.now();
+  document.querySelectorAll("details").forEach((d) => (d.open = true));
+  document.body.getBoundingClientRect();
+  return performance.now() - began;
 }"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html.parser import HTMLParser
 
@@ -49,7 +50,7 @@ class Reader(HTMLParser):
 def test_any_text_comes_back_from_html_as_the_visible_text_and_nothing_else(text: str) -> None:
     read = Reader(str(said(text)))
     assert read.text == visible(text)
-    assert set(read.tags) <= {("span", (("class", "hidden-char"),))}
+    assert set(read.tags) <= {("span", (("class", "hidden-char"),)), ("wbr", ())}
 
 
 @given(TEXTS)
@@ -70,6 +71,15 @@ def test_marking_evidence_adds_marks_and_changes_no_word(text: str, evidence: st
     assert read.text == text
     assert {tag for tag, _ in read.tags} <= {"mark"}
     assert not evidence or evidence not in text or read.tags
+
+
+@given(st.text("ab<&'\"é⟦ \n\u202e", max_size=30), st.integers(1, 60), st.text("ab<", max_size=2))
+def test_places_to_break_a_line_change_no_letter_and_leave_no_run_unbroken(
+    text: str, times: int, evidence: str
+) -> None:
+    html = str(said(text * times, (evidence,)))
+    assert Reader(html).text == visible(text * times)
+    assert not re.search(r"[^\s<>&]{400}", re.sub(r"<(?!wbr)[^>]*>", "", html))
 
 
 @pytest.mark.parametrize(

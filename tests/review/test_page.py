@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from html import unescape
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
-from markupsafe import escape
 from page_samples import BASE, QUEUE, RULES, SAID, Rating, filled, shows
 
 from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.review._app import app
-from gadfly.review._desk import breakable
 from gadfly.review._guidelines import Guidelines
 from gadfly.review._help import Helper
 from gadfly.review._items import Choice, LabelOne, item_type, register
@@ -277,13 +272,6 @@ async def test_help_that_takes_too_long_is_passed_over() -> None:
     helper = Helper(Guidelines.parse(RULES), Hanging(scripted("1.")), patience_s=0.01)
     assert await helper.missed("words", "Fails", "because") is None
     assert await helper.pick("words") is None
-
-
-@given(st.text("ab<&'\"é⟦ \n\u202e", max_size=30), st.integers(1, 60))
-def test_places_to_break_a_line_change_no_letter_and_leave_no_run_unbroken(text: str, times: int) -> None:
-    html = str(breakable(str(escape(text * times))))
-    assert unescape(html.replace("<wbr>", "")) == text * times
-    assert not re.search(r"[^\s<>&]{400}", html)
 
 
 def test_a_rule_that_does_not_exist_is_not_stored(ann: Rating) -> None:

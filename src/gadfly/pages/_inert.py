@@ -23,6 +23,9 @@ KEEP = 400_000
 """Characters of one text that a page holds at most; the rest stays in the run."""
 
 _MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")
+_RUN = 200
+_TOKEN = re.compile(r"<[^>]*>|\s+|[^\s<]+")  # a "<" in escaped text begins a tag of ours
+_PIECE = re.compile(rf"(?:[^&]|&[#\w]{{1,8}};){{1,{_RUN}}}")  # entities are whole
 _STACK = 4
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _STACKING = frozenset({"Mn", "Me"})
@@ -71,16 +74,39 @@ def line(text: str, limit: int = 120) -> str:
 
 
 def said(text: str, evidence: Iterable[str] = ()) -> Markup:
-    """The text as HTML: inert, the evidence marked, and past `CLIP` characters behind a fold."""
+    """The text as HTML: inert, the evidence marked, and past `CLIP` characters behind a fold.
+
+    Wherever 200 characters stand without white space there is a place to break the line: laying out an unbroken one
+    takes Chromium time that grows with its square, half a minute and more for 200 kB.
+    """
     words = tuple(evidence)
     if len(text) <= CLIP + CLIP // 4:
-        return _marked(text, words)
+        return _breakable(_marked(text, words))
     kept = text[CLIP:KEEP]
     rest = len(text) - CLIP - len(kept)
     tail = f"\n… {rest:,} further characters are kept in the run." if rest > 0 else ""
     return Markup('{}<details class="rest"><summary>Show all {} characters</summary>{}{}</details>').format(
-        _marked(text[:CLIP], words), f"{len(text):,}", _marked(kept, words), tail
+        _breakable(_marked(text[:CLIP], words)), f"{len(text):,}", _breakable(_marked(kept, words)), tail
     )
+
+
+def _breakable(html: Markup) -> Markup:
+    """The same with `<wbr>` so that no run of text, be it cut up by tags, has 400 characters without a break."""
+    out: list[str] = []
+    unbroken = 0
+    for token in _TOKEN.findall(html):
+        if token[0] == "<":
+            out.append(token)
+        elif token[0].isspace():
+            out.append(token)
+            unbroken = 0
+        elif unbroken + len(token) < _RUN:
+            out.append(token)
+            unbroken += len(token)
+        else:
+            out += ["<wbr>" if unbroken else "", *(f"{piece}<wbr>" for piece in _PIECE.findall(token))]
+            unbroken = 0
+    return Markup("".join(out))  # noqa: S704 - escaped before, and nothing is cut that is markup
 
 
 def _marked(text: str, evidence: tuple[str, ...]) -> Markup:
