@@ -142,9 +142,9 @@ def uninterrupted(tmp_path_factory):
     return long_training(tmp_path_factory.mktemp("whole") / "it")
 
 
-@pytest.mark.parametrize(("file", "times"), [("curve.jsonl", 8), ("rest.json", 3)])
+@pytest.mark.parametrize(("file", "times"), [("curve.jsonl", 8), ("rest.json", 3), ("adapter_config.json", 1)])
 def test_killed_while_it_writes_it_goes_on_to_the_uninterrupted_curve(tmp_path, uninterrupted, file, times):
-    """Once between two checkpoints, once with a checkpoint half written."""
+    """Between two checkpoints, with a checkpoint half written, and with every step done but the adapter half saved."""
     output = tmp_path / "it"
     assert killed(long_training, output, file, times) == -9
     assert len(list(output.glob("checkpoints/*.part"))) == (file == "rest.json")
