@@ -51,7 +51,7 @@ class Strength:
     epochs: Annotated[int, typer.Option(min=1, help="sft: passes over the failures.")] = 3
     batch: Annotated[int, typer.Option(min=1, help="rl: cases a step.")] = 32
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam, for the adapter.")] = 3e-4
-    kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.1
+    kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.4
     novelty: Annotated[
         float, typer.Option(min=0.0, help="rl: reward for being unlike the step's other cases.")
     ] = 0.0

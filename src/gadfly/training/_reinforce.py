@@ -46,7 +46,7 @@ class Reinforcement:
     batch: int = 32
     group: int = 32
     learning_rate: float = 3e-4
-    kl: float = 0.1
+    kl: float = 0.4
     collapse: float = 0.1
     save_every: int = 10
     lora: Lora = field(default_factory=Lora)
