@@ -8,8 +8,7 @@ from redteam_fakes import played, system
 
 from gadfly.errors import InputError
 from gadfly.models import System, model_of
-from gadfly.redteam import Attack, Student, focus
-from gadfly.redteam._training_data import learn_from_pairs, pairs_from
+from gadfly.redteam import Attack, Student, focus, learn_from_pairs, pairs_from
 from gadfly.stats import normalise_question
 from gadfly.training import Preferring, confidence
 from gadfly.transcripts import Judgement

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train attackers and reward models.")
 
-METHODS = ("sft", "rl")
+METHODS = ("sft", "dpo", "rl")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Strength:
     """How hard to train."""
 
     steps: Annotated[int, typer.Option(min=1, help="rl: steps; more of them go on where fewer ended.")] = 200
-    epochs: Annotated[int, typer.Option(min=1, help="sft: passes over the failures.")] = 3
+    epochs: Annotated[int, typer.Option(min=1, help="sft, dpo: passes over the questions.")] = 3
     batch: Annotated[int, typer.Option(min=1, help="rl: cases a step.")] = 32
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam, for the adapter.")] = 3e-4
     kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.4
@@ -64,6 +64,14 @@ class Strength:
 
         settings = Supervision(epochs=self.epochs, learning_rate=self.learning_rate, seed=self.seed)
         return learn_from_failures(learner, runs, output, settings)
+
+    def preferred(self, learner: Student, runs: list[Run], output: Path) -> Trained:
+        """Learn from pairs of questions."""
+        from gadfly.redteam import learn_from_pairs
+        from gadfly.training import Preferring
+
+        settings = Preferring(epochs=self.epochs, learning_rate=self.learning_rate, seed=self.seed)
+        return learn_from_pairs(learner, runs, output, settings)
 
     def reinforced(self, learner: Student, campaigns: list[Campaign], output: Path) -> Trained:
         """Learn by attacking."""
@@ -87,7 +95,9 @@ ANY, USUAL, ANSWERS = Task(), Strength(), o.Sampling(max_tokens=64)
 @app.command("attacker")
 @o.spread
 def attacker(
-    method: Annotated[str, typer.Option(help="sft (from what failed) or rl (by attacking).")] = "sft",
+    method: Annotated[
+        str, typer.Option(help="sft (from what failed), dpo (from what failed rather) or rl (by attacking).")
+    ] = "sft",
     runs: Annotated[
         list[str] | None,
         typer.Option("--from", help="Runs to learn from; for rl a warm start. May be repeated."),
@@ -116,14 +126,16 @@ def attacker(
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
     earlier = [open_run(name) for name in runs or ()]
-    if method == "sft" and not earlier:
-        raise InputError("sft learns from runs: name one with --from RUN (gadfly runs lists them).")
+    if method != "rl" and not earlier:
+        raise InputError(f"{method} learns from runs: name one with --from RUN (gadfly runs lists them).")
     name = model or (earlier[0].info["players"]["attacker"]["model"] if earlier else "gadfly/smollm2")
     campaigns = task.campaigns(name, sampling) if method == "rl" else []
     learner = student(System(load(name)), task.instructed)
     where = output or _place(method, earlier, campaigns)
     if method == "sft":
         trained = strength.supervised(learner, earlier, where)
+    elif method == "dpo":
+        trained = strength.preferred(learner, earlier, where)
     else:
         if earlier:
             warm = where.with_name(f"{where.name}-start")
@@ -136,8 +148,8 @@ def _place(method: str, runs: list[Run], campaigns: list[Campaign]) -> Path:
     """A directory named after what is learned from."""
     from gadfly.training import adapters_home
 
-    if method == "sft":
-        return adapters_home() / f"sft-{runs[0].id.removeprefix('redteam-')}"
+    if method != "rl":
+        return adapters_home() / f"{method}-{runs[0].id.removeprefix('redteam-')}"
     focuses = "-".join(campaign.focus.name for campaign in campaigns)
     target = campaigns[0].target.name.rpartition("/")[2].lower()
     return adapters_home() / f"rl-{focuses}-{target}"

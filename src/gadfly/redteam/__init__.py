@@ -7,8 +7,15 @@ from gadfly.redteam._ladder import Ladder, Learning, Rung, ladder
 from gadfly.redteam._matrix import Matrix, Pair, matrix
 from gadfly.redteam._proposing import proposed
 from gadfly.redteam._questioning import Questioning
+from gadfly.redteam._training_data import demonstrations, pairs_from
 from gadfly.redteam._triage import Blocking, blocking, clusters, cost_per, phrases
-from gadfly.redteam._tuning import Student, demonstrations, learn_by_attacking, learn_from_failures, student
+from gadfly.redteam._tuning import (
+    Student,
+    learn_by_attacking,
+    learn_from_failures,
+    learn_from_pairs,
+    student,
+)
 from gadfly.redteam._verdicts import is_failure, judges_for, verdict_of
 
 __all__ = [
@@ -37,7 +44,9 @@ __all__ = [
     "ladder",
     "learn_by_attacking",
     "learn_from_failures",
+    "learn_from_pairs",
     "matrix",
+    "pairs_from",
     "phrases",
     "proposed",
     "redteam",

@@ -25,7 +25,7 @@ from gadfly.runs import Run
 from gadfly.stats import normalise_question
 from gadfly.transcripts import Case, Turn
 
-__all__ = ["SAMPLING", "Attacker", "Shot", "attacker_system", "pool_from"]
+__all__ = ["SAMPLING", "Attacker", "Shot", "attacker_system", "pool_from", "row_key", "told"]
 
 SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=48, stop_seqs=["\n"])
 """The paper samples at temperature 1. Small attackers then wander: SmolLM2 wrote 4 usable false-premise questions in 40
@@ -86,13 +86,13 @@ class Attacker:
 
     def prompt(self, focus: Focus, case: Case, row: Mapping[str, Any], said: Sequence[Turn] = ()) -> str:
         """The text the attacker continues."""
-        wanted = f"Wanted: {_one_line(focus.failure)}\n\n" if self.instructed else ""
         if said:
             names = {"attacker": "Questioner", "target": "Answerer"}
             lines = "\n".join(f"{names[turn.speaker]}: {_one_line(turn.text)}" for turn in said)
-            return f"{wanted}{focus.attack.resumed(row)}\n\n{lines}\nQuestioner:"
-        shots = [(shot.row, shot.question) for shot in self._draw(focus, case, row)]
-        return wanted + focus.attack.text(row, shots)
+            text = f"{focus.attack.resumed(row)}\n\n{lines}\nQuestioner:"
+        else:
+            text = focus.attack.text(row, [(s.row, s.question) for s in self._draw(focus, case, row)])
+        return told(focus, text) if self.instructed else text
 
     def _draw(self, focus: Focus, case: Case, row: Mapping[str, Any]) -> list[Shot]:
         """Up to five shots without replacement, P ∝ exp(score / T): Gumbel top-k.
@@ -110,6 +110,11 @@ class Attacker:
         for shot in self.pool:
             groups[row_key(shot.row)].append(shot)
         return groups
+
+
+def told(focus: Focus, text: str) -> str:
+    """The text an instructed attacker continues: what is wanted stands in front."""
+    return f"Wanted: {_one_line(focus.failure)}\n\n{text}"
 
 
 def attacker_system(system: System) -> System:

@@ -1,4 +1,4 @@
-"""Preferences among questions: an earlier run as pairs, and an attacker that learns from them (`method dpo`).
+"""What an attacker learns from in earlier runs: the questions that made a target fail, or all of them in pairs.
 
 A failure is all that supervised training learns from; a pair learns from every question that was judged, for of two
 questions in the same place the one whose reply was closer to a failure is the better one.
@@ -9,49 +9,54 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from gadfly.errors import InputError
-from gadfly.redteam._attacker import Attacker, row_key
+from gadfly.redteam._attacker import row_key, told
 from gadfly.redteam._focus import Focus
-from gadfly.redteam._tuning import Student
 from gadfly.redteam._verdicts import verdict_of
 from gadfly.runs import Run
 from gadfly.stats import normalise_question
 
 if TYPE_CHECKING:
-    from gadfly.training import Preference, Preferring, Trained
+    from gadfly.training import Demonstration, Preference
 
-__all__ = ["learn_from_pairs", "pairs_from"]
+__all__ = ["demonstrations", "pairs_from"]
 
 OPPONENTS = 4
 """Questions that each one is held against, at most."""
 
-Asked = tuple[str, float]
-"""A question and the score its reply got."""
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that was judged: the text it continued, its row of slots as a string, and the score its reply got."""
+
+    prompt: str
+    row: str
+    question: str
+    score: float
+    index: int
 
 
-def learn_from_pairs(
-    learner: Student, runs: Sequence[Run], output: Path, settings: Preferring | None = None
-) -> Trained:
-    """Direct preference optimisation on the questions of `runs`, by what their own judges made of the replies.
+def demonstrations(
+    runs: Iterable[Run], first: int | None = None, instructed: bool = False
+) -> Iterator[Demonstration]:
+    """The questions that made a target fail, each once for its row of slots, with the text they continue.
 
-    Raises `InputError` when no two questions can be compared, and what `prefer` raises.
+    Once, because a small attacker that is shown the commonest question twenty times learns to say nothing else.
+    `first` takes only the first so many cases of each run.
     """
-    from gadfly.training import prefer
+    from gadfly.training import Demonstration
 
-    pairs = pairs_from(runs, instructed=learner.instructed)
-    if not pairs:
-        names = ", ".join(run.id for run in runs)
-        raise InputError(
-            f"No two questions in {names} were asked in the same place and scored differently, so none is preferred: "
-            "play more cases, or take a judge with finer scores."
-        )
-    focuses = sorted({run.info["spec"]["focus"]["name"] for run in runs})
-    spec = {"instructed": learner.instructed, "focuses": focuses}
-    return prefer(learner.base, pairs, output, settings, start=learner.start, spec=spec)
+    seen: set[tuple[str, str, str]] = set()
+    for run in runs:
+        judge, threshold = verdict_of(run)
+        for one in _asked(run, judge, instructed):
+            key = (one.prompt, one.row, normalise_question(one.question))
+            if one.score >= threshold and key not in seen and (first is None or one.index < first):
+                seen.add(key)
+                yield Demonstration(one.prompt, f" {one.question}\n")
 
 
 def pairs_from(runs: Iterable[Run], judge: str = "", instructed: bool = False) -> list[Preference]:
@@ -66,36 +71,48 @@ def pairs_from(runs: Iterable[Run], judge: str = "", instructed: bool = False) -
 
     return [
         Preference(prompt, f" {better}\n", f" {worse}\n", confidence(high, low))
-        for (prompt, _), asked in sorted(_asked(runs, judge, instructed).items())
+        for (prompt, _), asked in sorted(_places(runs, judge, instructed).items())
         for (better, high), (worse, low) in _opposed(asked)
     ]
 
 
-def _asked(runs: Iterable[Run], judge: str, instructed: bool) -> dict[tuple[str, str], list[Asked]]:
-    """The distinct questions by the text they continue and their row."""
+def _asked(run: Run, judge: str, instructed: bool) -> Iterator[Asked]:
+    """The valid questions of a run that got a score; none where templates were asked word for word."""
+    focus = Focus.model_validate(run.info["spec"]["focus"] | {"judge": judge})
+    if focus.templates:
+        return
+    scores = {judgement.case_id: judgement.score for judgement in run.judgements(judge)}
+    for transcript in run.transcripts():
+        score = scores.get(transcript.case.id)
+        if score is None or transcript.outcome != "completed":
+            continue
+        row = transcript.metadata.get("row", {})
+        question = " ".join(transcript.said_by("attacker")[0].text.split())
+        text = focus.attack.text(row)
+        prompt = told(focus, text) if instructed else text
+        yield Asked(prompt, row_key(row), question, score, transcript.case.index)
+
+
+def _places(
+    runs: Iterable[Run], judge: str, instructed: bool
+) -> dict[tuple[str, str], list[tuple[str, float]]]:
+    """The distinct questions with their mean score, by the text they continue and their row."""
     texts: dict[tuple[str, str, str], str] = {}
     scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    writer = Attacker(None, instructed=instructed)  # type: ignore[arg-type]  # only its text is wanted
     for run in runs:
-        named = judge or verdict_of(run)[0]
-        focus = Focus.model_validate(run.info["spec"]["focus"] | {"judge": named})
-        given = {judgement.case_id: judgement.score for judgement in run.judgements(named)}
-        for transcript in () if focus.templates else run.transcripts():
-            score = given.get(transcript.case.id)
-            if score is None or transcript.outcome != "completed":
-                continue
-            row = transcript.metadata.get("row", {})
-            question = " ".join(transcript.said_by("attacker")[0].text.split())
-            place = (writer.prompt(focus, transcript.case, row), row_key(row), normalise_question(question))
-            scores[place].append(score)
-            texts[place] = min(question, texts.get(place, question))
-    found: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+        for one in _asked(run, judge or verdict_of(run)[0], instructed):
+            place = (one.prompt, one.row, normalise_question(one.question))
+            scores[place].append(one.score)
+            texts[place] = min(one.question, texts.get(place, one.question))
+    found: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for (prompt, row, name), values in scores.items():
         found[prompt, row].append((texts[prompt, row, name], fmean(values)))
     return found
 
 
-def _opposed(asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:
+def _opposed(
+    asked: Sequence[tuple[str, float]],
+) -> Iterator[tuple[tuple[str, float], tuple[str, float]]]:
     """Each question of the better half against a few of the worse half, spread over it.
 
     Where few replies fail, that pairs every failure with questions that did not. Equal scores stand in an order that

@@ -6,7 +6,7 @@ serves wherever its model can: `gadfly redteam MODEL --attacker gadfly/smollm2+D
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,16 @@ from gadfly.judges import Judge
 from gadfly.models import System
 from gadfly.redteam._attacker import SAMPLING, Attacker
 from gadfly.redteam._campaign import Campaign
-from gadfly.redteam._focus import Focus
 from gadfly.redteam._questioning import Questioning
-from gadfly.redteam._verdicts import is_failure, verdict_of
+from gadfly.redteam._training_data import demonstrations, pairs_from
 from gadfly.runs import Run
-from gadfly.stats import normalise_question
 from gadfly.transcripts import Case, Judgement, Transcript
 
 if TYPE_CHECKING:
     from gadfly.models import LocalModel
-    from gadfly.training import Demonstration, Reinforcement, Supervision, Trained
+    from gadfly.training import Preferring, Reinforcement, Supervision, Trained
 
-__all__ = ["Student", "demonstrations", "learn_by_attacking", "learn_from_failures", "student"]
+__all__ = ["Student", "learn_by_attacking", "learn_from_failures", "learn_from_pairs", "student"]
 
 
 @dataclass(frozen=True)
@@ -74,41 +72,32 @@ def learn_from_failures(
             f"No question in {names} made its target fail, so there is nothing to learn from: play more cases, or take "
             "another focus or judge."
         )
-    spec = {
-        "instructed": learner.instructed,
-        "focuses": sorted({run.info["spec"]["focus"]["name"] for run in runs}),
-    }
+    spec = {"instructed": learner.instructed, "focuses": _focuses(runs)}
     return supervise(learner.base, found, output, settings, start=learner.start, spec=spec)
 
 
-def demonstrations(
-    runs: Iterable[Run], first: int | None = None, instructed: bool = False
-) -> Iterator[Demonstration]:
-    """The questions that made a target fail, each once for its row of slots, with the text they continue.
+def learn_from_pairs(
+    learner: Student, runs: Sequence[Run], output: Path, settings: Preferring | None = None
+) -> Trained:
+    """Direct preference optimisation on the questions of `runs`, by what their own judges made of the replies.
 
-    Once, because a small attacker that is shown the commonest question twenty times learns to say nothing else.
-    `first` takes only the first so many cases of each run.
+    Raises `InputError` when no two questions can be compared, and what `prefer` raises.
     """
-    from gadfly.training import Demonstration
+    from gadfly.training import prefer
 
-    for run in runs:
-        judge, _ = verdict_of(run)
-        failed, focus = is_failure(run), Focus.model_validate(run.info["spec"]["focus"] | {"judge": judge})
-        writer = Attacker(None, instructed=instructed)  # type: ignore[arg-type]  # only its text is wanted
-        judged = {judgement.case_id: judgement for judgement in run.judgements(judge)}
-        seen: set[tuple[str, str]] = set()
-        for transcript in run.transcripts():
-            late = first is not None and transcript.case.index >= first
-            judgement = judged.get(transcript.case.id)
-            if late or judgement is None or not failed(transcript, [judgement]):
-                continue
-            row = transcript.metadata.get("row", {})
-            question = " ".join(transcript.said_by("attacker")[0].text.split())
-            prompt = writer.prompt(focus, transcript.case, row)
-            key = (prompt, normalise_question(question))
-            if key not in seen:
-                seen.add(key)
-                yield Demonstration(prompt, f" {question}\n")
+    pairs = pairs_from(runs, instructed=learner.instructed)
+    if not pairs:
+        names = ", ".join(run.id for run in runs)
+        raise InputError(
+            f"No two questions in {names} were asked in the same place and scored differently, so none is preferred: "
+            "play more cases, or take a judge with finer scores."
+        )
+    spec = {"instructed": learner.instructed, "focuses": _focuses(runs)}
+    return prefer(learner.base, pairs, output, settings, start=learner.start, spec=spec)
+
+
+def _focuses(runs: Sequence[Run]) -> list[str]:
+    return sorted({run.info["spec"]["focus"]["name"] for run in runs})
 
 
 def learn_by_attacking(
@@ -122,9 +111,15 @@ def learn_by_attacking(
     judge's score of the replies.
 
     With several campaigns each group of cases plays one of them in turn: an `instructed` attacker learns to tell them
-    apart. Raises what `reinforce` raises.
+    apart. Raises what `reinforce` raises, and `InputError` for a focus that asks its own templates.
     """
     from gadfly.training import Match, reinforce
+
+    for campaign in campaigns:
+        if campaign.focus.templates:
+            raise InputError(
+                f"{campaign.focus.name} asks its templates word for word, so no attacker can learn it."
+            )
 
     def game(system: System) -> Several:
         attacker = Attacker(system, instructed=learner.instructed)
