@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,7 +50,9 @@ class Strength:
     steps: Annotated[int, typer.Option(min=1, help="rl: steps; more of them go on where fewer ended.")] = 200
     epochs: Annotated[int, typer.Option(min=1, help="sft, dpo: passes over the questions.")] = 3
     batch: Annotated[int, typer.Option(min=1, help="rl: cases a step.")] = 32
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam, for the adapter.")] = 3e-4
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Of Adam. Default: what suits the method.")
+    ] = None
     kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.4
     novelty: Annotated[
         float, typer.Option(min=0.0, help="rl: reward for being unlike the step's other cases.")
@@ -62,7 +64,7 @@ class Strength:
         from gadfly.redteam import learn_from_failures
         from gadfly.training import Supervision
 
-        settings = Supervision(epochs=self.epochs, learning_rate=self.learning_rate, seed=self.seed)
+        settings = Supervision(epochs=self.epochs, seed=self.seed, **self._rate())
         return learn_from_failures(learner, runs, output, settings)
 
     def preferred(self, learner: Student, runs: list[Run], output: Path) -> Trained:
@@ -70,7 +72,7 @@ class Strength:
         from gadfly.redteam import learn_from_pairs
         from gadfly.training import Preferring
 
-        settings = Preferring(epochs=self.epochs, learning_rate=self.learning_rate, seed=self.seed)
+        settings = Preferring(epochs=self.epochs, seed=self.seed, **self._rate())
         return learn_from_pairs(learner, runs, output, settings)
 
     def reinforced(self, learner: Student, campaigns: list[Campaign], output: Path) -> Trained:
@@ -82,11 +84,14 @@ class Strength:
             steps=self.steps,
             batch=self.batch,
             group=self.batch,
-            learning_rate=self.learning_rate,
             kl=self.kl,
             seed=self.seed,
+            **self._rate(),
         )
         return learn_by_attacking(learner, campaigns, output, settings, self.novelty)
+
+    def _rate(self) -> dict[str, Any]:
+        return {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
 
 
 ANY, USUAL, ANSWERS = Task(), Strength(), o.Sampling(max_tokens=64)
@@ -96,7 +101,7 @@ ANY, USUAL, ANSWERS = Task(), Strength(), o.Sampling(max_tokens=64)
 @o.spread
 def attacker(
     method: Annotated[
-        str, typer.Option(help="sft (from what failed), dpo (from what failed rather) or rl (by attacking).")
+        str, typer.Option(help="sft (from what failed), dpo (from pairs of questions) or rl (by attacking).")
     ] = "sft",
     runs: Annotated[
         list[str] | None,

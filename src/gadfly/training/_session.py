@@ -25,7 +25,9 @@ __all__ = ["Trained", "Watch", "arguments", "train"]
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training. `path` loads as the adapter, `curve` has a row per step, `ended` says why it stopped early."""
+    """A finished training. `path` loads as the adapter, `curve` has a row per step; `ended` says why it stopped early,
+    empty where it did not.
+    """
 
     path: Path
     curve: list[dict[str, Any]]
