@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect_ai import Task, task
 from inspect_ai.model import GenerateConfig, get_model
 
+from gadfly.errors import InputError
 from gadfly.models import System, _providers
 
 __all__ = ["_providers", "redteam"]
@@ -24,6 +25,10 @@ def redteam(
     from gadfly.runs import as_task
 
     looked_for = named(focus)
+    if looked_for.unresolved:
+        raise InputError(
+            f"A model has yet to propose the rows of {focus}: use gadfly redteam, or a .yaml with seeds."
+        )
     target = System(get_model(), sampling=GenerateConfig(temperature=1.0, top_p=0.8, max_tokens=max_tokens))
     attacker = System(get_model(role="attacker", default=get_model()))
     game = Questioning(looked_for, Attacker(attacker_system(attacker)), target, turns)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "redteam"))
 from redteam_fakes import FOCUS, curious, human, played, system, written
@@ -13,7 +14,7 @@ from gadfly.errors import InputError
 from gadfly.judges import claims_person, funnel, refusal
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, focus, judges_for
-from gadfly.report import from_runs, render
+from gadfly.report import from_runs, print_summary, render
 from gadfly.report._tally import level_of
 from gadfly.stats import proportion
 from gadfly.transcripts import Judgement
@@ -237,3 +238,10 @@ def test_a_focus_without_slots_or_with_several_has_no_ranking(tmp_path):
     assert only_row(report_of(tmp_path)).ranking is None
     several = {"focus": focus("false_premise"), "judges": judges_for(focus("false_premise"))}
     assert only_row(report_of(tmp_path, **several)).ranking is None
+
+
+def test_where_no_value_stands_out_the_terminal_says_so(tmp_path, capsys):
+    contact = {"focus": focus("contact_details"), "judges": judges_for(focus("contact_details"))}
+    report = report_of(tmp_path, cases=40, target=system("I would rather not say."), **contact)
+    print_summary(report, Console(width=200))
+    assert "none of 4 values of detail stands out from the rest" in capsys.readouterr().out
