@@ -1,17 +1,16 @@
 """Which items are worth labelling? Learning curves of a fitted judge, each policy against uniform; and whether the
 threshold's promise holds.
 
-    python benchmarks/learning.py [--quick] [--only curves|promise]
+    python benchmarks/learning.py [--quick] [--only curves|reward|promise]
 
 Tweets rated by people ($GADFLY_DATA or ../shared/data). Two truths: a majority of raters said hate or offensive (83 %
 of tweets), and a majority said hate (5.5 %).
 
-- curves: 20 seeds, each with its own pool of 8,000 and test set of 4,000. 50 labels drawn uniformly, then rounds of 25
-  by the policy, from what the last round's judge thinks of the pool, up to 1,000. AUROC on the test set after each
-  round; labels needed to reach 95 % and 99 % of the final AUROC that uniform drawing comes to, and the mean over
-  the curve, each as a difference from uniform on the same seed with a t-interval over seeds. Policies marked ! have
-  their insurance off, which is for learning only; the others are as `ask-next` draws. One head on all labels is what
-  is measured; ten bootstrap heads give the epistemic uncertainty.
+- curves: `gadfly.judges.learning_curves`, 20 seeds, each with a third of the tweets to test on. 50 labels drawn
+  uniformly, then rounds of 50 by the policy up to 1,000. Policies marked ! have their insurance off, which is for
+  learning only, top- takes what weighs most; the others are as `ask-next` draws.
+- reward: the same of a reward model (`train_reward`'s own steps, bagged heads on one embedding), five seeds, 50 to 300
+  labels: of 3,000 tweets, and of the 1,192 pairs of hh-harmless, where a label is which of two dialogues people prefer.
 - promise: `fit`'s own steps on 100 or 400 labels, drawn 200 times; how often the true recall at the threshold, on every
   tweet not drawn, is at least what was promised (95 % of the draws or more is right). The last cell is the usual way:
   the heads that were checked are replaced by heads fitted on everything.
@@ -23,42 +22,62 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import json
 import math
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
 from threadpoolctl import threadpool_limits
 
-from gadfly.judges import PRICE, Seen, choose, policy
-from gadfly.judges._calibration import Platt, calibrate, promise
+from gadfly.judges import (
+    PRICE,
+    Curves,
+    CurveSettings,
+    Items,
+    LabelsTo,
+    Learner,
+    LinearLearner,
+    Seen,
+    learning_curves,
+    policy,
+)
+from gadfly.judges._acquisition import UNIFORM
+from gadfly.judges._calibration import calibrate, promise
 from gadfly.judges._embedding import EMBEDDING, embedder
-from gadfly.judges._heads import Labelled, choose_strength, committee, fit_heads, folds_of, one_head
-from gadfly.stats import proportion
+from gadfly.judges._heads import Labelled, choose_strength, committee, fit_heads, folds_of
+from gadfly.judges._trunk import Read, trunk
+from gadfly.stats import Estimate, proportion
+from gadfly.training import RewardLearner, RewardSettings, Row, to_rows
+from gadfly.training._reward_learner import turned
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "learning.json"
 DATA = Path(os.environ.get("GADFLY_DATA", HERE.parent.parent / "shared" / "data"))
 TRUTHS = ("hate or offensive", "hate")
 POLICIES = (
-    "uniform",
-    "stratified!",
     "threshold!",
     "epistemic!",
-    "uniform:0.5+epistemic:0.5!",
+    "bald!",
+    "total!",
+    "stratified!",
+    "aleatoric!",
+    "top-epistemic",
+    "top-threshold",
     "threshold",
     "epistemic",
 )
-START, STEP, END, MEMBERS, STRENGTH = 50, 25, 1_000, 10, 1.0
-POOL, TEST = 8_000, 4_000
+START, STEP, END = 50, 50, 1_000
+REWARD_POLICIES = ("epistemic!", "top-epistemic", "bald!", "total!", "top-aleatoric")
+TWEETS = 3_000
+KEPT = Path(tempfile.gettempdir()) / "gadfly-learning-curves.jsonl"
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +86,7 @@ Floats = NDArray[np.float64]
 class Tweets:
     """N tweets: vectors, votes of each truth in [0, 1], and the score of the classifier behind `offensive`."""
 
+    texts: list[str]
     vectors_N_D: Floats
     votes: dict[str, Floats]
     cheap_N: Floats
@@ -85,136 +105,121 @@ def tweets(model: str) -> Tweets | None:
     hate, offensive = (np.array([row[key] for row in rows], dtype=float) for key in ("hate", "offensive"))
     votes = {TRUTHS[0]: (hate + offensive) / raters, TRUTHS[1]: hate / raters}
     texts = [row["text"] for row in rows]
-    return Tweets(vectors(texts, model), votes, np.clip(predict_prob(texts), 0.0, 1.0))
+    return Tweets(texts, vectors(texts, model), votes, np.clip(predict_prob(texts), 0.0, 1.0))
 
 
 def vectors(texts: Sequence[str], model: str) -> Floats:
     """The texts' vectors, computed once and kept in the temporary directory."""
     found = embedder(model)
-    kept = Path(tempfile.gettempdir()) / f"gadfly-learning-{found.sha256[:12]}-{len(texts)}.npy"
+    told = hashlib.sha256("\0".join([found.sha256, *texts]).encode(errors="replace")).hexdigest()
+    kept = Path(tempfile.gettempdir()) / f"gadfly-learning-{told[:16]}.npy"
     if not kept.is_file():
         started = time.perf_counter()
         part = kept.with_suffix(f".{os.getpid()}.npy")
         np.save(part, found.embed(texts))
         part.replace(kept)
-        print(f"embedded {len(texts):,} tweets in {time.perf_counter() - started:.0f} s")
+        print(f"embedded {len(texts):,} texts in {time.perf_counter() - started:.0f} s")
     return np.load(kept).astype(np.float64)  # type: ignore[no-any-return]
-
-
-def area(scores_N: Floats, flagged_N: NDArray[np.bool_]) -> float:
-    """AUROC by ranks."""
-    yes = int(flagged_N.sum())
-    ranks = scipy_stats.rankdata(scores_N)[flagged_N].sum()
-    return float((ranks - yes * (yes + 1) / 2) / (yes * (len(scores_N) - yes)))
 
 
 # --- learning curves
 
 
-@dataclass(frozen=True)
-class Split:
-    """One seed's pool and test set."""
-
-    pool_N_D: Floats
-    votes_N: Floats
-    test_N_D: Floats
-    flagged: NDArray[np.bool_]
-    seed: int
+def curves(data: Tweets, seeds: int, jobs: int) -> dict[str, Any]:
+    """Each truth's curves. Finished ones are kept in the temporary directory, so an interrupted run goes on."""
+    learner = LinearLearner(data.vectors_N_D, np.arange(len(data.cheap_N)))
+    settings = CurveSettings(seeds, START, STEP, END, kept=KEPT, jobs=jobs)
+    return {truth: measured(truth, learner, Items(data.votes[truth]), POLICIES, settings) for truth in TRUTHS}
 
 
-def split(data: Tweets, truth: str, seed: int) -> Split:
-    order = np.random.default_rng(seed).permutation(len(data.cheap_N))
-    pool, test, votes = order[:POOL], order[POOL : POOL + TEST], data.votes[truth]
-    return Split(data.vectors_N_D[pool], votes[pool], data.vectors_N_D[test], votes[test] >= 0.5, seed)
-
-
-def learning_curve(at: Split, name: str) -> list[float]:
-    """AUROC on the test set after each round. A trailing ! takes the policy's insurance off."""
-    by, price = policy(name.rstrip("!")), math.inf if name.endswith("!") else PRICE
-    taken = np.random.default_rng(1_000 + at.seed).permutation(POOL)[:START].tolist()
-    flagged = at.votes_N >= 0.5
-    if flagged[taken].all() or not flagged[taken].any():  # as a person would: go on until both are there
-        taken[-1] = int(np.flatnonzero(flagged != flagged[taken[0]])[0])
-    areas = []
-    while True:
-        count = len(taken)
-        known = Labelled(at.pool_N_D[taken], at.votes_N[taken], np.ones(count), np.arange(count))
-        head = one_head(known, np.ones(count), STRENGTH)
-        areas.append(area(head.logits(at.test_N_D)[:, 0], at.flagged))
-        if count >= END:
-            return areas
-        scores = Platt(1.0, 0.0).members(head.logits(at.pool_N_D))[:, 0]
-        unsure = spread(at, known) if "epistemic" in name else np.full(POOL, np.nan)
-        seen = Seen(scores, unsure, cut(scores[taken], known.flagged))
-        chosen = choose(
-            seen, by, min(STEP, END - count), seed=at.seed * 1_000 + count, taken=taken, price=price
-        )
-        taken += [choice.index for choice in chosen]
-
-
-def spread(at: Split, known: Labelled) -> Floats:
-    """The standard deviation of ten bootstrap heads' probabilities over the pool."""
-    heads = fit_heads(known, STRENGTH, MEMBERS, at.seed)
-    logits = at.pool_N_D @ heads.coefficients_M_D.T + heads.intercepts_M
-    return np.asarray(Platt(1.0, 0.0).members(logits).std(1))
-
-
-def cut(scores: Floats, flagged: NDArray[np.bool_]) -> float:
-    """The threshold in force while labelling: where scores divide as the labels do."""
-    return float(np.quantile(scores, 1 - flagged.mean()))
-
-
-def labels_to(areas: Sequence[float], goal: float) -> int:
-    """Labels after which the curve first reaches the goal; one step past the end if it never does."""
-    reached = next((i for i, value in enumerate(areas) if value >= goal), len(areas))
-    return START + STEP * reached
-
-
-def against(ours: Sequence[float], uniform: Sequence[float]) -> dict[str, float]:
-    """Mean paired difference over seeds with its 95 % t-interval."""
-    gaps = np.array(ours) - np.array(uniform)
-    half = float(scipy_stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / math.sqrt(len(gaps)))
-    return {"mean": float(gaps.mean()), "low": float(gaps.mean()) - half, "high": float(gaps.mean()) + half}
-
-
-def curves(data: Tweets, seeds: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for truth in TRUTHS:
-        splits = [split(data, truth, seed) for seed in range(seeds)]
-        areas = {name: [learning_curve(at, name) for at in splits] for name in POLICIES}
-        found[truth] = summary(areas)
-        for name, row in found[truth].items():
-            gap = row.get("labels_to_95_less_uniform", {"mean": 0.0, "low": 0.0, "high": 0.0})
-            area_gap = row.get("mean_auroc_less_uniform", {"mean": 0.0, "low": 0.0, "high": 0.0})
-            print(
-                f"{truth:18} {name:27} 95 %: {row['labels_to_95']:5.0f} labels ({gap['mean']:+.0f} "
-                f"[{gap['low']:+.0f}, {gap['high']:+.0f}]); 99 %: {row['labels_to_99']:5.0f}; mean AUROC "
-                f"{row['mean_auroc']:.4f} ({area_gap['mean']:+.4f} [{area_gap['low']:+.4f}, {area_gap['high']:+.4f}]); "
-                f"final {row['final_auroc']:.4f}",
-                flush=True,
-            )
+def reward(data: Tweets, seeds: int, jobs: int) -> dict[str, Any]:
+    """The curves of a reward model on labelled texts and on pairs."""
+    settings = CurveSettings(seeds, 50, 50, 300, kept=KEPT, jobs=jobs)
+    made_of = RewardSettings(trunks=(EMBEDDING,))
+    few = np.random.default_rng(0).permutation(len(data.texts))[:TWEETS]
+    told = [Row(data.texts[i], float(data.votes[TRUTHS[0]][i]), group=str(i)) for i in few]
+    found = {}
+    for name, rows in (("tweets", told), ("pairs", pairs())):
+        arrays = turned(to_rows(rows))
+        features = Read(vectors(arrays.texts, EMBEDDING).astype(np.float32))
+        learner = RewardLearner(arrays, (trunk(EMBEDDING),), (features,), made_of)
+        items = Items(arrays.target_R, arrays.groups_R)
+        found[name] = measured(f"reward, {name}", learner, items, REWARD_POLICIES, settings)
     return found
 
 
-def summary(areas: dict[str, list[list[float]]]) -> dict[str, Any]:
-    """Each policy's figures, and their differences from uniform, seed by seed. Goals are uniform's on that seed."""
-    finals = [curve[-1] for curve in areas["uniform"]]
+def pairs() -> list[Row]:
+    with gzip.open(DATA / "hh-harmless.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    return [Row(row["chosen"].strip(), 1.0, row["rejected"].strip()) for row in rows]
+
+
+def measured(
+    name: str, learner: Learner, items: Items, policies: Sequence[str], settings: CurveSettings
+) -> dict[str, Any]:
+    drawn = learning_curves(learner, items, policies, settings, progress(name))
+    tell(name, drawn)
+    return summary(drawn)
+
+
+def progress(truth: str) -> Callable[[int, int], None]:
+    def on_curve(done: int, of: int) -> None:
+        if done % 20 == 0:
+            print(f"{truth}: {done} of {of} curves", flush=True)
+
+    return on_curve
+
+
+def summary(drawn: Curves) -> dict[str, Any]:
+    """Each metric's curves, and every policy less uniform with its interval."""
     figures = {
-        name: {
-            "labels_to_95": [float(labels_to(c, 0.95 * f)) for c, f in zip(rows, finals, strict=True)],
-            "labels_to_99": [float(labels_to(c, 0.99 * f)) for c, f in zip(rows, finals, strict=True)],
-            "mean_auroc": [float(np.mean(c)) for c in rows],
-            "final_auroc": [c[-1] for c in rows],
+        metric.name: {
+            "curves": {
+                name: [round(at.point or 0.0, 4) for at in drawn.along(name, metric)]
+                for name in drawn.policies
+            },
+            "less uniform": {
+                one.policy: {
+                    "over the curve": interval(one.over_curve),
+                    "p": round(one.p, 4),
+                    "last": interval(one.last),
+                    **{f"labels to {to.goal:.0%}": labels(to) for to in one.labels},
+                }
+                for one in drawn.compared(metric)
+            },
         }
-        for name, rows in areas.items()
+        for metric in drawn.metrics
     }
-    found: dict[str, Any] = {}
-    for name, row in figures.items():
-        found[name] = {key: float(np.mean(values)) for key, values in row.items()}
-        if name != "uniform":
-            found[name] |= {f"{k}_less_uniform": against(v, figures["uniform"][k]) for k, v in row.items()}
-        found[name]["curve"] = [round(float(value), 4) for value in np.mean(areas[name], axis=0)]
-    return found
+    return {"seeds": drawn.seeds, "counts": drawn.setup.counts, **figures}
+
+
+def interval(estimate: Estimate) -> list[float]:
+    """[point, low, high]"""
+    return [round(value, 5) for value in (estimate.point or 0.0, estimate.low, estimate.high)]
+
+
+def labels(to: LabelsTo) -> dict[str, Any]:
+    short = (
+        {"seeds that never got there": {"policy": to.short[0], "uniform": to.short[1]}}
+        if any(to.short)
+        else {}
+    )
+    return {"policy": to.labels, "uniform": to.uniform, "difference": interval(to.difference), **short}
+
+
+def tell(truth: str, drawn: Curves) -> None:
+    for metric in drawn.metrics:
+        ends = drawn.along(UNIFORM, metric)
+        print(f"{truth}, {metric.name}: uniform from {ends[0].point:.4f} to {ends[-1].point:.4f}")
+        for one in drawn.compared(metric):
+            gain = "{:+.4f} [{:+.4f}, {:+.4f}]".format(*interval(one.over_curve))
+            to = "; ".join(
+                "{:.0%}: {:.0f} labels for {:.0f} ({:+.0f} [{:+.0f}, {:+.0f}])".format(
+                    to.goal, to.labels, to.uniform, *interval(to.difference)
+                )
+                for to in one.labels
+            )
+            print(f"  {one.policy:27} {gain}, p = {one.p:.3f}; {to}", flush=True)
 
 
 # --- the promise
@@ -303,18 +308,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a quarter of the seeds and draws")
-    parser.add_argument("--only", choices=("curves", "promise"))
+    parser.add_argument("--only", choices=("curves", "reward", "promise"))
     parser.add_argument("--embedding", default=EMBEDDING, help="an embedding model's name or directory")
+    parser.add_argument("--seeds", type=int, default=0, help="of the curves of a fitted judge")
+    parser.add_argument("--jobs", type=int, default=1, help="curves drawn at once")
     options = parser.parse_args()
     data = tweets(options.embedding)
     if data is None:
         return
     seeds, draws = (5, 50) if options.quick else (20, 200)
+    seeds = options.seeds or seeds
     found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    with threadpool_limits(1):
-        if options.only != "promise":
-            found["curves"] = curves(data, seeds)
-        if options.only != "curves":
+    if options.only in (None, "curves"):
+        found["curves"] = curves(data, seeds, options.jobs)
+    if options.only in (None, "reward"):
+        found["reward"] = reward(data, 2 if options.quick else 5, options.jobs)
+    if options.only in (None, "promise"):
+        with threadpool_limits(1):
             found["promise"] = promises(data, draws)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"Written to {RESULTS}")

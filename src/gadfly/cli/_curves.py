@@ -73,13 +73,13 @@ def curves(
     from gadfly.judges import acquisition, learning_curves
     from gadfly.report import curves_sentence, write_curves
 
+    o.check_output(output)
     settings = drawn.settings(output)
     asked = [acquisition(name) for name in policy or POLICIES]
     if (data is None) == (not labels):
         raise InputError("Curves are drawn of a .jsonl file or of --labels QUEUE: name one of them.")
     if learner not in _LEARNERS:
         raise UnknownNameError("learner", learner, _LEARNERS)
-    o.check_output(output)
     made, items = _LEARNERS[learner](data, _Queue(labels, store), tuple(model or ()))
     with _bar() as on_curve:
         found = learning_curves(made, items, asked, settings, on_curve)

@@ -19,7 +19,7 @@ from gadfly.training._reward_data import Rows
 from gadfly.training._reward_fit import fit_part, joint, logits_of, row_logits
 from gadfly.training._reward_settings import RewardSettings
 
-__all__ = ["RewardLearner", "reward_learner"]
+__all__ = ["RewardLearner", "reward_learner", "turned"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -88,13 +88,13 @@ def reward_learner(rows: Rows, settings: RewardSettings | None = None) -> tuple[
         raise InputError(
             "Curves are drawn of pairs or of labelled texts; give a file that holds only one kind."
         )
-    rows = _turned(rows)
+    rows = turned(rows)
     trunks = tuple(trunk(one) for one in settings.on)
     reads, _ = read_texts(trunks, rows, settings)
     return RewardLearner(rows, trunks, tuple(reads), settings), Items(rows.target_R, rows.groups_R)
 
 
-def _turned(rows: Rows) -> Rows:
+def turned(rows: Rows) -> Rows:
     """The rows with a random half of the pairs the other way round."""
     turned = rows.pairs & (np.random.default_rng(0).random(len(rows)) < 0.5)
     return replace(
