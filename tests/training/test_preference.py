@@ -164,6 +164,7 @@ def test_a_judges_scores_become_a_probability():
     assert confidence(0.8, 0.3) == approx(math.exp(5.6) / (math.exp(5.6) + math.exp(2.1)))
     assert confidence(0.3, 0.8) == approx(1 - confidence(0.8, 0.3))
     assert confidence(0.8, 0.3, gamma=0) == 0.5
+    assert confidence(0.0, 1.0, gamma=1e4) == 0
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])

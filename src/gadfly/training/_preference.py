@@ -63,7 +63,7 @@ class Preferring:
 
     epochs: int = 3
     batch: int = 8
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     beta: float = 0.1
     alpha: float = 0.0
     save_every: int = 50
@@ -84,7 +84,7 @@ def confidence(score_a: float, score_b: float, gamma: float = 7.0) -> float:
 
     Arnesen et al. 2024 take γ = 7, so that scores in [0, 1] reach from 0.001 to 0.999; equal scores are a tie.
     """
-    return 1 / (1 + math.exp(-gamma * (score_a - score_b)))
+    return (1 + math.tanh(gamma * (score_a - score_b) / 2)) / 2  # the same, without overflow
 
 
 def prefer(
