@@ -142,7 +142,9 @@ def uninterrupted(tmp_path_factory):
     return long_training(tmp_path_factory.mktemp("whole") / "it")
 
 
-@pytest.mark.parametrize(("file", "times"), [("curve.jsonl", 8), ("rest.json", 3), ("adapter_config.json", 1)])
+@pytest.mark.parametrize(
+    ("file", "times"), [("curve.jsonl", 8), ("rest.json", 3), ("adapter_config.json", 1)]
+)
 def test_killed_while_it_writes_it_goes_on_to_the_uninterrupted_curve(tmp_path, uninterrupted, file, times):
     """Between two checkpoints, with a checkpoint half written, and with every step done but the adapter half saved."""
     output = tmp_path / "it"
