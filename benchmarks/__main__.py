@@ -22,6 +22,7 @@ NAMES = (
     "raters",
     "learning",
     "review",
+    "reward",
     "reinforce",
     "ladder",
 )

@@ -1,8 +1,8 @@
 """What benchmarks/reward.py measures on: tweets, pairs and texts from elsewhere, read once by each trunk.
 
 What a trunk read is kept under `$GADFLY_REWARD_CACHE`, or not at all where that is not set: reading everything takes a
-quarter of an hour a language model on two cores. Run as a script, it fills that folder: `python
-benchmarks/reward_data.py smollm2 gemma3-270m all-minilm-l6-v2`.
+quarter of an hour on two cores. Run as a script, it fills that folder: `python benchmarks/reward_data.py smollm2
+gemma3-270m all-minilm-l6-v2`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,23 @@ from gadfly.judges._trunk import Read, Stems, trunk
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("GADFLY_DATA", HERE.parent.parent / "shared" / "data"))
 FILES = ("hh-harmless.jsonl.gz", "offensive-tweets.jsonl.gz", "nq-oracle.jsonl.gz")
-TWEETS, PAIRS, ELSEWHERE = 1_500, 400, 100
 ADAPTED = ("smollm2",)
 """Trunks of which the stems are kept as well, for members that adapt the top layer."""
+CHUNK = 50
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many tweets, how many pairs, and how many texts of each other kind."""
+
+    tweets: int = 1_500
+    pairs: int = 400
+    elsewhere: int = 100
+
+
+QUICK = Size(600, 200, 60)
 
 
 @dataclass(frozen=True)
@@ -44,23 +56,23 @@ class Data:
     places: dict[str, range]
 
 
-def load() -> Data | None:
+def load(size: Size) -> Data | None:
     """The data, or None where it is not there."""
     if not all((DATA / name).is_file() for name in FILES):
         print("reward: skipped, the data are not there; set GADFLY_DATA to their folder.")
         return None
     pairs, tweets, passages = (rows(name) for name in FILES)
     rng = np.random.default_rng(0)
-    tweets = [tweets[i] for i in rng.permutation(len(tweets))[:TWEETS]]
-    passages = [passages[i] for i in rng.permutation(len(passages))[:ELSEWHERE]]
-    pairs = [pairs[i] for i in rng.permutation(len(pairs))[:PAIRS]]
+    tweets = [tweets[i] for i in rng.permutation(len(tweets))[: size.tweets]]
+    pairs = [pairs[i] for i in rng.permutation(len(pairs))[: size.pairs]]
+    passages = [passages[i] for i in rng.permutation(len(passages))[: size.elsewhere]]
     said = [row[side].strip() for row in pairs for side in ("chosen", "rejected")]
     kinds = {
         "tweets": [row["text"] for row in tweets],
         "pairs": said,
         "passages": [passage(row) for row in passages],
-        "shuffled tweets": [shuffled(row["text"], rng) for row in tweets[:ELSEWHERE]],
-        "shuffled dialogues": [shuffled(text, rng) for text in said[: 2 * ELSEWHERE : 2]],
+        "shuffled tweets": [shuffled(row["text"], n) for n, row in enumerate(tweets[: size.elsewhere])],
+        "shuffled dialogues": [shuffled(text, n) for n, text in enumerate(said[: 2 * size.elsewhere : 2])],
     }
     places, start = {}, 0
     for kind, texts in kinds.items():
@@ -80,23 +92,29 @@ def passage(row: dict[str, Any]) -> str:
     return str(row["passage"])[:600]
 
 
-def shuffled(text: str, rng: np.random.Generator) -> str:
-    return " ".join(rng.permutation(text.split()))
+def shuffled(text: str, seed: int) -> str:
+    return " ".join(np.random.default_rng(seed).permutation(text.split()))
 
 
 def read(name: str, texts: Sequence[str], top: int = 0) -> Read:
-    """What a trunk makes of the texts, from the cache where there is one."""
+    """What a trunk makes of the texts, from the cache where there is one; it is filled a chunk at a time."""
     kept = os.environ.get("GADFLY_REWARD_CACHE")
     used = trunk(name)
     if not kept:
         return used.read(texts, top)
-    digest = hashlib.sha256("\0".join((used.sha256, str(top), *texts)).encode(errors="replace")).hexdigest()[:16]
-    file = Path(kept) / f"{name}-{top}-{digest}.npz"
-    if not file.is_file():
-        started = time.perf_counter()
-        save(used.read(texts, top), file)
-        print(f"{name} read {len(texts):,} texts in {time.perf_counter() - started:.0f} s", flush=True)
-    return load_read(file)
+    parts = []
+    for start in range(0, len(texts), CHUNK):
+        piece = texts[start : start + CHUNK]
+        told = "\0".join((used.sha256, str(top), *piece)).encode(errors="replace")
+        file = Path(kept) / f"{name}-{top}-{hashlib.sha256(told).hexdigest()[:16]}.npz"
+        if not file.is_file():
+            save(used.read(piece, top), file)
+        parts.append(load_read(file))
+    stems = Stems(
+        tuple(one for part in parts for one in part.stems.states),
+        tuple(one for part in parts for one in part.stems.keys_values),
+    )
+    return Read(np.vstack([part.features_N_D for part in parts]), stems)
 
 
 def save(found: Read, file: Path) -> None:
@@ -123,12 +141,31 @@ def load_read(file: Path) -> Read:
             return Read(features)
         layers, two, heads, _, width = kept["shape"].tolist()
         states = tuple(torch.from_numpy(kept["states"]))
-        flat = torch.from_numpy(kept["keys_values"]).view(torch.bfloat16).split(kept["counts"].tolist())
+        flat: Any = torch.from_numpy(kept["keys_values"]).view(torch.bfloat16)
+        flat = torch.split(flat, kept["counts"].tolist())
         stems = tuple(one.transpose(0, 1).reshape(layers, two, heads, -1, width) for one in flat)
     return Read(features, Stems(states, stems))
 
 
+def everything(name: str, data: Data) -> Read:
+    """What a trunk makes of all texts, kind by kind."""
+    parts = [
+        read(name, [data.texts[n] for n in place], int(name in ADAPTED)) for place in data.places.values()
+    ]
+    stems = Stems(
+        tuple(one for part in parts for one in part.stems.states),
+        tuple(one for part in parts for one in part.stems.keys_values),
+    )
+    return Read(np.vstack([part.features_N_D for part in parts]), stems)
+
+
 if __name__ == "__main__":
-    data = load()
-    for name in sys.argv[1:] if data else ():
-        read(name, data.texts, int(name in ADAPTED))  # type: ignore[union-attr]
+    for size in (QUICK, Size()):
+        if data := load(size):
+            for name in sys.argv[1:]:
+                started = time.perf_counter()
+                everything(name, data)
+                print(
+                    f"{name} read {len(data.texts):,} texts in {time.perf_counter() - started:.0f} s",
+                    flush=True,
+                )

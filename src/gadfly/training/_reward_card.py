@@ -118,7 +118,7 @@ def other_texts(texts: Sequence[str], rng: np.random.Generator) -> dict[str, lis
     source = textwrap.dedent(
         inspect.getsource(json.decoder) + inspect.getsource(textwrap) + inspect.getsource(inspect)
     )
-    passages = textwrap.wrap(source, 400, replace_whitespace=False, drop_whitespace=False)[:OTHERS]
+    passages = textwrap.wrap(source, 200, replace_whitespace=False, drop_whitespace=False)[:OTHERS]
     shuffled = [" ".join(rng.permutation(text.split())) for text in texts[:OTHERS]]
     return {"the same texts, words in random order": shuffled, "program source": passages}
 
