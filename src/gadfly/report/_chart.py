@@ -109,7 +109,8 @@ def heat_map(grid: Grid) -> Chart:
         "encoding": {"x": _band("target", targets), "y": _band("attacker", attackers)},
         "layer": _layers(top, numbers=len(targets) <= TEXT_FITS),
     }
-    return Chart(f"Failure rates, from none (pale) to {top:.0%} (dark); framed: attacks itself", words, spec)
+    title = f"The stronger the colour, the more failures, from none to {top:.0%}; framed: attacks itself"
+    return Chart(title, words, spec)
 
 
 def _square(cell: Cell, target: str, attacker: str) -> dict[str, Any]:
