@@ -22,7 +22,14 @@ def ran(directory, name, *words):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("audit.py", 20), ("redteam.py", 40), ("own_judge.py", 40), ("people.py", 40)]
+    ("name", "most"),
+    [
+        ("audit.py", 20),
+        ("redteam.py", 40),
+        ("own_judge.py", 40),
+        ("people.py", 40),
+        ("learning_curves.py", 40),
+    ],
 )
 def test_an_example_is_short(name, most):
     assert len((EXAMPLES / name).read_text().splitlines()) < most
@@ -48,3 +55,8 @@ def test_a_few_labels_put_a_judge_right(tmp_path):
     *_, alone, corrected = ran(tmp_path, "people.py").strip().splitlines()
     assert alone.startswith("The labels alone: 6")
     assert corrected.startswith("The judge, corrected by the labels: 6")
+
+
+def test_choosing_what_to_ask_teaches_a_learner_of_ones_own(tmp_path):
+    assert "Choosing by epistemic! teaches more" in ran(tmp_path, "learning_curves.py")
+    assert (tmp_path / "curves.html").stat().st_size > 10_000
