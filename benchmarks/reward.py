@@ -1,7 +1,7 @@
 """Does a reward model know where it errs? By kind of members, on rated tweets and on pairs of dialogues; and what K
 members cost against one.
 
-    python benchmarks/reward.py [--quick] [--only figures|cost]
+    python benchmarks/reward.py [--quick] [--only figures|cost] [--methods TEXT]
 
 - figures: five seeds, each with its own folds and bootstraps (seeds share the texts, so their intervals are over
   training; the intervals over texts are given beside them). Every figure is out of fold, from members that never saw
@@ -122,12 +122,15 @@ def some(found: Read, picked: Sequence[int]) -> Read:
     return Read(found.features_N_D[places], found.stems[places] if len(found.stems) else Stems())
 
 
-def figures(data: Data, seeds: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def figures(data: Data, seeds: int, wanted: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The figures of every method whose name holds `wanted`, beside those that were found before."""
     for kind in ("tweets", "pairs"):
         rows = rows_of(data, kind)
-        found[kind] = {"n": len(rows), "methods": {}}
+        before = found.get(kind, {}).get("methods", {}) if found.get(kind, {}).get("n") == len(rows) else {}
+        found[kind] = {"n": len(rows), "seeds": seeds, "methods": before}
         for name, method in methods().items():
+            if wanted not in name:
+                continue
             try:
                 inside, others = reads_of(data, rows, kind, method)
             except GadflyError as error:
@@ -333,9 +336,10 @@ def peak_bytes() -> int:
 # ---
 
 
-def stages(options: argparse.Namespace, size: Size) -> Iterator[tuple[str, Any]]:
+def stages(options: argparse.Namespace, size: Size, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if options.only != "cost" and (data := load(size)):
-        yield "figures", figures(data, 2 if options.quick else SEEDS)
+        seeds = 2 if options.quick else SEEDS
+        yield "figures", figures(data, seeds, options.methods, found.get("figures", {}))
     if options.only != "figures" and load(size):
         yield "cost", cost(size)
 
@@ -346,6 +350,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="fewer texts and two seeds")
     parser.add_argument("--only", choices=("figures", "cost"))
+    parser.add_argument("--methods", default="", help="only those whose name holds this")
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -355,7 +360,7 @@ def main() -> None:
         return
     size = QUICK if options.quick else Size()
     found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    for stage, values in stages(options, size):
+    for stage, values in stages(options, size, found):
         found[stage] = values
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(f"Written to {RESULTS}")
