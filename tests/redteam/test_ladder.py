@@ -19,7 +19,7 @@ from gadfly.redteam import (
 )
 from gadfly.report import from_ladder, render
 from gadfly.runs import Settings
-from gadfly.training import Lora, Reinforcement, Supervision
+from gadfly.training import Folder, Lora, Reinforcement, Supervision
 from gadfly.transcripts import Case, Judgement, Transcript
 
 BUDGET = 256
@@ -96,6 +96,12 @@ def test_climbing_again_plays_and_trains_nothing(climbed, tiny, settings, tmp_pa
     again = ladder(tiny, settings, QUICK)
     assert [run.id for run in again.runs] == [run.id for run in climbed.runs]
     assert [path.stat().st_mtime_ns for path in trained] == before and len(trained) == 2
+
+
+def test_the_report_says_that_an_attackers_training_collapsed(climbed):
+    Folder(climbed.rungs[3].trained.path).note(ended="collapsed at step 3: it says one thing")
+    said = from_ladder(climbed).sections[0].findings
+    assert [one for one in said if one.endswith("collapsed at step 3: it says one thing.")]
 
 
 def test_an_adapter_attacks_as_it_was_trained(climbed):

@@ -1,7 +1,7 @@
 """Red teaming: attackers, focuses, the questioning game and triage."""
 
 from gadfly.redteam._attacker import Attacker, attacker_system
-from gadfly.redteam._campaign import Attack, Campaign, redteam
+from gadfly.redteam._campaign import Attack, Campaign, redteam, training_of
 from gadfly.redteam._focus import Focus, Propose, focus, known_focuses
 from gadfly.redteam._ladder import Ladder, Learning, Rung, ladder
 from gadfly.redteam._matrix import Matrix, Pair, matrix
@@ -51,5 +51,6 @@ __all__ = [
     "proposed",
     "redteam",
     "student",
+    "training_of",
     "verdict_of",
 ]

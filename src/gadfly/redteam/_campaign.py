@@ -22,7 +22,7 @@ from gadfly.redteam._questioning import Questioning
 from gadfly.runs import Run, Settings, run
 from gadfly.training import Folder
 
-__all__ = ["METHODS", "Attack", "Campaign", "redteam", "runs_of"]
+__all__ = ["METHODS", "Attack", "Campaign", "redteam", "runs_of", "training_of"]
 
 METHODS = ("zero_shot", "few_shot")
 """What an attack can be asked for by name; `supervised` and `rl` come with the weights that were tuned so."""
@@ -69,15 +69,15 @@ class Attack:
     @classmethod
     def by(cls, system: System) -> Attack:
         """The attack of this model: zero-shot, or as its adapter was trained."""
-        trained = training_of(system)
+        trained = training_of(system.name).get("spec", {})
         method = _TUNED.get(trained.get("method", ""), "zero_shot")
         return cls(method, system, bool(trained.get("instructed")))
 
 
-def training_of(system: System) -> dict[str, Any]:
-    """What is known of how the attacker's adapter was trained; empty without an adapter or for one from elsewhere."""
-    adapter = system.name.partition("+")[2]
-    return dict(Folder(Path(adapter)).info.get("spec", {})) if adapter else {}
+def training_of(model: str) -> dict[str, Any]:
+    """What is kept with the adapter of a model `gadfly/NAME+DIR` about its training; empty for one from elsewhere."""
+    adapter = model.partition("+")[2]
+    return Folder(Path(adapter)).info if adapter else {}
 
 
 @dataclass(frozen=True)

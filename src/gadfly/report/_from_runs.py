@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import InputError
-from gadfly.redteam import Propose, proposed
+from gadfly.redteam import Propose, proposed, training_of
 from gadfly.report._section import Comparison, Level, Provenance, Report, Row, RunRef, Section
 from gadfly.report._tally import Tally
 from gadfly.runs import Run
@@ -72,7 +72,7 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
             "answer. Each line is one kind of failure."
         ),
         rows=rows,
-        findings=tuple(_cut_short(tallies, not_run)),
+        findings=(*_cut_short(tallies, not_run), *_ended(runs)),
         compared=_compared(pairs),
         comparisons=tuple(_comparison(a, b) for a, b in pairs),
         methods=(
@@ -89,6 +89,13 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
         sections=(section,),
         provenance=_provenance(runs),
     )
+
+
+def _ended(runs: Sequence[Run]) -> Iterator[str]:
+    """Why the training of an attacker stopped early, where one did."""
+    for model in dict.fromkeys(run.info["players"]["attacker"]["model"] for run in runs):
+        if ended := training_of(model).get("ended"):
+            yield f"The training of {model} {ended}."
 
 
 def _is_attack(run: Run) -> bool:

@@ -57,10 +57,8 @@ def from_ladder(found: Ladder) -> Report:
         for number, (rung, tally) in enumerate(zip(found.rungs, tallies, strict=True), start=1)
     )
     section = report.sections[0]
-    ended = [f"Training of {step.method} {step.ended}." for step in steps if step.ended]
     section = replace(
         section,
-        findings=(*section.findings, *ended),
         comparisons=(),
         steps=steps,
         charts=tuple(chart for rung in found.rungs for chart in training_charts(rung)),
