@@ -105,11 +105,14 @@ def read(name: str, texts: Sequence[str], top: int = 0) -> Read:
     parts = []
     for start in range(0, len(texts), CHUNK):
         piece = texts[start : start + CHUNK]
-        told = "\0".join((used.sha256, str(top), *piece)).encode(errors="replace")
-        file = Path(kept) / f"{name}-{top}-{hashlib.sha256(told).hexdigest()[:16]}.npz"
-        if not file.is_file():
-            save(used.read(piece, top), file)
-        parts.append(load_read(file))
+        told = "\0".join((used.sha256, *piece)).encode(errors="replace")
+        files = [
+            Path(kept) / f"{name}-{deep}-{hashlib.sha256(told).hexdigest()[:16]}.npz" for deep in (top, 1)
+        ]
+        if not any(file.is_file() for file in files):
+            save(used.read(piece, top), files[0])
+        found = load_read(next(file for file in files if file.is_file()))
+        parts.append(found if top else Read(found.features_N_D))  # reading deeper changes no feature
     stems = Stems(
         tuple(one for part in parts for one in part.stems.states),
         tuple(one for part in parts for one in part.stems.keys_values),

@@ -146,11 +146,14 @@ def history(name: str, directory: Path | str | None = None) -> list[Card | Rewar
     """The cards of every round of a judge that learned, oldest first; raises as `load_fitted` does."""
     home = judges_directory(directory) / name
     place_of(name, None, directory)
-    places = [home / f"{number:04}" for number in sorted(rounds(home))]
-    return [
-        read_file(place / _CARD, read_card if (place / _JUDGE).is_file() else read_reward_card)  # type: ignore[arg-type]
-        for place in places
-    ]
+    return [_card(home / f"{number:04}") for number in sorted(rounds(home))]
+
+
+def _card(place: Path) -> Card | RewardCard:
+    """A round's card, of whichever kind the round is."""
+    if (place / _JUDGE).is_file():
+        return read_file(place / _CARD, read_card)
+    return read_file(place / _CARD, read_reward_card)
 
 
 def _weights(heads: Heads) -> bytes:
