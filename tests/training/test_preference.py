@@ -21,7 +21,7 @@ PAIRS = [
     Preference("Say it again, Sam: ", "play\n", "stop the music\n", 0.2),
     Preference("Or: ", "left\n", "right\n", 0.5),
 ]
-QUICK = Preferring(epochs=2, batch=3, learning_rate=1e-2, beta=0.5, lora=WHOLE, save_every=1)
+QUICK = Preferring(epochs=2, batch=3, learning_rate=1e-2, beta=0.5, alpha=0.0, lora=WHOLE, save_every=1)
 LONG = replace(QUICK, epochs=8, batch=2, save_every=3)
 
 
@@ -86,7 +86,7 @@ def test_certain_preferences_alone_give_the_losses_of_trls_own_trainer(tmp_path)
 def test_a_tie_pulls_both_equally_and_back_to_where_they_were():
     texts = torch.tensor([[-4.0, -9.0], [-6.0, -3.0]], requires_grad=True)
     losses(
-        texts[0], texts[1], torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.5]), Preferring()
+        texts[0], texts[1], torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.5]), Preferring(alpha=0.0)
     ).sum().backward()
     at_the_start, moved = texts.grad.T.tolist()
     assert at_the_start == approx([0, 0])

@@ -57,15 +57,15 @@ class Preferring:
     """How to train. `batch` counts pairs.
 
     `beta` is how dear a step away from the start is: a pair is content when the log-ratio of its texts has grown by
-    log(p / (1 − p)) / beta nats. `alpha` in [0, 1] is the share of the better text's likelihood in the loss, which is
-    in nats a text, not a token, so that 0.01 is already much; 0 is plain DPO with soft labels.
+    log(p / (1 − p)) / beta nats. `alpha` in [0, 1] is the share of the better text's likelihood in the loss, in nats a
+    text, not a token, so that a little is enough; 0 is plain DPO with soft labels.
     """
 
     epochs: int = 3
     batch: int = 8
     learning_rate: float = 3e-4
     beta: float = 0.1
-    alpha: float = 0.0
+    alpha: float = 0.02
     save_every: int = 50
     lora: Lora = field(default_factory=Lora)
     seed: int = 0
