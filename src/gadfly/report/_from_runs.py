@@ -134,7 +134,8 @@ def attacker_of(run: Run, named: bool = False) -> str:
     model, target = spec["attacker"]["system"]["model"], spec["target"]["model"]
     who = "itself" if model == target else model
     turns = f", {spec['turns']} turns" if spec["turns"] > 1 else ""
-    return f"{method} by {who}{turns}{f', against {target}' if named else ''}"
+    asked = ", with the focus's templates" if spec["focus"].get("templates") else ""
+    return f"{method} by {who}{asked}{turns}{f', against {target}' if named else ''}"
 
 
 def _pairs(tallies: Sequence[Tally], targets: Sequence[str]) -> list[tuple[Tally, Tally]]:
