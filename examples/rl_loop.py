@@ -17,7 +17,7 @@ import torch
 
 from gadfly.judges import judge
 from gadfly.models import Engine, LocalModel, Request, Sample
-from gadfly.training import Lora, trainable
+from gadfly.training import Reinforcement, trainable
 from gadfly.transcripts import Case, Transcript, Turn
 
 
@@ -48,23 +48,18 @@ def loop(
     opening: str,
     rewarded: Callable[[Sequence[str], Sequence[int]], list[float]],
     sampling: dict[str, Any],
-    steps: int = 32,
-    batch: int = 16,
-    learning_rate: float = 3e-4,
-    kl: float = 0.1,
-    seed: int = 0,
+    how: Reinforcement,
 ) -> list[dict[str, float]]:
     """The curve: reward, divergence and entropy of each step. `rewarded`: from texts and seeds to rewards."""
-    torch.manual_seed(seed)
-    policy = trainable(base, Lora(), seed=seed)
+    policy = trainable(base, how.lora, seed=how.seed)
     weights = [p for p in policy.weights.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0)
+    optimiser = torch.optim.AdamW(weights, lr=how.learning_rate, weight_decay=0.0)
     prompt, temperature = policy.encode(opening), sampling["temperature"]
     curve: list[dict[str, float]] = []
-    for step in range(steps):
-        digests = [hashlib.sha256(f"{seed}/{step}/{n}".encode()).hexdigest() for n in range(batch)]
+    for step in range(how.steps):
+        digests = [hashlib.sha256(f"{how.seed}/{step}/{n}".encode()).hexdigest() for n in range(how.batch)]
         seeds = [int(digest[16:24], 16) >> 1 for digest in digests]
-        samples = asyncio.run(sampled(policy, [prompt] * batch, seeds, **sampling))
+        samples = asyncio.run(sampled(policy, [prompt] * how.batch, seeds, **sampling))
         completions = [[*s.tokens, *([] if s.end is None else [s.end])] for s in samples]
 
         rewards_N = torch.tensor(rewarded([s.text for s in samples], seeds))
@@ -82,7 +77,7 @@ def loop(
         ratio_N_T = (
             chosen_N_T - chosen_N_T.detach()
         ).exp()  # 1, but its gradient is that of the log-probability
-        loss_N_T = -ratio_N_T * advantages_N[:, None] + kl * kl_N_T * ratio_N_T
+        loss_N_T = -ratio_N_T * advantages_N[:, None] + how.kl * kl_N_T * ratio_N_T
         loss = (loss_N_T * mask_N_T).sum() / mask_N_T.sum()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -91,7 +86,7 @@ def loop(
 
         entropy_N_T = -(all_N_T_V.exp() * all_N_T_V).sum(-1)
         mean = {"kl": kl_N_T, "entropy": entropy_N_T}
-        row = {key: float((value * mask_N_T).sum() / mask_N_T.sum()) for key, value in mean.items()}
+        row = {key: float((value.detach() * mask_N_T).sum() / mask_N_T.sum()) for key, value in mean.items()}
         curve.append({"step": step + 1, "reward": float(rewards_N.mean()), **row})
         print(" · ".join(f"{key} {value:.3g}" for key, value in curve[-1].items()))
     return curve
@@ -116,7 +111,7 @@ def main(steps: int) -> None:
         ]
 
     sampling = {"temperature": 0.8, "max_tokens": 48, "stop": ("\n",)}
-    loop(base, "List of questions about the past:\n1.", rewarded, sampling, steps)
+    loop(base, "List of questions about the past:\n1.", rewarded, sampling, Reinforcement(steps=steps))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_the_plain_loop_of_the_examples_gives_the_same_curve(trained, capsys):
         return [-math.log(1 - even(text)) for text in texts]
 
     plain = {"temperature": SAMPLING.temperature, "max_tokens": SAMPLING.max_tokens}
-    rows = loop(tiny_model(), PROMPT, rewarded, plain, steps=12, learning_rate=2e-2, kl=0.02)
+    rows = loop(tiny_model(), PROMPT, rewarded, plain, settings())
     np.testing.assert_allclose(curve(trained), [[row[key] for key in MEASURES] for row in rows], atol=2e-4)
 
 

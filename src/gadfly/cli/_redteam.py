@@ -115,28 +115,30 @@ def redteam(
         o.check_output(output)
     sides.check()
     looked_for = rt.focus(focus)  # what costs nothing to check comes first, the targets' weights last
-    attacks, targets = sides.attacks(), sides.target_names()
+    attacks = [rt.Attack.parse(text) for text in sides.attacks()]
     pooled, judges = [open_run(name) for name in pool or ()], judging.judges(looked_for)
-    systems = [sampling.system(name) for name in targets]
+    systems = [sampling.system(name) for name in sides.target_names()]
     campaign = rt.Campaign(
         focus=looked_for,
         target=systems[0],
         judges=judges,
-        attacks=[rt.Attack.parse(text) for text in attacks],
+        attacks=attacks,
         cases=cases,
         turns=turns,
         seed=playing.seed,
         pool=pooled,
     )
+    how = playing.settings()
+    failed = False
     if sides.ladder:
-        climbed = rt.ladder(campaign, playing.settings())
-        found, cut, failed = from_ladder(climbed), climbed.cut, False
+        climbed = rt.ladder(campaign, how)
+        found, cut = from_ladder(climbed), climbed.cut
     elif sides.targets:
-        made = asyncio.run(rt.matrix(campaign, systems, playing.settings()))
+        made = asyncio.run(rt.matrix(campaign, systems, how))
         found, cut, failed = from_matrix(made), made.cut, bool(made.errors)
     else:
-        runs = asyncio.run(rt.redteam(campaign, playing.settings()))
-        found, cut, failed = from_runs(runs), runs[-1].cut, False
+        runs = asyncio.run(rt.redteam(campaign, how))
+        found, cut = from_runs(runs), runs[-1].cut
     print_summary(found, Console())
     if output:
         write(found, output)
