@@ -13,7 +13,10 @@ from gadfly.cli import _options as o
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
-    from gadfly.redteam import Focus
+    from gadfly.models import System
+    from gadfly.redteam import Campaign, Focus
+    from gadfly.report import Report
+    from gadfly.runs import Settings
 
 
 @dataclass(frozen=True)
@@ -108,39 +111,45 @@ def redteam(
     from rich.console import Console
 
     from gadfly import redteam as rt
-    from gadfly.report import from_ladder, from_matrix, from_runs, print_summary, write
+    from gadfly.report import print_summary, write
     from gadfly.runs import open_run
 
     if output:
         o.check_output(output)
     sides.check()
     looked_for = rt.focus(focus)  # what costs nothing to check comes first, the targets' weights last
-    attacks = [rt.Attack.parse(text) for text in sides.attacks()]
     pooled, judges = [open_run(name) for name in pool or ()], judging.judges(looked_for)
     systems = [sampling.system(name) for name in sides.target_names()]
     campaign = rt.Campaign(
         focus=looked_for,
         target=systems[0],
         judges=judges,
-        attacks=attacks,
+        attacks=[rt.Attack.parse(text) for text in sides.attacks()],
         cases=cases,
         turns=turns,
         seed=playing.seed,
         pool=pooled,
     )
-    how = playing.settings()
-    failed = False
-    if sides.ladder:
-        climbed = rt.ladder(campaign, how)
-        found, cut = from_ladder(climbed), climbed.cut
-    elif sides.targets:
-        made = asyncio.run(rt.matrix(campaign, systems, how))
-        found, cut, failed = from_matrix(made), made.cut, bool(made.errors)
-    else:
-        runs = asyncio.run(rt.redteam(campaign, how))
-        found, cut = from_runs(runs), runs[-1].cut
+    found, status = _played(sides, campaign, systems, playing.settings())
     print_summary(found, Console())
     if output:
         write(found, output)
-    if cut or failed:
-        raise typer.Exit(130 if cut else 2)
+    if status:
+        raise typer.Exit(status)
+
+
+def _played(
+    sides: Sides, campaign: Campaign, systems: list[System], settings: Settings
+) -> tuple[Report, int]:
+    """The report of one attack, a matrix or a ladder, and the status to end with: 130 when Ctrl-C cut it."""
+    from gadfly import redteam as rt
+    from gadfly.report import from_ladder, from_matrix, from_runs
+
+    if sides.ladder:
+        climbed = rt.ladder(campaign, settings)
+        return from_ladder(climbed), 130 * climbed.cut
+    if sides.targets:
+        made = asyncio.run(rt.matrix(campaign, systems, settings))
+        return from_matrix(made), 130 if made.cut else 2 * bool(made.errors)
+    runs = asyncio.run(rt.redteam(campaign, settings))
+    return from_runs(runs), 130 * runs[-1].cut
