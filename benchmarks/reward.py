@@ -1,7 +1,7 @@
 """Does a reward model know where it errs? By kind of members, on rated tweets and on pairs of dialogues; and what K
 members cost against one.
 
-    python benchmarks/reward.py [--quick] [--only figures|cost] [--methods TEXT]
+    python benchmarks/reward.py [--quick] [--only figures|cost] [--data tweets|pairs] [--methods TEXT]
 
 - figures: five seeds, each with its own folds and bootstraps (seeds share the texts, so their intervals are over
   training; the intervals over texts are given beside them). Every figure is out of fold, from members that never saw
@@ -11,8 +11,9 @@ members cost against one.
   Gleave & Irving 2022 report, 0.36; beside it stand the same of p(1 - p), which needs no ensemble, and what the
   epistemic part tells with p(1 - p) held fixed. Out of distribution: the chance that a text of another kind has the
   higher epistemic variance than one of the same kind that the members had not seen.
-- cost: for each kind, five members and one, each in a process of its own, in turn: seconds of processor time (which
-  other work on the machine moves less than time on the clock) and peak memory, training and scoring.
+- cost: for each kind, five members and one, each in a process of its own, training on and then scoring the same
+  texts: seconds of processor time (which other work on the machine moves less than time on the clock) and peak memory.
+  Reading is timed on 64 texts and scaled.
 
 What trunks read is kept under $GADFLY_REWARD_CACHE where that is set; a trunk that cannot be had is left out. About
 half an hour on two free cores, most of it reading; `--quick` ten minutes.
@@ -27,7 +28,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ from reward_data import QUICK, Data, Size, load, read  # type: ignore[import-not
 
 RESULTS = Path(__file__).parent / "results" / "reward.json"
 SEEDS, MEMBERS, PUBLISHED = 5, 5, 0.36
-COST_TEXTS = 400
+TIMED = 64
+ELSEWHERE = 100
 
 Floats = NDArray[np.float64]
 
@@ -96,15 +98,17 @@ OUTSIDE = {
 }
 
 
-def reads_of(data: Data, rows: Rows, kind: str, method: Method) -> tuple[list[Read], dict[str, list[Read]]]:
+def reads_of(
+    data: Data, rows: Rows, kind: str, method: Method, outside: bool = True
+) -> tuple[list[Read], dict[str, list[Read]]]:
     """What each trunk makes of the rows' texts, and of up to 100 texts of each other kind."""
     top = method.settings.adapted
     place = {data.texts[n]: i for i, n in enumerate(data.places[kind])}
     order = [place[text] for text in rows.texts]
     inside = [some(read(one, kept(data, kind), top), order) for one in method.trunks]
     others = {
-        other: [some(read(one, kept(data, other), top), range(first(data, other))) for one in method.trunks]
-        for other in OUTSIDE[kind]
+        other: [read(one, kept(data, other)[:ELSEWHERE], top) for one in method.trunks]
+        for other in (OUTSIDE[kind] if outside else ())
     }
     return inside, others
 
@@ -113,23 +117,19 @@ def kept(data: Data, kind: str) -> list[str]:
     return [data.texts[n] for n in data.places[kind]]
 
 
-def first(data: Data, kind: str) -> int:
-    return min(len(data.places[kind]), 100)
-
-
 def some(found: Read, picked: Sequence[int]) -> Read:
     places = list(picked)
     return Read(found.features_N_D[places], found.stems[places] if len(found.stems) else Stems())
 
 
-def figures(data: Data, seeds: int, wanted: str, found: dict[str, Any]) -> dict[str, Any]:
-    """The figures of every method whose name holds `wanted`, beside those that were found before."""
-    for kind in ("tweets", "pairs"):
+def figures(data: Data, seeds: int, wanted: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the methods that are wanted, beside those that were found before."""
+    for kind in [one for one in ("tweets", "pairs") if wanted.data in ("", one)]:
         rows = rows_of(data, kind)
         before = found.get(kind, {}).get("methods", {}) if found.get(kind, {}).get("n") == len(rows) else {}
         found[kind] = {"n": len(rows), "seeds": seeds, "methods": before}
         for name, method in methods().items():
-            if wanted not in name:
+            if wanted.methods not in name:
                 continue
             try:
                 inside, others = reads_of(data, rows, kind, method)
@@ -279,52 +279,63 @@ def report(kind: str, name: str, row: dict[str, Any]) -> None:
 COSTED = ("bagged heads on SmolLM2", "Laplace on SmolLM2", "bagged LoRA on SmolLM2")
 
 
-def cost(size: Size) -> dict[str, Any]:
-    """Five members against one for each kind, in processes of their own, in turn."""
-    found: dict[str, Any] = {}
-    for kind in ("tweets", "pairs"):
-        for name in COSTED:
+def cost(size: Size, wanted: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
+    """Five members against one for each kind, in processes of their own, in turn.
+
+    Reading is the same work for both, so its time, measured in each process, is averaged.
+    """
+    for kind in [one for one in ("tweets", "pairs") if wanted.data in ("", one)]:
+        for name in [one for one in COSTED if wanted.methods in one]:
             many, one = (measured_apart(kind, name, count, size) for count in (MEMBERS, 1))
-            ratios = {key: many[key] / one[key] for key in one}
+            read_s = (many["read_s"] + one["read_s"]) / 2
+            ratios = {
+                "train_time": (read_s + many["fit_s"]) / (read_s + one["fit_s"]),
+                "score_time": (read_s + many["above_s"]) / (read_s + one["above_s"]),
+                "peak_memory": many["peak_bytes"] / one["peak_bytes"],
+            }
             found[f"{name}, {kind}"] = {"five": many, "one": one, "ratio": ratios}
-            words = ", ".join(f"{key} {ratio:.2f}" for key, ratio in ratios.items())
+            words = ", ".join(f"{key} {ratio:.3f}" for key, ratio in ratios.items())
             print(f"cost of five against one, {kind}, {name}: {words}", flush=True)
     return found
 
 
 def measured_apart(kind: str, name: str, count: int, size: Size) -> dict[str, float]:
     command = [sys.executable, __file__, "--measure", kind, name, str(count), str(size.tweets)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def measure(kind: str, name: str, count: int, size: Size) -> dict[str, float]:
-    """Processor seconds and peak memory of training and then of scoring the same texts anew."""
+    """Processor seconds of reading, fitting and scoring above the trunk, and the most memory that was held."""
     data = load(size)
     assert data is not None
-    texts_kept = replace(data, texts=data.texts)
-    rows = rows_of(texts_kept, kind)
-    rows = rows[np.arange(min(len(rows), COST_TEXTS if kind == "tweets" else COST_TEXTS // 4))]
-    used = sorted({*rows.left_R.tolist(), *rows.right_R[rows.pairs].tolist()})
-    place = np.full(len(rows.texts), -1)
-    place[used] = np.arange(len(used))
-    rows = replace(
-        rows,
-        texts=tuple(rows.texts[n] for n in used),
-        left_R=place[rows.left_R],
-        right_R=np.where(rows.pairs, place[rows.right_R], -1),
-    )
-    method = methods()[name]
+    rows, method = rows_of(data, kind), methods()[name]
     head = "bagged" if count == 1 else method.settings.head
     settings = replace(method.settings, members=count, head=head)
-    base = trunk(method.trunks[0])
-    base.read(rows.texts[:8], settings.adapted)  # what is done once a process is not counted
+    base, top = trunk(method.trunks[0]), method.settings.adapted
+    longest = sorted(rows.texts, key=len)[-8:]
+    base.read(longest, top)  # what is done once a process is not counted, and the batch that holds the most
+    sample = rows.texts[:: max(1, len(rows.texts) // TIMED)]
+    read_s = seconds(lambda: base.read(sample, top)) * len(rows.texts) / len(sample)
+    found, _ = reads_of(data, rows, kind, method, outside=False)
     begun = time.process_time()
-    part = fit_part(base.read(rows.texts, settings.adapted), rows, base, settings).part
-    trained, peak = time.process_time() - begun, peak_bytes()
+    part = fit_part(found[0], rows, base, settings).part
+    fit_s = time.process_time() - begun
+    above_s = seconds(lambda: part.logits(found[0]))
+    return {
+        "texts": len(rows.texts),
+        "read_s": read_s,
+        "fit_s": fit_s,
+        "above_s": above_s,
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Processor seconds of some work."""
     begun = time.process_time()
-    part.logits(part.read(rows.texts))
-    return {"train_s": trained, "score_s": time.process_time() - begun, "peak_bytes": peak}
+    work()
+    return time.process_time() - begun
 
 
 def peak_bytes() -> int:
@@ -339,9 +350,9 @@ def peak_bytes() -> int:
 def stages(options: argparse.Namespace, size: Size, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if options.only != "cost" and (data := load(size)):
         seeds = 2 if options.quick else SEEDS
-        yield "figures", figures(data, seeds, options.methods, found.get("figures", {}))
+        yield "figures", figures(data, seeds, options, found.get("figures", {}))
     if options.only != "figures" and load(size):
-        yield "cost", cost(size)
+        yield "cost", cost(size, options, found.get("cost", {}))
 
 
 def main() -> None:
@@ -350,6 +361,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="fewer texts and two seeds")
     parser.add_argument("--only", choices=("figures", "cost"))
+    parser.add_argument("--data", choices=("tweets", "pairs"), default="", help="only these")
     parser.add_argument("--methods", default="", help="only those whose name holds this")
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()

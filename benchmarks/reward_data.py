@@ -38,7 +38,7 @@ class Size:
     """How many tweets, how many pairs, and how many texts of each other kind."""
 
     tweets: int = 1_500
-    pairs: int = 400
+    pairs: int = 300
     elsewhere: int = 100
 
 

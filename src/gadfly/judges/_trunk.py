@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges._embedding import MAX_CHARS, Embedder, embedder
 
-__all__ = ["MAX_TOKENS", "LanguageTrunk", "Read", "Stems", "Trunk", "trunk"]
+__all__ = ["MAX_TOKENS", "LanguageTrunk", "Read", "Stems", "Trunk", "short_of_memory", "trunk"]
 
 Floats = NDArray[np.float32]
 Advance = Callable[[int], None]
@@ -160,7 +160,11 @@ class LanguageTrunk:
                     if advance:
                         advance(len(rows))
         except (MemoryError, RuntimeError) as error:
-            raise _short_of_memory(error, len(texts)) from error
+            if not short_of_memory(error):
+                raise
+            raise GadflyError(
+                f"Memory ran out while {len(texts):,} texts were read; give fewer, or a smaller trunk with --trunk."
+            ) from error
         return Read(features_N_D, Stems(tuple(s for s, _ in stems), tuple(kv for _, kv in stems)))
 
     def _slice(self, texts: Sequence[str], top: int) -> Iterator[tuple[list[int], Floats, list[Any]]]:
@@ -271,14 +275,10 @@ def _stem(states_B_T_W: Any, cache: Any, row: int, count: int, top: int) -> tupl
     return states_B_T_W[row, count - 1].float().clone(), torch.stack(pairs)
 
 
-def _short_of_memory(error: Exception, texts: int) -> Exception:
-    """The sentence for memory that ran out; any other error as it is."""
+def short_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, which torch says in the words of a runtime error."""
     words = str(error).lower()
-    if isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words:
-        return GadflyError(
-            f"Memory ran out while {texts:,} texts were read; give fewer texts, or a smaller trunk with --trunk."
-        )
-    return error
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 def trunk(name: str, device: str = "auto") -> Trunk:

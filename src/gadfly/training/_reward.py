@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from gadfly.errors import GadflyError
 from gadfly.judges import known
 from gadfly.judges._calibration import promise
 from gadfly.judges._record import Labels
-from gadfly.judges._reward import Part, Reward, Scores
+from gadfly.judges._reward import Part, Reward
 from gadfly.judges._reward_record import Cost, Made, RewardCard
 from gadfly.judges._rounds import check_name
-from gadfly.judges._trunk import EmbeddingTrunk, LanguageTrunk, Read, Trunk, trunk
+from gadfly.judges._trunk import EmbeddingTrunk, LanguageTrunk, Read, Trunk, short_of_memory, trunk
 from gadfly.models._weights import progress
 from gadfly.training._reward_card import elsewhere, measured, mistakes, seconds, unsure, worth
 from gadfly.training._reward_data import Rows
@@ -47,8 +48,7 @@ def train_reward(name: str, rows: Rows, settings: RewardSettings | None = None) 
     trunks = [trunk(one) for one in settings.on]
     reads, read_s = read_texts(trunks, rows, settings)
     with progress(f"Fitting {settings.each} members a fold", None):
-        checked = [fit_part(found, rows, base, settings) for found, base in zip(reads, trunks, strict=True)]
-        one_s = _one_member(reads[0], rows, trunks[0], settings)
+        checked, one_s = _fit(reads, rows, trunks, settings)
     parts, logits_R_K = joint(checked, rows)
     scores, data, kept = measured(logits_R_K, rows)
     pairs = bool(rows.pairs.any())
@@ -89,9 +89,20 @@ def read_texts(
     return found, taken
 
 
-def _one_member(found: Read, rows: Rows, base: Trunk, settings: RewardSettings) -> float:
-    """Seconds that one member takes to fit, on one trunk: what all members are measured against."""
-    return fit_part(found, rows, base, replace(settings, members=1, head="bagged")).fit_s
+def _fit(
+    reads: Sequence[Read], rows: Rows, trunks: Sequence[Trunk], settings: RewardSettings
+) -> tuple[list[Checked], float]:
+    """The parts, and the seconds that one member on the first trunk takes: what all are measured against."""
+    try:
+        checked = [fit_part(found, rows, base, settings) for found, base in zip(reads, trunks, strict=True)]
+        one = fit_part(reads[0], rows, trunks[0], replace(settings, members=1, head="bagged"))
+    except (MemoryError, RuntimeError) as error:
+        if not short_of_memory(error):
+            raise
+        raise GadflyError(
+            f"Memory ran out while members were fitted on {len(rows):,} examples; give fewer examples or members."
+        ) from error
+    return checked, one.fit_s
 
 
 def _reads(rows: Rows, settings: RewardSettings) -> str:
@@ -145,7 +156,6 @@ def _cost(
     then, and the members on top of it.
     """
     first = checked[0].first
-    used = Scores  # noqa: F841
     above = [seconds(one.first, found, settings.each) for one, found in zip(checked, reads, strict=True)]
     one_above = seconds(first, reads[0], 1)
     bytes_one = _bytes(checked[:1], reads[:1], rows, 1)
