@@ -105,7 +105,7 @@ def _unsure(card: RewardCard) -> tuple[tuple[str, str, Any], ...]:
     """(what, in other words, estimate in [-1, 1]) for the table of rank correlations."""
     found = card.unsure
     rows: list[tuple[str, str, Any]] = [
-        ("Epistemic, with the error", f"the published record is {PUBLISHED}", found.epistemic),
+        ("Epistemic, with the error", f"Gleave & Irving (2022) report {PUBLISHED} at most", found.epistemic),
         ("p(1 - p), with the error", "needs no ensemble: how near one half the score is", found.total),
         ("Epistemic, with the error, p(1 - p) held fixed", "what the members add to that", found.beyond),
     ]
