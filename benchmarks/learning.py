@@ -138,10 +138,12 @@ def reward(data: Tweets, seeds: int, jobs: int) -> dict[str, Any]:
     made_of = RewardSettings(trunks=(EMBEDDING,))
     few = np.random.default_rng(0).permutation(len(data.texts))[:TWEETS]
     told = [Row(data.texts[i], float(data.votes[TRUTHS[0]][i]), group=str(i)) for i in few]
+    tweets_read = dict(zip(data.texts, data.vectors_N_D, strict=True))
     found = {}
     for name, rows in (("tweets", told), ("pairs", pairs())):
         arrays = turned(to_rows(rows))
-        features = Read(vectors(arrays.texts, EMBEDDING).astype(np.float32))
+        read = vectors(arrays.texts, EMBEDDING) if name == "pairs" else [tweets_read[t] for t in arrays.texts]
+        features = Read(np.array(read, dtype=np.float32))
         learner = RewardLearner(arrays, (trunk(EMBEDDING),), (features,), made_of)
         items = Items(arrays.target_R, arrays.groups_R)
         found[name] = measured(f"reward, {name}", learner, items, REWARD_POLICIES, settings)

@@ -261,6 +261,12 @@ def test_labels_that_cannot_tell_are_refused(labels, said):
         learning_curves(Counting(np.zeros(len(labels), int)), Items(np.array(labels)), [])
 
 
+def test_flagged_items_of_one_question_cannot_be_split():
+    items = Items(np.r_[np.ones(20), np.zeros(180)], np.r_[np.zeros(20, int), np.arange(1, 181)])
+    with pytest.raises(InputError, match="flagged labels come from too few questions"):
+        learning_curves(Counting(np.zeros(200, int)), items, [])
+
+
 def test_an_unknown_policy_names_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'epistemic'"):
         drawn(plain(0), "top-epistemc")

@@ -254,7 +254,12 @@ def _setup(items: Items, settings: CurveSettings) -> Setup:
         raise InputError(
             f"{fewer} of {n} labels are {kind}; curves need at least {LEAST_EACH} of each kind, better 50."
         )
-    pool = min(len(split(items, settings.test, seed)[0]) for seed in range(settings.seeds))
+    splits = [split(items, settings.test, seed) for seed in range(settings.seeds)]
+    if any(not 2 <= items.flagged[side].sum() <= len(side) - 2 for sides in splits for side in sides):
+        raise InputError(
+            f"The {kind} labels come from too few questions to stand on both sides; label others."
+        )
+    pool = min(len(pool) for pool, _ in splits)
     end = settings.end or min(_END, pool // 2)
     if end > pool:
         raise InputError(
