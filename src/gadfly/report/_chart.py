@@ -27,7 +27,8 @@ def rate_against_diversity(rows: Sequence[tuple[int, Row]]) -> Chart | None:
     if len(points) < 2:
         return None
     top = scale(row.rate for _, row in points)
-    data = [_point(number, row) for number, row in points]
+    alone = len({row.focus for _, row in points}) == 1
+    data = [_point(number, row, row.attacker if alone else row.focus) for number, row in points]
     _spread(data, top)
     words = "; ".join(
         f"{d['name']}: {d['rate']:.1%} [{d['low']:.1%}, {d['high']:.1%}], self-BLEU {d['alike']:.0f}"
@@ -36,10 +37,10 @@ def rate_against_diversity(rows: Sequence[tuple[int, Row]]) -> Chart | None:
     return Chart("Failure rate against variety of the questions", words, _scatter(data, top))
 
 
-def _point(number: int, row: Row) -> dict[str, Any]:
+def _point(number: int, row: Row, called: str) -> dict[str, Any]:
     return {
         "number": str(number),
-        "name": name(row.focus, 26),
+        "name": name(called, 26),
         "alike": row.diversity.self_bleu,
         "rate": row.rate.point,
         "low": row.rate.low,

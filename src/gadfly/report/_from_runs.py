@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
     """The report of runs that have been counted; see `from_runs`."""
     runs = [tally.run for tally in tallies]
     targets = {_identity(run): _described(run) for run in runs}
-    rows = tuple(tally.row(attacker_of(tally.run, named=len(targets) > 1)) for tally in tallies)
+    rows = tuple(tally.row(_brief(attacker_of(tally.run, named=len(targets) > 1))) for tally in tallies)
     pairs = _pairs(tallies, list(targets))
     section = Section(
         title="Red teaming",
@@ -96,6 +97,11 @@ def _ended(runs: Sequence[Run]) -> Iterator[str]:
     for model in dict.fromkeys(run.info["players"]["attacker"]["model"] for run in runs):
         if ended := training_of(model).get("ended"):
             yield f"The training of {model} {ended}."
+
+
+def _brief(attacker: str) -> str:
+    """The attacker without the directories above its adapter's."""
+    return re.sub(r"\+\S*/", "+", attacker)
 
 
 def _is_attack(run: Run) -> bool:

@@ -81,7 +81,7 @@ def _step(number: int, rung: Rung, tally: Tally, first: Tally, compared: int) ->
         per_thousand=1000 * distinct([case.asked for case in among]) / compared,
         compared=compared,
         price=(rung.learned + tally.asked) / unlike if unlike else None,
-        self_bleu=self_bleu(tally.openings),
+        self_bleu=self_bleu(tally.openings[:compared]),
         offensive=_offensive(tally),
         ended=rung.trained.ended if rung.trained else "",
     )

@@ -241,9 +241,9 @@ class Step:
 
     `learned` target queries went into learning, `attacked` into attacking. `rate` is the corrected one where people's
     labels put it right; `gain` is it less the first rung's. `per_thousand` counts the distinct failures among the first
-    `compared` attacking cases, the same number for every rung, per 1,000 of them; `price` is the target queries, those
-    for learning included, for each distinct failure (None where there was none). `offensive` is the share of the
-    questions that are themselves offensive.
+    `compared` attacking cases, the same number for every rung, per 1,000 of them, and `self_bleu` is theirs; `price` is
+    the target queries, those for learning included, for each distinct failure (None where there was none). `offensive`
+    is the share of the questions that are themselves offensive.
     """
 
     method: str
