@@ -28,7 +28,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def some(found: Read, picked: Sequence[int]) -> Read:
     return Read(found.features_N_D[places], found.stems[places] if len(found.stems) else Stems())
 
 
-def figures(data: Data, seeds: int, wanted: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
+def figures(data: Data, seeds: int, wanted: argparse.Namespace, found: dict[str, Any]) -> None:
     """The figures of the methods that are wanted, beside those that were found before."""
     for kind in [one for one in ("tweets", "pairs") if wanted.data in ("", one)]:
         rows = rows_of(data, kind)
@@ -139,7 +139,7 @@ def figures(data: Data, seeds: int, wanted: argparse.Namespace, found: dict[str,
             runs = [one_seed(rows, inside, others, method, seed) for seed in range(seeds)]
             found[kind]["methods"][name] = over_seeds(runs)
             report(kind, name, found[kind]["methods"][name])
-    return found
+            keep("figures", found)
 
 
 def one_seed(
@@ -279,7 +279,7 @@ def report(kind: str, name: str, row: dict[str, Any]) -> None:
 COSTED = ("bagged heads on SmolLM2", "Laplace on SmolLM2", "bagged LoRA on SmolLM2")
 
 
-def cost(size: Size, wanted: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
+def cost(size: Size, wanted: argparse.Namespace, found: dict[str, Any]) -> None:
     """Five members against one for each kind, in processes of their own, in turn.
 
     Reading is the same work for both, so its time, measured in each process, is averaged.
@@ -294,9 +294,9 @@ def cost(size: Size, wanted: argparse.Namespace, found: dict[str, Any]) -> dict[
                 "peak_memory": many["peak_bytes"] / one["peak_bytes"],
             }
             found[f"{name}, {kind}"] = {"five": many, "one": one, "ratio": ratios}
+            keep("cost", found)
             words = ", ".join(f"{key} {ratio:.3f}" for key, ratio in ratios.items())
             print(f"cost of five against one, {kind}, {name}: {words}", flush=True)
-    return found
 
 
 def measured_apart(kind: str, name: str, count: int, size: Size) -> dict[str, float]:
@@ -347,12 +347,14 @@ def peak_bytes() -> int:
 # ---
 
 
-def stages(options: argparse.Namespace, size: Size, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    if options.only != "cost" and (data := load(size)):
-        seeds = 2 if options.quick else SEEDS
-        yield "figures", figures(data, seeds, options, found.get("figures", {}))
-    if options.only != "figures" and load(size):
-        yield "cost", cost(size, options, found.get("cost", {}))
+def kept_before(stage: str) -> dict[str, Any]:
+    return dict(json.loads(RESULTS.read_text("utf-8")).get(stage, {})) if RESULTS.is_file() else {}
+
+
+def keep(stage: str, values: dict[str, Any]) -> None:
+    """Write what has been found so far: a method takes minutes."""
+    found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    RESULTS.write_text(json.dumps(found | {stage: values}, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -371,11 +373,14 @@ def main() -> None:
         print(json.dumps(measure(kind, name, int(count), size)))
         return
     size = QUICK if options.quick else Size()
-    found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    for stage, values in stages(options, size, found):
-        found[stage] = values
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(f"Written to {RESULTS}")
+    data = load(size)
+    if data is None:
+        return
+    if options.only != "cost":
+        figures(data, 2 if options.quick else SEEDS, options, kept_before("figures"))
+    if options.only != "figures":
+        cost(size, options, kept_before("cost"))
+    print(f"Written to {RESULTS}")
 
 
 if __name__ == "__main__":
