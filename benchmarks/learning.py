@@ -15,7 +15,7 @@ of tweets), and a majority said hate (5.5 %).
   tweet not drawn, is at least what was promised (95 % of the draws or more is right). The last cell is the usual way:
   the heads that were checked are replaced by heads fitted on everything.
 
-About twelve minutes on one core; `--quick` three.
+About half an hour on one free core; `--quick` a quarter of that. Finished curves are kept in the temporary directory.
 """
 
 from __future__ import annotations
