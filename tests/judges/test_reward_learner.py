@@ -1,6 +1,5 @@
 """A reward model as a learner: what it says is what training it on those labels would say."""
 
-
 import numpy as np
 import pytest
 from fit_fakes import KIND, RUDE, write_embedding_model
