@@ -23,7 +23,7 @@ KEEP = 400_000
 """Characters of one text that a page holds at most; the rest stays in the run."""
 
 _MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")
-_RUN = 200
+_RUN = 1000
 _TOKEN = re.compile(r"<[^>]*>|\s+|[^\s<]+")  # a "<" in escaped text begins a tag of ours
 _PIECE = re.compile(rf"(?:[^&]|&[#\w]{{1,8}};){{1,{_RUN}}}")  # entities are whole
 _STACK = 4
@@ -76,7 +76,7 @@ def line(text: str, limit: int = 120) -> str:
 def said(text: str, evidence: Iterable[str] = ()) -> Markup:
     """The text as HTML: inert, the evidence marked, and past `CLIP` characters behind a fold.
 
-    Wherever 200 characters stand without white space there is a place to break the line: laying out an unbroken one
+    Wherever 1,000 characters stand without white space there is a place to break the line: laying out an unbroken one
     takes Chromium time that grows with its square, half a minute and more for 200 kB.
     """
     words = tuple(evidence)
@@ -91,7 +91,7 @@ def said(text: str, evidence: Iterable[str] = ()) -> Markup:
 
 
 def _breakable(html: Markup) -> Markup:
-    """The same with `<wbr>` so that no run of text, be it cut up by tags, has 400 characters without a break."""
+    """The same with `<wbr>` so that no run of text, be it cut up by tags, has 2,000 characters without a break."""
     out: list[str] = []
     unbroken = 0
     for token in _TOKEN.findall(html):
