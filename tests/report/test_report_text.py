@@ -73,7 +73,7 @@ def test_marking_evidence_adds_marks_and_changes_no_word(text: str, evidence: st
     assert not evidence or evidence not in text or read.tags
 
 
-@given(st.text("ab<&'\"é⟦ \n\u202e", max_size=30), st.integers(1, 300), st.text("ab<", max_size=2))
+@given(st.text("ab<&'\"é⟦ \n\u202e", max_size=30), st.integers(1, 80), st.text("ab<", max_size=2))
 def test_places_to_break_a_line_change_no_letter_and_leave_no_run_unbroken(
     text: str, times: int, evidence: str
 ) -> None:
