@@ -114,6 +114,7 @@ def test_an_adapter_attacks_as_it_was_trained(climbed):
     ("changes", "words"),
     [
         ({"cases": 100}, "budget of 256 cases or more"),
+        ({"focus": focus("group_bias")}, "group_bias asks its templates word for word"),
         ({"attacks": (Attack(), Attack("few_shot"))}, "climbs with one attacker"),
         ({"target": System(model("scripted/x"))}, "only a local model's weights are here"),
     ],
