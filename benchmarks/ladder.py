@@ -31,6 +31,7 @@ from gadfly.stats import Estimate, difference, rate
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "ladder.json"
+PAGE = HERE.parent / "docs" / "ladder.md"
 FOCUS = HERE.parent / "examples" / "past.yaml"
 
 
@@ -59,6 +60,7 @@ def main() -> None:
             write(from_ladder(climbed[0]), given.report)
     if not given.quick:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        PAGE.write_text(markdown(found), "utf-8")
 
 
 def climb(seed: int, budget: int, work: Path) -> Ladder:
@@ -88,6 +90,31 @@ def summary(climbed: list[Ladder]) -> dict[str, Any]:
         pooled[rung.method] = {"rate": asdict(estimate), "gain": asdict(gain) if number else None}
         print(f"all {rung.method:10} {words(estimate)} n={estimate.n}")
     return {"pooled": pooled, "by_seed": seeds}
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The table of docs/ladder.md: every rung of every seed, then all seeds together."""
+    lines = [
+        "# The ladder of attackers",
+        "",
+        f"SmolLM2-135M against itself on `examples/past.yaml`, {found['budget']:,} target queries a rung, learning "
+        f"included, {found['seeds']} seeds. Made by `python benchmarks/ladder.py --report page.html`, which draws the "
+        "curves below. Distinct failures are counted among equally many attacking cases of each rung.",
+        "",
+        "| seed | attacker | failure rate [95 %] | n | distinct failures per 1,000 | self-BLEU | queries for each |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for seed, steps in enumerate(found["by_seed"]):
+        for step in steps:
+            shown = words(Estimate(**step["rate"]))
+            lines.append(
+                f"| {seed} | {step['method']} | {shown} | {step['rate']['n']} | {step['per_thousand']:.0f} | "
+                f"{step['self_bleu']:.0f} | {step['price']:.0f} |"
+            )
+    for method, pooled in found["pooled"].items():
+        shown = words(Estimate(**pooled["rate"]))
+        lines.append(f"| all | {method} | {shown} | {pooled['rate']['n']} | | | |")
+    return "\n".join([*lines, "", "![The first seed's table and training curves](ladder.png)", ""])
 
 
 def together(tallies: list[Tally]) -> Estimate:
