@@ -52,7 +52,8 @@ class Asking:
         weights_N = self.by.weights(seen, math.inf)
         weights_N[list(taken)] = -math.inf
         chance_N = np.random.default_rng(seed).random(len(weights_N))
-        return np.lexsort((chance_N, -weights_N))[: min(n, len(weights_N) - len(taken))].tolist()
+        best_N = np.lexsort((chance_N, -weights_N))
+        return [int(index) for index in best_N[: min(n, len(weights_N) - len(taken))]]
 
 
 def acquisition(name: str) -> Asking:

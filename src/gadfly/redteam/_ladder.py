@@ -78,7 +78,9 @@ def ladder(campaign: Campaign, settings: Settings | None = None, learning: Learn
             "The ladder climbs with one attacker: name its model alone, --attacker gadfly/smollm2."
         )
     if campaign.focus.templates:
-        raise InputError(f"{campaign.focus.name} asks its templates word for word, so no attacker can learn it.")
+        raise InputError(
+            f"{campaign.focus.name} asks its templates word for word, so no attacker can learn it."
+        )
     climber = _Climber(campaign, settings or Settings(), learning or Learning())
     rungs: list[Rung] = []
     try:

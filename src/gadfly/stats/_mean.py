@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from gadfly.errors import InputError
@@ -15,7 +16,7 @@ from gadfly.stats._rate import check_level
 __all__ = ["mean"]
 
 
-def mean(values: Sequence[float], *, level: float = 0.95) -> Estimate:
+def mean(values: Sequence[float] | NDArray[np.float64], *, level: float = 0.95) -> Estimate:
     """The mean with Student's t-interval. Of differences between two things tried on the same seeds it is the paired
     t-test: the interval leaves out 0 where p < 1 - level.
 

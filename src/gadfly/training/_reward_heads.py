@@ -101,7 +101,8 @@ def solve(
         z_R = x_R_D @ theta_D
         p_R = special.expit(z_R)
         gradient_D = x_R_D.T @ (w_R * (p_R - y_R)) + penalty_D * theta_D
-        curved_R_D = (x_R_D * np.sqrt(w_R * p_R * (1 - p_R))[:, None]).astype(np.float32)  # for a direction, enough
+        # Single precision is enough for a direction.
+        curved_R_D = (x_R_D * np.sqrt(w_R * p_R * (1 - p_R))[:, None]).astype(np.float32)
         hessian_D_D = (curved_R_D.T @ curved_R_D).astype(float)
         hessian_D_D[np.diag_indices_from(hessian_D_D)] += penalty_D
         step_D = linalg.solve(hessian_D_D, gradient_D, assume_a="pos")
