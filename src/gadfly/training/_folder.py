@@ -137,17 +137,18 @@ class Folder:
         return self.path / "checkpoints"
 
     @property
+    def whole_checkpoints(self) -> list[Path]:
+        """Those that were finished, the earliest first."""
+        found = self.checkpoints.glob("checkpoint-*[0-9]")
+        return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+    @property
     def last_checkpoint(self) -> Path | None:
         """The latest whole one."""
-        found = sorted(
-            self.checkpoints.glob("checkpoint-*[0-9]"), key=lambda path: int(path.name.rpartition("-")[2])
-        )
+        found = self.whole_checkpoints
         return found[-1] if found else None
 
     def forget_old_checkpoints(self) -> None:
         """Keep the last few, and none that was not finished."""
-        found = sorted(
-            self.checkpoints.glob("checkpoint-*[0-9]"), key=lambda path: int(path.name.rpartition("-")[2])
-        )
-        for path in [*found[:-KEPT], *self.checkpoints.glob("*.part")]:
+        for path in [*self.whole_checkpoints[:-KEPT], *self.checkpoints.glob("*.part")]:
             shutil.rmtree(path)

@@ -7,11 +7,9 @@ loss may be the likelihood of the better text, for without it both can become un
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from gadfly.models import LocalModel
 from gadfly.training._checkpoints import ExactResume
 from gadfly.training._folder import Folder
 from gadfly.training._policy import Lora, trainable
-from gadfly.training._session import Trained, Watch, arguments, train
+from gadfly.training._session import Trained, Watch, arguments, described, train
 from gadfly.training._texts import tokens
 
 __all__ = ["Preference", "Preferring", "confidence", "prefer"]
@@ -107,10 +105,8 @@ def prefer(
     settings = settings or Preferring()
     if not pairs:
         raise InputError("There is nothing to train on: no pair was given.")
-    digest = hashlib.sha256(json.dumps([asdict(pair) for pair in pairs]).encode()).hexdigest()
-    facts = {"method": "dpo", "base": base.name, "start": str(start or ""), "data": digest}
-    known = {key: value for key, value in asdict(settings).items() if key != "save_every"}
-    folder = Folder.open(Path(output), facts | known | dict(spec or {}))
+    facts = described("dpo", base, settings, start, pairs)
+    folder = Folder.open(Path(output), facts | dict(spec or {}))
     steps = settings.epochs * math.ceil(len(pairs) / settings.batch)
     with folder.lock():
         if folder.done:
@@ -137,9 +133,9 @@ def losses(
 class Comparing(Watch):
     """Keeps what a step's pairs say of the implicit reward."""
 
-    def row(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, step: int, logs: Mapping[str, Any]) -> dict[str, Any]:
         compared = {name: logs.get(name) for name in ("accuracy", "margin", "better")}
-        return {**super().row(logs), **compared}
+        return {**super().row(step, logs), **compared}
 
 
 def _row(policy: LocalModel, pair: Preference) -> dict[str, Any]:

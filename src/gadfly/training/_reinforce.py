@@ -9,9 +9,8 @@ samples in full batches, its tokens go straight into the loss, and no gradient e
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from gadfly.training._checkpoints import ExactResume
 from gadfly.training._folder import Folder
 from gadfly.training._policy import Lora, trainable
 from gadfly.training._rollouts import Match, Rollout, Rollouts
-from gadfly.training._session import Trained, Watch, arguments, train
+from gadfly.training._session import Trained, Watch, arguments, described, train
 
 __all__ = ["Reinforcement", "reinforce"]
 
@@ -84,9 +83,7 @@ def reinforce(
     checkpoint is kept.
     """
     settings = settings or Reinforcement()
-    facts = {"method": "rl", "base": base.name, "start": str(start or "")}
-    known = {key: value for key, value in asdict(settings).items() if key not in ("steps", "save_every")}
-    folder = Folder.open(Path(output), facts | known | dict(spec or {}))
+    folder = Folder.open(Path(output), described("rl", base, settings, start) | dict(spec or {}))
     with folder.lock():
         if folder.done and folder.info["steps"] >= settings.steps:
             return Trained(folder.path, list(folder.read("curve")), folder.info["ended"])
@@ -108,9 +105,8 @@ def _trainer(policy: LocalModel, rollouts: Rollouts, settings: Reinforcement, wa
         pass
 
     def rollout(prompts: list[str], trainer: Any) -> dict[str, Any]:
-        began = time.monotonic()
         played = rollouts.play([int(prompt) for prompt in prompts])
-        watch.saw(played, time.monotonic() - began)
+        watch.saw(played)
         return {
             "prompt_ids": [list(one.prompt) for one in played],
             "completion_ids": [list(one.completion) for one in played],
@@ -154,9 +150,8 @@ class Progress(Watch):
         self.flat = 0
         self._texts: list[str] | None = None
         self._played: list[Rollout] = []
-        self._seconds = 0.0
 
-    def saw(self, played: list[Rollout], seconds: float) -> None:
+    def saw(self, played: list[Rollout]) -> None:
         """Note a step's rollouts. Raises `InputError` when there is nothing to learn from them."""
         rewards = [one.reward for one in played if one.reward is not None]
         if not rewards:
@@ -172,13 +167,16 @@ class Progress(Watch):
                 "nothing to learn from; begin with an attacker that sometimes succeeds (--from RUN) or take a judge "
                 "with finer scores."
             )
-        self._played, self._seconds = played, seconds
+        self._played = played
 
-    def row(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, step: int, logs: Mapping[str, Any]) -> dict[str, Any]:
         """The step's row of the curve; the rollouts themselves go into their own table."""
         played = self._played
         recent = self._recent([one.text for one in played])
+        unlike = distinct(recent)
         scores = [one.score for one in played if one.score is not None]
+        if len(recent) == WINDOW and unlike < self.least:
+            self.ended = _collapsed(step, recent, unlike)
         return {
             "reward": logs["reward"],
             "score": float(np.mean(scores)) if scores else None,
@@ -187,7 +185,7 @@ class Progress(Watch):
             "entropy": logs["entropy"],
             "grad_norm": logs.get("grad_norm"),
             "self_bleu": self_bleu(recent, references=WINDOW),
-            "distinct": distinct(recent),
+            "distinct": unlike,
             "texts": len(recent),
         }
 
@@ -196,12 +194,11 @@ class Progress(Watch):
     ) -> None:
         if not logs or "reward" not in logs:
             return
-        super().on_log(args, state, control, {"loss": None, **logs})
+        super().on_log(args, state, control, logs)
         step = state.global_step
         facts = ("text", "score", "reward", "outcome")
         rows = [{"step": step, **{fact: getattr(one, fact) for fact in facts}} for one in self._played]
         self.folder.append("rollouts", rows)
-        self.ended = self._collapsed(step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.interrupted or self.ended:
@@ -214,12 +211,11 @@ class Progress(Watch):
         self._texts = [*self._texts, *texts][-WINDOW:]
         return self._texts
 
-    def _collapsed(self, step: int) -> str:
-        texts = self._texts or []
-        if len(texts) < WINDOW or (left := distinct(texts)) >= self.least:
-            return ""
-        commonest = max(texts, key=texts.count)
-        return (
-            f"collapsed at step {step}: of the last {WINDOW} texts only {left} are distinct, "
-            f"and {texts.count(commonest)} say “{commonest.strip()[:60]}”"
-        )
+
+def _collapsed(step: int, texts: Sequence[str], left: int) -> str:
+    """Why training ends there, naming the words it fell on."""
+    commonest = max(texts, key=texts.count)
+    return (
+        f"collapsed at step {step}: of the last {WINDOW} texts only {left} are distinct, "
+        f"and {texts.count(commonest)} say “{commonest.strip()[:60]}”"
+    )

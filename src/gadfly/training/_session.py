@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from gadfly.models import LocalModel
 from gadfly.training._folder import Folder
 from gadfly.training._live import Live
 
-__all__ = ["Trained", "Watch", "arguments", "train"]
+__all__ = ["Trained", "Watch", "arguments", "described", "train"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Watch(TrainerCallback):
         self.ended = ""
         self.interrupted = False
 
-    def row(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, step: int, logs: Mapping[str, Any]) -> dict[str, Any]:
         """What of a step's logs is kept, as JSON."""
         return {"loss": logs["loss"], "entropy": logs.get("entropy"), "grad_norm": logs.get("grad_norm")}
 
@@ -51,7 +53,7 @@ class Watch(TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
     ) -> None:
         if logs and "loss" in logs:
-            row = {"step": state.global_step, **self.row(logs)}
+            row = {"step": state.global_step, **self.row(state.global_step, logs)}
             self.folder.append("curve", [row])
             if self.live:
                 self.live.step(row)
@@ -76,6 +78,19 @@ class Watch(TrainerCallback):
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def described(
+    method: str, base: LocalModel, settings: Any, start: str | Path | None, data: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """What decides the outcome of a training, as JSON: `settings` without what only says how far and how safely, and
+    `data` (dataclasses) by its hash.
+    """
+    known = {key: value for key, value in asdict(settings).items() if key not in ("steps", "save_every")}
+    facts = {"method": method, "base": base.name, "start": str(start or ""), **known}
+    if data:
+        facts["data"] = hashlib.sha256(json.dumps([asdict(one) for one in data]).encode()).hexdigest()
+    return facts
 
 
 def arguments(folder: Folder, policy: LocalModel, steps: int, save_every: int) -> dict[str, Any]:

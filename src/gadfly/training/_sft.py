@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from gadfly.models import LocalModel
 from gadfly.training._checkpoints import ExactResume
 from gadfly.training._folder import Folder
 from gadfly.training._policy import Lora, trainable
-from gadfly.training._session import Trained, Watch, arguments, train
+from gadfly.training._session import Trained, Watch, arguments, described, train
 from gadfly.training._texts import tokens
 
 __all__ = ["Demonstration", "Supervision", "supervise"]
@@ -65,10 +63,8 @@ def supervise(
     settings = settings or Supervision()
     if not demonstrations:
         raise InputError("There is nothing to train on: no demonstration was given.")
-    digest = hashlib.sha256(json.dumps([asdict(one) for one in demonstrations]).encode()).hexdigest()
-    facts = {"method": "sft", "base": base.name, "start": str(start or ""), "data": digest}
-    known = {key: value for key, value in asdict(settings).items() if key != "save_every"}
-    folder = Folder.open(Path(output), facts | known | dict(spec or {}))
+    facts = described("sft", base, settings, start, demonstrations)
+    folder = Folder.open(Path(output), facts | dict(spec or {}))
     steps = settings.epochs * math.ceil(len(demonstrations) / settings.batch)
     with folder.lock():
         if folder.done:
