@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,8 @@ from torch.nn.functional import logsigmoid
 from gadfly.errors import InputError
 from gadfly.models import LocalModel
 from gadfly.training._checkpoints import ExactResume
-from gadfly.training._folder import Folder
-from gadfly.training._policy import Lora, trainable
-from gadfly.training._session import Trained, Watch, arguments, described, train
-from gadfly.training._texts import tokens
+from gadfly.training._session import Trained, Watch, arguments
+from gadfly.training._texts import FromTexts, Method, tokens
 
 __all__ = ["Preference", "Preferring", "confidence", "prefer"]
 
@@ -51,7 +50,7 @@ class Preference:
 
 
 @dataclass(frozen=True)
-class Preferring:
+class Preferring(FromTexts):
     """How to train. `batch` counts pairs.
 
     `beta` is how dear a step away from the start is: a pair is content when the log-ratio of its texts has grown by
@@ -59,20 +58,14 @@ class Preferring:
     text, not a token, so that a little is enough; 0 is plain DPO with soft labels.
     """
 
-    epochs: int = 3
-    batch: int = 8
     learning_rate: float = 3e-4
     beta: float = 0.1
     alpha: float = 0.02
-    save_every: int = 50
-    lora: Lora = field(default_factory=Lora)
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or self.save_every < 1:
-            raise InputError("epochs, batch and save_every are at least 1.")
-        if not self.learning_rate > 0 or not self.beta > 0:
-            raise InputError(f"learning_rate and beta are above 0; got {self.learning_rate} and {self.beta}.")
+        super().__post_init__()
+        if not self.beta > 0:
+            raise InputError(f"beta is above 0; got {self.beta}.")
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha lies in [0, 1]; got {self.alpha}.")
 
@@ -103,18 +96,8 @@ def prefer(
     text longer than the model holds, and as `reinforce` does.
     """
     settings = settings or Preferring()
-    if not pairs:
-        raise InputError("There is nothing to train on: no pair was given.")
-    facts = described("dpo", base, settings, start, pairs)
-    folder = Folder.open(Path(output), facts | dict(spec or {}))
-    steps = settings.epochs * math.ceil(len(pairs) / settings.batch)
-    with folder.lock():
-        if folder.done:
-            return Trained(folder.path, list(folder.read("curve")))
-        policy = trainable(base, settings.lora, start, settings.seed)
-        watch = Comparing(folder)
-        rows = [_row(policy, pair) for pair in pairs]
-        return train(folder, policy, steps, watch, lambda: _trainer(policy, rows, settings, watch, steps))
+    method = Method("dpo", "pair", _row, partial(_trainer, settings), Comparing)
+    return method.train(base, pairs, output, settings, start, spec)
 
 
 def losses(
@@ -148,7 +131,7 @@ def _row(policy: LocalModel, pair: Preference) -> dict[str, Any]:
 
 
 def _trainer(
-    policy: LocalModel, rows: Sequence[dict[str, Any]], settings: Preferring, watch: Watch, steps: int
+    settings: Preferring, policy: LocalModel, rows: Sequence[dict[str, Any]], watch: Watch, steps: int
 ) -> Any:
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer

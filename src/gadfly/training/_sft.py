@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gadfly.errors import InputError
 from gadfly.models import LocalModel
 from gadfly.training._checkpoints import ExactResume
-from gadfly.training._folder import Folder
-from gadfly.training._policy import Lora, trainable
-from gadfly.training._session import Trained, Watch, arguments, described, train
-from gadfly.training._texts import tokens
+from gadfly.training._session import Trained, Watch, arguments
+from gadfly.training._texts import FromTexts, Method, tokens
 
 __all__ = ["Demonstration", "Supervision", "supervise"]
 
@@ -28,21 +25,8 @@ class Demonstration:
 
 
 @dataclass(frozen=True)
-class Supervision:
+class Supervision(FromTexts):
     """How to train. Perez et al. 2022 take one epoch over millions of cases; with a hundred, three are better."""
-
-    epochs: int = 3
-    batch: int = 8
-    learning_rate: float = 5e-4
-    save_every: int = 50
-    lora: Lora = field(default_factory=Lora)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or self.save_every < 1:
-            raise InputError("epochs, batch and save_every are at least 1.")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate is above 0; got {self.learning_rate}.")
 
 
 def supervise(
@@ -61,18 +45,8 @@ def supervise(
     does.
     """
     settings = settings or Supervision()
-    if not demonstrations:
-        raise InputError("There is nothing to train on: no demonstration was given.")
-    facts = described("sft", base, settings, start, demonstrations)
-    folder = Folder.open(Path(output), facts | dict(spec or {}))
-    steps = settings.epochs * math.ceil(len(demonstrations) / settings.batch)
-    with folder.lock():
-        if folder.done:
-            return Trained(folder.path, list(folder.read("curve")))
-        policy = trainable(base, settings.lora, start, settings.seed)
-        watch = Watch(folder)
-        rows = [_tokens(policy, one) for one in demonstrations]
-        return train(folder, policy, steps, watch, lambda: _trainer(policy, rows, settings, watch, steps))
+    method = Method("sft", "demonstration", _tokens, partial(_trainer, settings))
+    return method.train(base, demonstrations, output, settings, start, spec)
 
 
 def _tokens(policy: LocalModel, one: Demonstration) -> dict[str, list[int]]:
@@ -81,7 +55,7 @@ def _tokens(policy: LocalModel, one: Demonstration) -> dict[str, list[int]]:
 
 
 def _trainer(
-    policy: LocalModel, rows: Sequence[Mapping[str, Any]], settings: Supervision, watch: Watch, steps: int
+    settings: Supervision, policy: LocalModel, rows: Sequence[dict[str, Any]], watch: Watch, steps: int
 ) -> Any:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -100,7 +74,7 @@ def _trainer(
     return Trainer(
         model=policy.weights,
         args=config,
-        train_dataset=Dataset.from_list([dict(row) for row in rows]),
+        train_dataset=Dataset.from_list(list(rows)),
         processing_class=policy.tokenizer,
         callbacks=[watch],
     )
