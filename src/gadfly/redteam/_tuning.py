@@ -67,13 +67,11 @@ def learn_from_failures(
 
     found = list(demonstrations(runs, first, learner.instructed))
     if not found:
-        names = ", ".join(run.id for run in runs)
         raise InputError(
-            f"No question in {names} made its target fail, so there is nothing to learn from: play more cases, or take "
-            "another focus or judge."
+            f"No question in {_named(runs)} made its target fail, so there is nothing to learn from: play more cases, "
+            "or take another focus or judge."
         )
-    spec = {"instructed": learner.instructed, "focuses": _focuses(runs)}
-    return supervise(learner.base, found, output, settings, start=learner.start, spec=spec)
+    return supervise(learner.base, found, output, settings, **_from(learner, runs))
 
 
 def learn_from_pairs(
@@ -87,17 +85,21 @@ def learn_from_pairs(
 
     pairs = pairs_from(runs, instructed=learner.instructed)
     if not pairs:
-        names = ", ".join(run.id for run in runs)
         raise InputError(
-            f"No two questions in {names} were asked in the same place and scored differently, so none is preferred: "
-            "play more cases, or take a judge with finer scores."
+            f"No two questions in {_named(runs)} were asked in the same place and scored differently, so none is "
+            "preferred: play more cases, or take a judge with finer scores."
         )
-    spec = {"instructed": learner.instructed, "focuses": _focuses(runs)}
-    return prefer(learner.base, pairs, output, settings, start=learner.start, spec=spec)
+    return prefer(learner.base, pairs, output, settings, **_from(learner, runs))
 
 
-def _focuses(runs: Sequence[Run]) -> list[str]:
-    return sorted({run.info["spec"]["focus"]["name"] for run in runs})
+def _from(learner: Student, runs: Sequence[Run]) -> dict[str, Any]:
+    """Where learning from runs begins, and what of them its directory remembers."""
+    focuses = sorted({run.info["spec"]["focus"]["name"] for run in runs})
+    return {"start": learner.start, "spec": {"instructed": learner.instructed, "focuses": focuses}}
+
+
+def _named(runs: Sequence[Run]) -> str:
+    return ", ".join(run.id for run in runs)
 
 
 def learn_by_attacking(
