@@ -19,8 +19,8 @@ from gadfly.judges._base import Control, Judge, check_threshold, reading, unjudg
 from gadfly.judges._calibration import Platt
 from gadfly.judges._features import features
 from gadfly.judges._heads import Floats, Heads
-from gadfly.judges._record import Card, Reading, Saved, read_card, read_saved, to_json
-from gadfly.judges._reward_record import RewardCard, read_reward_card
+from gadfly.judges._record import Card, Reading, Saved, reader, to_json
+from gadfly.judges._reward_record import RewardCard
 from gadfly.judges._rounds import judges_directory, keep_round, place_of, read_file, read_tensors, rounds
 from gadfly.transcripts import Judgement, Transcript
 
@@ -120,7 +120,7 @@ def load_fitted(
     from gadfly.judges._features import base_judge, embedding_of
 
     place = place_of(name, round, directory)
-    saved, card = read_file(place / _JUDGE, read_saved), read_file(place / _CARD, read_card)
+    saved, card = read_file(place / _JUDGE, reader(Saved)), read_file(place / _CARD, reader(Card))
     heads = read_file(place / _HEADS, lambda content: _heads(content, saved))
     if saved.format != FORMAT or card.name != saved.name:
         raise InputError(
@@ -152,8 +152,8 @@ def history(name: str, directory: Path | str | None = None) -> list[Card | Rewar
 def _card(place: Path) -> Card | RewardCard:
     """A round's card, of whichever kind the round is."""
     if (place / _JUDGE).is_file():
-        return read_file(place / _CARD, read_card)
-    return read_file(place / _CARD, read_reward_card)
+        return read_file(place / _CARD, reader(Card))
+    return read_file(place / _CARD, reader(RewardCard))
 
 
 def _weights(heads: Heads) -> bytes:

@@ -6,7 +6,7 @@ most wrong. Every rate on it is out of fold: from heads that never saw the examp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -26,8 +26,7 @@ __all__ = [
     "Reading",
     "Saved",
     "Source",
-    "read_card",
-    "read_saved",
+    "reader",
     "to_json",
 ]
 
@@ -133,30 +132,23 @@ class Saved:
     heads_sha256: str
 
 
-_CARD, _SAVED = TypeAdapter(Card), TypeAdapter(Saved)
 T = TypeVar("T")
 
 
-def to_json(record: Card | Saved) -> bytes:
-    """Indented UTF-8 JSON."""
-    adapter: TypeAdapter[Any] = _CARD if isinstance(record, Card) else _SAVED
-    return adapter.dump_json(record, indent=1) + b"\n"
+def to_json(record: Any) -> bytes:
+    """A card, or what is beside it, as indented UTF-8 JSON."""
+    return TypeAdapter(type(record)).dump_json(record, indent=1) + b"\n"
 
 
-def read_card(text: bytes) -> Card:
-    """The card that `to_json` wrote; `ValueError` says in a few words what is wrong with it."""
-    return parsed(_CARD, text)
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """Reads what `to_json` wrote of one kind; its `ValueError` says in a few words what is wrong with the text."""
 
+    def read(text: bytes) -> T:
+        try:
+            return TypeAdapter(kind).validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{where}: {first['msg']}" if where else str(first["msg"])) from error
 
-def read_saved(text: bytes) -> Saved:
-    """The `judge.json` that `to_json` wrote; `ValueError` as in `read_card`."""
-    return parsed(_SAVED, text)
-
-
-def parsed(adapter: TypeAdapter[T], text: bytes) -> T:
-    try:
-        return adapter.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where}: {first['msg']}" if where else str(first["msg"])) from error
+    return read

@@ -26,15 +26,8 @@ from gadfly.judges._base import Control, check_threshold, reading, unjudgeable
 from gadfly.judges._calibration import Platt
 from gadfly.judges._features import reply
 from gadfly.judges._heads import Heads
-from gadfly.judges._reward_record import (
-    Learned,
-    RewardCard,
-    SavedPart,
-    SavedReward,
-    read_reward_card,
-    read_saved_reward,
-    reward_json,
-)
+from gadfly.judges._record import reader, to_json
+from gadfly.judges._reward_record import Learned, RewardCard, SavedPart, SavedReward
 from gadfly.judges._rounds import keep_round, place_of, read_file, read_tensors
 from gadfly.judges._trunk import LanguageTrunk, Read, Trunk, trunk
 from gadfly.transcripts import Judgement, Transcript
@@ -206,8 +199,8 @@ class Reward:
         saved = SavedReward(FORMAT, self.name, self.threshold, self.kind, self.reads, parts, digest)
 
         def contents(number: int) -> dict[str, bytes]:
-            card = reward_json(replace(self.card, round=number))
-            return {_WEIGHTS: weights, REWARD: reward_json(saved), _CARD: card}
+            card = to_json(replace(self.card, round=number))
+            return {_WEIGHTS: weights, REWARD: to_json(saved), _CARD: card}
 
         return keep_round(self.name, contents, directory)
 
@@ -241,7 +234,7 @@ def load_reward(
         raise InputError(
             f"{name!r} is a fitted judge and no reward model; make one with gadfly train reward."
         )
-    saved, card = read_file(place / REWARD, read_saved_reward), read_file(place / _CARD, read_reward_card)
+    saved, card = read_file(place / REWARD, reader(SavedReward)), read_file(place / _CARD, reader(RewardCard))
     if saved.format != FORMAT or card.name != saved.name:
         raise InputError(
             f"{str(place)!r} was saved by another version of gadfly or altered; train the reward model again."

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
-
-from pydantic import TypeAdapter
+from typing import Literal
 
 from gadfly.judges._calibration import Bin, Platt, Promise
-from gadfly.judges._record import Labels, Mistake, parsed
+from gadfly.judges._record import Labels, Mistake
 from gadfly.stats import Estimate
 
 __all__ = [
@@ -26,9 +24,6 @@ __all__ = [
     "SavedReward",
     "Unsure",
     "Worth",
-    "read_reward_card",
-    "read_saved_reward",
-    "reward_json",
 ]
 
 Learned = Literal["pairs", "labels", "both"]
@@ -150,22 +145,3 @@ class SavedReward:
     reads: str
     parts: tuple[SavedPart, ...]
     weights_sha256: str
-
-
-_CARD, _SAVED = TypeAdapter(RewardCard), TypeAdapter(SavedReward)
-
-
-def reward_json(record: RewardCard | SavedReward) -> bytes:
-    """Indented UTF-8 JSON."""
-    adapter: TypeAdapter[Any] = _CARD if isinstance(record, RewardCard) else _SAVED
-    return adapter.dump_json(record, indent=1) + b"\n"
-
-
-def read_reward_card(text: bytes) -> RewardCard:
-    """The card that `reward_json` wrote; `ValueError` says in a few words what is wrong with it."""
-    return parsed(_CARD, text)
-
-
-def read_saved_reward(text: bytes) -> SavedReward:
-    """The `reward.json` that `reward_json` wrote; `ValueError` as in `read_reward_card`."""
-    return parsed(_SAVED, text)
