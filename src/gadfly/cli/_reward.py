@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +84,11 @@ def train(
     settings = made_of.settings()
     if (data is None) == (not labels):
         raise InputError("A reward model learns from a .jsonl file or from --labels QUEUE: name one of them.")
-    rows = to_rows(read_rows(data)) if data else _labelled(labels, run, store, made_of.reads)
+    if run and not labels:
+        raise InputError("--from narrows a queue: name it with --labels.")
+    if labels and settings.reads == "auto":
+        settings = replace(settings, reads="reply")  # which is what people judged, whatever it looks like
+    rows = to_rows(read_rows(data)) if data else _labelled(labels, run, store, settings.reads)
     made = train_reward(name or _name(data.name if data else labels), rows, settings)
     where = made.save()
     cards = [card for card in history(made.name) if isinstance(card, RewardCard)]
@@ -95,6 +99,7 @@ def train(
 
 def _labelled(queue: str, run: str, store: str, reads: str) -> Rows:
     """A queue's labels as rows."""
+    from gadfly.errors import InputError
     from gadfly.judges import Source
     from gadfly.judges._features import reply
     from gadfly.judges._reward import dialogue
@@ -106,6 +111,8 @@ def _labelled(queue: str, run: str, store: str, reads: str) -> Rows:
         examples, runs = examples_of(kept, queue)
     if run:
         wanted = open_run(run)
+        if wanted.id not in runs:
+            raise InputError(f"Queue {queue} has no labels of {wanted.id}; it has some of {', '.join(runs)}.")
         cases = {transcript.case.id for transcript in wanted.transcripts()}
         examples, runs = [e for e in examples if e.transcript.case.id in cases], (wanted.id,)
     rows = list(rows_of(examples, dialogue if reads == "dialogue" else reply))
