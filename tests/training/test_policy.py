@@ -6,6 +6,7 @@ from training_fakes import foreign_adapter
 
 from gadfly.errors import InputError
 from gadfly.training import Demonstration, Lora, Supervision, supervise, trainable
+from gadfly.training._session import one_gpu
 from tiny_models import tiny_model
 
 TOP = Lora(rank=4, alpha=8, share=0.2)
@@ -82,3 +83,10 @@ def test_a_policy_is_not_made_into_another(tmp_path):
 def test_a_lora_that_cannot_be_is_refused(changed, words):
     with pytest.raises(InputError, match=words):
         Lora(**changed)
+
+
+def test_a_policy_is_trained_on_one_gpu_and_several_are_refused_with_the_fix():
+    one_gpu("cuda", count=lambda: 1)
+    one_gpu("cpu", count=lambda: 8)
+    with pytest.raises(InputError, match=r"takes one GPU and sees 8; .* CUDA_VISIBLE_DEVICES=0"):
+        one_gpu("cuda", count=lambda: 8)

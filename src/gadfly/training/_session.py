@@ -116,8 +116,10 @@ def train(
 ) -> Trained:
     """Train from the last checkpoint, or from the start, to `steps`, and save the adapter.
 
-    Raises `KeyboardInterrupt` after Ctrl-C, when the step under way is saved, and `InputError` when memory runs out.
+    Raises `KeyboardInterrupt` after Ctrl-C, when the step under way is saved, and `InputError` when memory runs out or
+    several GPUs are seen.
     """
+    one_gpu(policy.device.type)
     last = folder.last_checkpoint
     folder.rewind(int(last.name.rpartition("-")[2]) if last else 0)
     folder.note(status="running", steps=steps, ended="")
@@ -132,6 +134,14 @@ def train(
     policy.weights.save_pretrained(folder.path, selected_adapters=["default"], save_embedding_layers=False)
     folder.note(status="collapsed" if watch.ended else "complete", ended=watch.ended)
     return Trained(folder.path, list(folder.read("curve")), watch.ended)
+
+
+def one_gpu(device: str, count: Callable[[], int] = torch.cuda.device_count) -> None:
+    """Raises `InputError` where the trainer would spread a policy over several GPUs, which TRL refuses to do."""
+    if device == "cuda" and (seen := count()) > 1:
+        raise InputError(
+            f"Training takes one GPU and sees {seen}; choose one: set CUDA_VISIBLE_DEVICES=0 before the command."
+        )
 
 
 @contextmanager
