@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from inspect_ai.model import GenerateConfig, Model, get_model
-from inspect_ai.tool import ToolInfo
 
 from gadfly.errors import CallError, InputError, UnknownNameError
 from gadfly.models._provider import LocalProvider
@@ -71,10 +70,7 @@ async def test_a_stop_sequence_is_not_part_of_the_reply(model: Model) -> None:
     assert cut.completion == whole.completion[: whole.completion.index(stop)]
 
 
-async def test_tools_and_unknown_settings_are_refused_in_words(model: Model) -> None:
-    tool = ToolInfo(name="t", description="d")
-    with pytest.raises(CallError, match="cannot call tools"):
-        await provider(model).generate([], [tool], "auto", GenerateConfig())
+async def test_unknown_settings_are_refused_in_words(model: Model) -> None:
     with pytest.raises(CallError, match="does not do top_k"):
         await model.generate("hi", config=GenerateConfig(top_k=3, max_retries=0))
 

@@ -169,8 +169,9 @@ async def test_thinking_is_not_part_of_what_was_said():
     async with Stub(always="thinking") as stub:
         system = target(stub)
         with direct_transport():
-            assert (await system.reply(HELLO)).text == "yes"
-        assert (await system.reply(HELLO)).text == "yes"
+            direct = await system.reply(HELLO)
+        assert (direct.text, direct.reasoning) == ("yes", "hm")
+        assert await system.reply(HELLO) == direct
 
 
 async def test_an_unknown_model_is_told_what_is_served():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.models._resolve import model
 from gadfly.models._scripted import scripted
 from gadfly.models._system import Reply, System, direct_transport
+from gadfly.models._tools import ToolCall
 from gadfly.models._transport import Retry
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "Retry",
     "Sample",
     "System",
+    "ToolCall",
     "direct_transport",
     "known_models",
     "model",

@@ -121,6 +121,7 @@ class HttpTransport:
             usage,
             sum(token["logprob"] for token in tokens) if tokens else None,
             {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs") or ()} if tokens else {},
+            reasoning=_thought(message),
         )
 
     async def _complete(self, prompt: str, seed: int | None, params: dict[str, Any]) -> Reply:
@@ -239,7 +240,7 @@ class _NoEndpointError(CallError):
 
 _BRIEF = aiohttp.ClientTimeout(total=10)
 _STOPS = {"length": "length", "max_tokens": "length", "content_filter": "content_filter"}
-_THINKING = re.compile(r"<think[^>]*>.*</think>", re.DOTALL)
+_THINKING = re.compile(r"<think[^>]*>(.*)</think>", re.DOTALL)
 
 
 def _stop(choice: dict[str, Any]) -> str:
@@ -248,11 +249,24 @@ def _stop(choice: dict[str, Any]) -> str:
 
 def _said(message: dict[str, Any]) -> str:
     """The words meant for the reader: as in Inspect, what is marked as thinking is not part of them."""
+    text = _content(message)
+    return _THINKING.sub("", text).strip() if "</think>" in text else text
+
+
+def _thought(message: dict[str, Any]) -> str:
+    """What the service itself calls reasoning, else what the text marks as thinking."""
+    shown = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(shown, str):
+        return shown
+    marked = _THINKING.search(_content(message))
+    return marked[1].strip() if marked else ""
+
+
+def _content(message: dict[str, Any]) -> str:
     content = message.get("refusal") or message.get("content") or ""
     if isinstance(content, list):
         content = "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    text = str(content)
-    return _THINKING.sub("", text).strip() if "</think>" in text else text
+    return str(content)
 
 
 def _error_words(raw: bytes) -> str:

@@ -27,6 +27,7 @@ from gadfly.errors import GadflyError, InputError
 from gadfly.models._engine import Engine
 from gadfly.models._request import LogitsMask, Request, Sample
 from gadfly.models._text import Vocabulary
+from gadfly.models._tools import OPENING
 from gadfly.models._weights import KNOWN, locate
 
 __all__ = ["LocalModel"]
@@ -123,27 +124,51 @@ class LocalModel:
         """Token ids of raw text, with a beginning-of-text token where the tokenizer itself puts one."""
         return list(self.tokenizer(text)["input_ids"])
 
-    def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    def encode_chat(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> list[int]:
         """Token ids of a conversation up to where the assistant speaks next.
 
-        `messages` hold "role" and "content". A template without a system role gets the system text in front
-        of the first user message. A model without a template gets lines `System: …`, `User: …`,
-        `Assistant: …`, a blank line between them, ending in `Assistant:`.
+        `messages` hold "role" and "content", and may hold "tool_calls"; `tools` are OpenAI's JSON. A last
+        message of the assistant's is left open, for the model to go on from. A template without a system role
+        gets the system text in front of the first user message. A model without a template gets lines
+        `System: …`, `User: …`, `Assistant: …`, a blank line between them, ending in `Assistant:`.
         """
         if not self.tokenizer.chat_template:
             return self.encode(plain_chat(messages))
         try:
-            text = self._templated(messages)
+            text = self._templated(messages, tools)
         except Exception as error:  # templates raise whatever they like, mostly jinja2's TemplateError
             if messages and messages[0]["role"] == "system":
-                text = self._templated(system_in_user(messages))
+                text = self._templated(system_in_user(messages), tools)
             else:
                 raise InputError(f"{self.name}'s chat template refused the conversation: {error}.") from error
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _templated(self, messages: Sequence[Mapping[str, str]]) -> str:
-        rows = [dict(m) for m in messages]
-        return str(self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=True))
+    @functools.cached_property
+    def calls_tools(self) -> bool:
+        """Whether the chat template shows the model its tools and asks for `<tool_call>` blocks, the one
+        notation that is read here.
+        """
+        name = "is_this_shown"
+        probe = {"name": name, "description": "", "parameters": {"type": "object", "properties": {}}}
+        try:
+            asked = [{"role": "user", "content": ""}]
+            text = self._templated(asked, [{"type": "function", "function": probe}])
+        except Exception:  # a template that raises here has no place for tools
+            return False
+        return name in text and OPENING in text
+
+    def _templated(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> str:
+        goes_on = is_left_open(messages)
+        text = self.tokenizer.apply_chat_template(
+            [dict(m) for m in messages],
+            tools=[dict(t) for t in tools] or None,
+            tokenize=False,
+            add_generation_prompt=not goes_on,
+            continue_final_message=goes_on,
+        )
+        return str(text)
 
     def hidden_states(
         self, token_ids: Sequence[Sequence[int]], layers: Sequence[int] | None = None
@@ -301,12 +326,18 @@ def token_budget(weights: Any, device: torch.device) -> int:
     return int(max(2048, 0.4 * free // per_token))
 
 
-def plain_chat(messages: Sequence[Mapping[str, str]]) -> str:
+def is_left_open(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a conversation ends in words of the assistant's, which the model is then to go on from."""
+    return bool(messages) and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls")
+
+
+def plain_chat(messages: Sequence[Mapping[str, Any]]) -> str:
     """A conversation as plain lines, for models without a chat template."""
-    return "\n\n".join([f"{m['role'].capitalize()}: {m['content']}" for m in messages] + ["Assistant:"])
+    lines = [f"{m['role'].capitalize()}: {m['content']}" for m in messages]
+    return "\n\n".join(lines if is_left_open(messages) else [*lines, "Assistant:"])
 
 
-def system_in_user(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+def system_in_user(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same conversation with its system text in front of the first user message."""
     system, rest = messages[0]["content"], [dict(m) for m in messages[1:]]
     if rest and rest[0]["role"] == "user":

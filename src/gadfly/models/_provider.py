@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from gadfly.errors import CallError, InputError
 from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
 from gadfly.models._request import Request, Sample, TokenLogprob
+from gadfly.models._tools import calls_in, inspect_calls, template_row, tool_schema
 from gadfly.models._weights import locate
 
 __all__ = ["Call", "LocalProvider", "model_of", "recording"]
@@ -76,7 +77,9 @@ class LocalProvider(ModelAPI):
 
     `extra_body={"raw": True}` continues the one message's text as it is, without a chat template. Honours
     temperature, top_p, max_tokens, stop_seqs, seed, logprobs, top_logprobs and num_choices; other sampling
-    settings and tools are refused in words rather than ignored.
+    settings are refused in words rather than ignored. A last assistant message is continued, and the output is
+    the continuation. Tools are called by models whose chat template writes `<tool_call>` blocks; the model
+    itself decides whether to call one.
     """
 
     def __init__(
@@ -127,15 +130,23 @@ class LocalProvider(ModelAPI):
         tool_choice: ToolChoice,
         config: GenerateConfig,
     ) -> ModelOutput:
-        if tools:
-            raise CallError(f"gadfly/{self.model_name} cannot call tools yet.", "rejected", fatal=True)
+        if tools and tool_choice not in ("auto", "none"):
+            raise CallError(
+                "A local model decides itself whether to call a tool: use tool_choice='auto'.",
+                "rejected",
+                fatal=True,
+            )
         local = await self._ready()
-        request = request_for(local, input, config)
+        request = request_for(local, input, config, tools)
         started = time.perf_counter()
         samples = await Engine.of(local).generate(request)
         if (calls := _recorded.get()) is not None:
             calls.append(Call(local, request, tuple(samples)))
-        return output_of(self.model_name, request, samples, time.perf_counter() - started)
+        output = output_of(self.model_name, request, samples, time.perf_counter() - started)
+        if tools:
+            output.choices = [with_calls(choice, input, tools) for choice in output.choices]
+            output.completion = output.choices[0].message.text
+        return output
 
     async def count_text_tokens(self, text: str) -> int:
         return len(self.local.encode(text))
@@ -159,8 +170,10 @@ def model_of(local: LocalModel) -> Model:
     return get_model(f"gadfly/{local.name}", memoize=False, local=local)
 
 
-def request_for(local: LocalModel, messages: list[ChatMessage], config: GenerateConfig) -> Request:
-    """Inspect's messages and settings as a request; `CallError` for what the engine does not do."""
+def request_for(
+    local: LocalModel, messages: list[ChatMessage], config: GenerateConfig, tools: Sequence[ToolInfo] = ()
+) -> Request:
+    """Inspect's messages and settings as a request; `CallError` for what the engine or the model does not do."""
     refused = [name for name in UNSUPPORTED if getattr(config, name)]
     if refused:
         raise CallError(
@@ -170,7 +183,14 @@ def request_for(local: LocalModel, messages: list[ChatMessage], config: Generate
     if body.get("raw"):
         prompt = local.encode(messages[-1].text)
     else:
-        prompt = local.encode_chat([{"role": m.role, "content": m.text} for m in messages])
+        rows = [template_row(message) for message in messages]
+        if (
+            tools or any("tool_calls" in row or row["role"] == "tool" for row in rows)
+        ) and not local.calls_tools:
+            fix = "Use a model whose template does, such as gadfly/qwen2.5-coder-1.5b."
+            said = f"gadfly/{local.name} cannot call tools: its chat template writes no <tool_call> blocks."
+            raise CallError(f"{said} {fix}", "rejected", fatal=True)
+        prompt = local.encode_chat(rows, [tool_schema(tool) for tool in tools])
     return Request(
         prompt=tuple(prompt),
         n=config.num_choices or 1,
@@ -202,6 +222,16 @@ def choice_of(name: str, request: Request, sample: Sample) -> ChatCompletionChoi
         stop_reason="max_tokens" if sample.finish == "length" else "stop",
         logprobs=Logprobs(content=[logprob_of(token) for token in sample.logprobs]) if wanted else None,
     )
+
+
+def with_calls(
+    choice: ChatCompletionChoice, history: Sequence[ChatMessage], tools: Sequence[ToolInfo]
+) -> ChatCompletionChoice:
+    """The same choice with the tool calls in its text taken out of it."""
+    text, calls = calls_in(choice.message.text, {tool.name for tool in tools})
+    message = choice.message.model_copy(update={"content": text, "tool_calls": inspect_calls(calls, history)})
+    ended = "tool_calls" if calls and choice.stop_reason == "stop" else choice.stop_reason
+    return choice.model_copy(update={"message": message, "stop_reason": ended})
 
 
 def logprob_of(token: TokenLogprob) -> Logprob:

@@ -7,34 +7,43 @@ any other. Usage is counted in words, so that nothing is downloaded in order to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from inspect_ai.model import (
+    ChatCompletionChoice,
     ChatMessage,
+    ChatMessageAssistant,
     GenerateConfig,
     Model,
     ModelAPI,
     ModelOutput,
     ModelUsage,
+    StopReason,
     get_model,
     modelapi,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-__all__ = ["Script", "scripted"]
+from gadfly.models._tools import ToolCall, inspect_calls
 
-Script = Callable[[Sequence[tuple[str, str]], int | None], str]
+__all__ = ["Line", "Script", "scripted"]
+
+Line = str | tuple[str, Sequence[tuple[str, Mapping[str, Any]]]]
+"""A text, or a text and the tools it calls, each as (name, arguments)."""
+
+Script = Callable[[Sequence[tuple[str, str]], int | None], Line]
 """(messages as (role, text) pairs, seed) -> the reply. Raising is how a script fails."""
 
 
-def scripted(script: Script | str, *, name: str = "model") -> Model:
-    """A model whose reply is `script(messages, seed)`, or always `script` when that is text.
+def scripted(script: Script | Line, *, name: str = "model") -> Model:
+    """A model whose reply is `script(messages, seed)`, or always `script` when that is a line itself.
 
     A raw completion reaches the script as one user message, the prompt. Stop sequences and `max_tokens` (in
-    words) are applied to what the script returns, so a cut reply has `stop == "length"`.
+    words) are applied to what the script returns, so a cut reply has `stop == "length"`, and calls nothing. Tools
+    are called whether or not they were offered: `("Let me see.", [("get_price", {"ticker": "ACME"})])`.
     """
-    reply: Script = (lambda messages, seed: script) if isinstance(script, str) else script
+    reply: Script = script if callable(script) else lambda messages, seed: script
     return get_model(f"scripted/{name}", memoize=False, script=reply)
 
 
@@ -61,11 +70,20 @@ class ScriptedAPI(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         messages = [(message.role, message.text) for message in input]
-        text, cut = _cut(self.script(messages, config.seed), config)
-        output = ModelOutput.from_content(self.model_name, text, "max_tokens" if cut else "stop")
+        line = self.script(messages, config.seed)
+        whole, wanted = (line, ()) if isinstance(line, str) else line
+        text, cut = _cut(whole, config)
+        calls = () if cut else [ToolCall(name, arguments) for name, arguments in wanted]
+        message = ChatMessageAssistant(
+            content=text, tool_calls=inspect_calls(calls, input), model=self.model_name, source="generate"
+        )
+        stop: StopReason = "max_tokens" if cut else "tool_calls" if calls else "stop"
         asked, said = sum(_words(text) for _, text in messages), _words(text)
-        output.usage = ModelUsage(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
-        return output
+        return ModelOutput(
+            model=self.model_name,
+            choices=[ChatCompletionChoice(message=message, stop_reason=stop)],
+            usage=ModelUsage(input_tokens=asked, output_tokens=said, total_tokens=asked + said),
+        )
 
     def max_connections(self) -> int:
         return 1_000

@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from inspect_ai.model import GenerateConfig, Model
+from inspect_ai.model import ChatMessage, ChatMessageSystem, GenerateConfig, Model
+from inspect_ai.tool import ToolInfo
 
 from gadfly.errors import CallError
 from gadfly.models._http import HttpTransport, speaks_plain_http
@@ -71,11 +72,24 @@ class System:
         """The next message of a conversation given as (role, text) pairs.
 
         A first message with the role "system" is appended to the system prompt: it is how a case plants its
-        secret. An empty reply is asked for once more; `CallError` when there is none, except where a filter
-        took it away.
+        secret. A last message with the role "assistant" is one to go on from: a local model continues it, and
+        the reply is the continuation alone; other services are sent it, and some do the same. An empty reply
+        is asked for once more; `CallError` when there is none, except where a filter took it away.
         """
         conversation, transport = self._conversation(messages), self._transport
         return await self._answered(lambda: transport.chat(conversation, seed))
+
+    async def act(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], *, seed: int | None = None
+    ) -> Reply:
+        """The next message where the system may call tools: `Reply.calls` holds what it asked for.
+
+        Nothing is run: the caller answers each call with a `ChatMessageTool` and asks again. As in `reply`, the
+        system prompt comes first, a last assistant message is gone on from, and saying nothing, not even a
+        call, is a `CallError`; so is a local model whose chat template has no tools.
+        """
+        conversation, transport = self._told(messages), self._acting
+        return await self._answered(lambda: transport.act(conversation, tools, seed))
 
     async def complete(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] = ()) -> Reply:
         """What comes after `prompt`, raw: no chat template and no system prompt.
@@ -116,15 +130,22 @@ class System:
     def _transport(self) -> Transport:
         return self._cheapest if _direct.get() else self._inspect
 
+    @property
+    def _acting(self) -> InspectTransport:
+        """Never our own client: every service has its own shape for tools, and Inspect knows them."""
+        return self._in_process if _direct.get() and self._provider in LOCAL else self._inspect
+
     @cached_property
-    def _inspect(self) -> Transport:
+    def _inspect(self) -> InspectTransport:
         return InspectTransport(self.model, self.sampling, self.retry)
 
     @cached_property
+    def _in_process(self) -> ProviderTransport:
+        return ProviderTransport(self.model, self.sampling, self.retry)
+
+    @cached_property
     def _cheapest(self) -> Transport:
-        if self._provider in LOCAL:
-            return ProviderTransport(self.model, self.sampling, self.retry)
-        return self._http or self._inspect
+        return self._in_process if self._provider in LOCAL else self._http or self._inspect
 
     @cached_property
     def _http(self) -> HttpTransport | None:
@@ -137,10 +158,18 @@ class System:
             return [("system", f"{self.system_prompt}\n\n{messages[0][1]}"), *messages[1:]]
         return [("system", self.system_prompt), *messages]
 
+    def _told(self, messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+        if not self.system_prompt:
+            return messages
+        if messages and messages[0].role == "system":
+            joined = f"{self.system_prompt}\n\n{messages[0].text}"
+            return [ChatMessageSystem(content=joined), *messages[1:]]
+        return [ChatMessageSystem(content=self.system_prompt), *messages]
+
     async def _answered(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         for _ in range(1 if self.reproducible else 2):
             reply = await ask()
-            if reply.text or reply.stop == "content_filter":
+            if reply.text or reply.calls or reply.stop == "content_filter":
                 return reply
         advice = " before max_tokens; raise it" if reply.stop == "length" else ""
         raise CallError(f"{self.name} said nothing{advice}.", "empty_reply")

@@ -17,13 +17,16 @@ from inspect_ai.model import (
     ChatMessageAssistant,
     ChatMessageSystem,
     ChatMessageUser,
+    ContentReasoning,
     GenerateConfig,
     Model,
     ModelOutput,
 )
+from inspect_ai.tool import ToolInfo
 
 from gadfly.errors import CallError
 from gadfly.models._failures import PASSING, call_error
+from gadfly.models._tools import ToolCall, call_from
 from gadfly.transcripts import Usage
 
 __all__ = [
@@ -56,7 +59,8 @@ class Reply:
     unknown.
 
     `first_token` maps the alternatives for the first token to their log-probabilities (empty where
-    unknown): it is what turns a judge's "yes" into a probability.
+    unknown): it is what turns a judge's "yes" into a probability. `calls` are the tools it asked for, and
+    `reasoning` what it thought before it spoke, as far as the service shows that; neither is part of `text`.
     """
 
     text: str
@@ -64,6 +68,8 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     logprob: float | None = None
     first_token: dict[str, float] = field(default_factory=dict)
+    calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,13 @@ class InspectTransport:
         self.is_known_to_answer = bounded or self.is_local or retry.attempts <= FIRST_CONTACT
 
     async def chat(self, messages: Sequence[Message], seed: int | None) -> Reply:
-        return await self._call(messages, {} if seed is None else {"seed": seed})
+        return await self.act(chat_messages(messages), (), seed)
+
+    async def act(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], seed: int | None
+    ) -> Reply:
+        """The next message, which may call `tools`."""
+        return await self._call(messages, {} if seed is None else {"seed": seed}, tools)
 
     async def complete(self, prompt: str, seed: int | None, stop: Sequence[str]) -> Reply:
         """Raw where the model is local, which is the only place where Inspect can ask for it; else by
@@ -117,30 +129,36 @@ class InspectTransport:
             update["stop_seqs"] = list(stop)
         if self.is_local:
             update["extra_body"] = {**(self.config.extra_body or {}), "raw": True}
-        return await self._call([("user", prompt if self.is_local else CONTINUE + prompt)], update)
+        asked = chat_messages([("user", prompt if self.is_local else CONTINUE + prompt)])
+        return await self._call(asked, update)
 
-    async def _call(self, messages: Sequence[Message], update: dict[str, Any]) -> Reply:
+    async def _call(
+        self, messages: Sequence[ChatMessage], update: dict[str, Any], tools: Sequence[ToolInfo] = ()
+    ) -> Reply:
         config = self.config.model_copy(update=update) if update else self.config
         if not self.is_known_to_answer:
             try:
-                return await self._once(
-                    messages, config.model_copy(update={"max_retries": FIRST_CONTACT - 1})
-                )
+                brief = config.model_copy(update={"max_retries": FIRST_CONTACT - 1})
+                return await self._once(messages, tools, brief)
             except CallError as error:
                 if error.fatal or error.cause not in PASSING:
                     raise
-        return await self._once(messages, config)
+        return await self._once(messages, tools, config)
 
-    async def _once(self, messages: Sequence[Message], config: GenerateConfig) -> Reply:
+    async def _once(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], config: GenerateConfig
+    ) -> Reply:
         try:
-            output = await self._generate(chat_messages(messages), config)
+            output = await self._generate(list(messages), list(tools), config)
         except Exception as failure:
             raise call_error(failure, self.model, in_process=self.is_local) from failure
         self.is_known_to_answer = True
         return reply_from(output)
 
-    async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
-        return await self.model.generate(messages, config=config)
+    async def _generate(
+        self, messages: list[ChatMessage], tools: list[ToolInfo], config: GenerateConfig
+    ) -> ModelOutput:
+        return await self.model.generate(messages, tools, config=config)
 
 
 class ProviderTransport(InspectTransport):
@@ -150,8 +168,10 @@ class ProviderTransport(InspectTransport):
         super().__init__(model, sampling, retry)
         self.config = model.config.merge(self.config)
 
-    async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
-        result = await self.model.api.generate(messages, [], "none", config)
+    async def _generate(
+        self, messages: list[ChatMessage], tools: list[ToolInfo], config: GenerateConfig
+    ) -> ModelOutput:
+        result = await self.model.api.generate(messages, tools, "auto" if tools else "none", config)
         output = result[0] if isinstance(result, tuple) else result
         if isinstance(output, Exception):
             raise output
@@ -193,7 +213,18 @@ def reply_from(output: ModelOutput) -> Reply:
         _usage(output),
         sum(token.logprob for token in tokens) if tokens else None,
         {alternative.token: alternative.logprob for alternative in top or ()},
+        tuple(call_from(call) for call in choice.message.tool_calls or ()),
+        _reasoning(choice.message),
     )
+
+
+def _reasoning(message: ChatMessageAssistant) -> str:
+    """The model's reasoning; where its words are withheld, the summary of them if there is one."""
+    if isinstance(message.content, str):
+        return ""
+    blocks = [block for block in message.content if isinstance(block, ContentReasoning)]
+    said = [(block.summary or "") if block.redacted else block.reasoning for block in blocks]
+    return "\n\n".join(filter(None, said))
 
 
 _STOPS = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter"}
