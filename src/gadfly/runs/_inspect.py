@@ -141,7 +141,8 @@ def as_score(judgement: Judgement) -> Score:
 
 
 def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMessage]:
-    """The turns as chat messages: the target is the assistant, everyone else the user.
+    """The turns as chat messages: the target is the assistant, and so are the agent's scripted words; everyone else is
+    the user.
 
     What the target was told comes first: the system's own prompt, then what the case planted.
     """
@@ -150,6 +151,8 @@ def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMess
     return system + [
         ChatMessageAssistant(content=turn.text, source="generate")
         if turn.speaker == "target"
+        else ChatMessageAssistant(content=turn.text, source="input")
+        if turn.speaker == "agent"
         else ChatMessageUser(content=turn.text, metadata={"speaker": turn.speaker})
         for turn in transcript.turns
     ]

@@ -1,0 +1,172 @@
+"""YAML that people write: read strictly, and every complaint names the line.
+
+Plain YAML only: an alias can blow a small file up, and of two equal keys one would be lost in silence. A yes or no
+(`true:`, `on:`) stays the word it was where a key is meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from gadfly.errors import InputError
+
+__all__ = ["Document", "Place", "read"]
+
+MOST_BYTES = 1_000_000
+
+Place = tuple[str | int, ...]
+"""Where something stands: keys and positions from the top down."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, and on which line each of its parts begins (from 1). `where` is how messages call it."""
+
+    content: Any
+    lines: Mapping[Place, int]
+    where: str
+
+    def line(self, place: Place) -> int:
+        """The line of what stands at `place`, or of the nearest thing around it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def problem(self, place: Place, sentence: str) -> InputError:
+        """The error that says what is wrong there."""
+        return InputError(f"{self.where}, line {self.line(place)}: {sentence}")
+
+    def validated(self, model: type[M], **given: Any) -> M:
+        """The content as `model`, with `given` fields that the file may not set. Raises `InputError`."""
+        if not isinstance(self.content, dict):
+            known = ", ".join(sorted(set(_fields(model)) - set(given))[:6])
+            raise InputError(f"{self.where} must hold keys such as {known}.")
+        for name in given:
+            if name in self.content:
+                raise self.problem((name,), f"{name} is no key here: it is filled in from the file's name.")
+        try:
+            return model.model_validate({**self.content, **given})
+        except ValidationError as error:
+            raise self._explained(error, model) from error
+
+    def _explained(self, error: ValidationError, model: type[BaseModel]) -> InputError:
+        """The first thing wrong: a mistyped key before what it left out."""
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        place = tuple(part for part in first["loc"] if (*first["loc"],) and not _is_tag(part))
+        key = ".".join(map(str, place))
+        if first["type"] == "missing":
+            return self.problem(place, f"the key {key!r} is missing.")
+        if first["type"] == "extra_forbidden":
+            known = _known(model, place[:-1])
+            near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+            return self.problem(place, f"unknown key {key!r}. {hint}")
+        what = first["msg"].removeprefix("Value error, ")
+        return self.problem(place, f"{key}: {what[:1].lower()}{what[1:]}.")
+
+
+def read(source: Path | str, where: str = "") -> Document:
+    """The document in a file, or in a text that is called `where`. Raises `InputError` when it cannot be read."""
+    if isinstance(source, Path):
+        return _parsed(_text(source), str(source))
+    return _parsed(source, where)
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; make it several files.")
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8; save it as that.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _parsed(text: str, where: str) -> Document:
+    try:
+        node = yaml.compose(text, _Loader)
+        content = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+    except RecursionError as error:
+        raise InputError(f"{where} is nested too deeply.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
+        raise InputError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}.") from error
+    return Document(content, dict(_lines(node, ())) if node else {}, where)
+
+
+class _Loader(yaml.SafeLoader):
+    """No aliases, no key twice, and keys are words: `on:` is not True."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases such as *name are not allowed; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
+    yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inside = (*place, str(key.value))
+            yield from _lines(value, inside)
+            yield inside, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, (*place, number))
+
+
+def _is_tag(part: str | int) -> bool:
+    """Whether this is pydantic's name for a branch of a union or a key rather than a place in the file."""
+    return isinstance(part, str) and (part == "[key]" or "[" in part or part in ("str", "int", "float"))
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _known(model: type[BaseModel], place: Place) -> list[str]:
+    """The keys that may stand at `place` of a `model`."""
+    found: Any = model
+    for part in place:
+        found = _inside(found, part)
+    return _fields(found) if isinstance(found, type) and issubclass(found, BaseModel) else []
+
+
+def _inside(kind: Any, part: str | int) -> Any:
+    """The type of what stands under `part` in something of this type; None where that is unknown."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        named = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+        return _plain(named.get(str(part)))
+    arguments = [one for one in get_args(kind) if one is not Ellipsis]
+    return _plain(arguments[-1]) if arguments else None
+
+
+def _plain(kind: Any) -> Any:
+    """A type without what is optional or annotated about it."""
+    if get_origin(kind) in (Union, UnionType):
+        return _plain(next(one for one in get_args(kind) if one is not type(None)))
+    return _plain(get_args(kind)[0]) if hasattr(kind, "__metadata__") else kind
