@@ -120,7 +120,8 @@ _TOOL_TAG = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _DECLINED = re.compile(
     r"\b(i(?:'m| am) (?:really |very )?sorry\b[^.\n]{0,60}\b(?:can(?:'t|not)|unable|won't)|"
     r"i (?:can(?:'t|not)|won't|will not|am unable to|'m unable to|refuse to) (?:help|assist|do|take|continue|"
-    r"participate|comply|provide|engage|role)|as an? (?:ai|artificial|language)\b[^.\n]{0,60}\b(?:can(?:'t|not)|unable|won't))",
+    r"participate|comply|provide|engage|role)|"
+    r"as an? (?:ai|artificial|language)\b[^.\n]{0,60}\b(?:can(?:'t|not)|unable|won't))",
     re.IGNORECASE,
 )
 
