@@ -32,6 +32,7 @@ from gadfly.report import (
     Spend,
     write,
 )
+from gadfly.report._section import Step
 from gadfly.stats import Estimate
 from gadfly.transcripts import Turn
 
@@ -233,6 +234,29 @@ def matrix(attackers: Sequence[str], targets: Sequence[str]) -> Report:
     return one(Section("Red teaming", "Who breaks whom.", rows(), said, grid=against))
 
 
+def ladder() -> Report:
+    """A ladder of four rungs, the first without a gain and the last without a failure."""
+    methods = ("zero_shot", "few_shot", "supervised", "rl")
+    steps = tuple(
+        Step(
+            method,
+            number,
+            estimate(0.1 * number, 0.02, 1200),
+            estimate(0.1 * number, 0.03, 2400) if number > 1 else None,
+            400,
+            1200,
+            110.0,
+            400,
+            12.0 if number < 4 else None,
+            52.0,
+            estimate(0.0, 0.001, 1200),
+        )
+        for number, method in enumerate(methods, 1)
+    )
+    lines = tuple(replace(rows()[2], attacker=f"{method} by itself") for method in methods)
+    return one(Section("Red teaming", "", lines, steps=steps))
+
+
 def edges() -> dict[str, Report]:
     """Every shape a report can take that has nothing usual in it."""
     nothing = row("persona", "inconclusive", "It claims to be a person.", estimate(None, 0, 0, 1988))
@@ -262,6 +286,7 @@ def edges() -> dict[str, Report]:
             [f"few-shot by provider/{'long' * 9}-{i}" for i in range(12)],
             [f"vllm/model-{i}" for i in range(12)],
         ),
+        "ladder": ladder(),
         "hostile": hostile(),
     }
 

@@ -48,11 +48,19 @@ def test_bidirectional_overrides_turn_nothing_around(page: Page, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "sample", ["audit", "hostile", "many", "long", "compared", "matrix", "wide_matrix", "missing", "empty"]
+    "sample",
+    ["audit", "hostile", "many", "long", "compared", "matrix", "wide_matrix", "ladder", "missing", "empty"],
 )
 def test_nothing_is_wider_than_a_phone(page: Page, tmp_path: Path, sample: str) -> None:
     opened(page, write(edges()[sample], tmp_path / "report.html"))
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("sample", ["matrix", "ladder"])
+def test_on_a_phone_a_cell_takes_half_of_a_line_or_all_of_it(page: Page, tmp_path: Path, sample: str) -> None:
+    opened(page, write(edges()[sample], tmp_path / "report.html"))
+    boxes = [cell.bounding_box() for cell in page.locator(".matrix tbody td").all()]
+    assert boxes and min(box["width"] for box in boxes if box) > 160
 
 
 @pytest.mark.parametrize("width", [320, 600, 860, 1000, 1280])
