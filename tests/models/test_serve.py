@@ -14,14 +14,18 @@ from types import SimpleNamespace
 import openai
 import pytest
 import uvicorn
+from openai.types.chat.chat_completion import Choice
 
 from gadfly.errors import InputError
 from gadfly.models import Engine, LocalModel, System, direct_transport, model, serve
 from gadfly.models._serve import MAX_BODY, _listen, app
+from gadfly.models._wire import ChatAsk
+from tiny_models import tiny_model
 
 pytestmark = pytest.mark.anyio
 
 HELLO = [{"role": "user", "content": "Hello"}]
+F = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 
 
 @contextlib.contextmanager
@@ -172,7 +176,9 @@ async def test_another_model_is_not_found(client):
         ({"max_tokens": 0}, "max_tokens: "),
         ({"stop": [""]}, "stop must be free of empty strings"),
         ({"frequency_penalty": 0.5}, "'frequency_penalty'"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "'tools'"),
+        ({"tools": [F]}, "cannot call tools"),
+        ({"tools": [F], "tool_choice": "required"}, "tool_choice: "),
+        ({"tools": [F], "stream": True}, "does not stream tool calls"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
             "text",
@@ -182,6 +188,53 @@ async def test_another_model_is_not_found(client):
 async def test_what_cannot_be_honoured_is_refused_and_named(client, wrong, words):
     with pytest.raises(openai.BadRequestError, match=words):
         await client.chat.completions.create(**{"model": "tiny", "messages": HELLO, **wrong})
+
+
+def asking(**more):
+    """A chat as a client may ask for it with tools."""
+    return ChatAsk.model_validate({"model": "tiny", "messages": HELLO, "tools": [F], **more})
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+def test_calls_have_openais_shape(finish):
+    text = 'Wait. <tool_call>{"name": "f", "arguments": {"a": "é"}}</tool_call>'
+    choice = Choice.model_validate(asking().choice(0, text, finish, None))
+    [call] = choice.message.tool_calls
+    assert (choice.message.content, call.function.name) == ("Wait.", "f")
+    assert json.loads(call.function.arguments) == {"a": "é"}
+    assert choice.finish_reason == ("tool_calls" if finish == "stop" else "length")
+
+
+@pytest.mark.parametrize("more", [{}, {"tool_choice": "none"}, {"tools": None}])
+def test_what_is_no_call_is_text_from_end_to_end(more):
+    text = "a <tool_call>f(</tool_call> b" if not more else '<tool_call>{"name": "f"}</tool_call>'
+    choice = asking(**more).choice(0, text, "stop", None)
+    assert (choice["message"]["content"], choice["finish_reason"]) == (text, "stop")
+
+
+async def test_tools_and_what_came_of_them_reach_the_template():
+    local = tiny_model(chat=True)
+    local.tokenizer.chat_template = "{% if tools %}<tool_call>{{ tools }}{% endif %}{{ messages }}"
+    called = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    turns = [
+        *HELLO,
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "content": "2"},
+    ]
+    [prompt] = asking(messages=turns).prompts(local)
+    assert bytes(prompt).decode().startswith(f"<tool_call>[{F}]")
+    assert "'arguments': {'a': 1}" in bytes(prompt).decode()
+    with pytest.raises(InputError, match="not JSON"):
+        called["function"]["arguments"] = "{"
+        asking(messages=turns).prompts(local)
+
+
+async def test_a_last_assistant_message_is_continued(client, local):
+    begun = [*HELLO, {"role": "assistant", "content": "I would"}]
+    ask = {"model": "tiny", "max_tokens": 8, "temperature": 0}
+    chat = await client.chat.completions.create(messages=begun, **ask)
+    raw = await client.completions.create(prompt=local.encode_chat(begun), **ask)
+    assert chat.choices[0].message.content == raw.choices[0].text
 
 
 @pytest.mark.parametrize("stream", [False, True])

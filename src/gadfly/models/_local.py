@@ -23,7 +23,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from gadfly.errors import GadflyError, InputError
+from gadfly.errors import CallError, GadflyError, InputError
 from gadfly.models._engine import Engine
 from gadfly.models._request import LogitsMask, Request, Sample
 from gadfly.models._text import Vocabulary
@@ -132,8 +132,14 @@ class LocalModel:
         `messages` hold "role" and "content", and may hold "tool_calls"; `tools` are OpenAI's JSON. A last
         message of the assistant's is left open, for the model to go on from. A template without a system role
         gets the system text in front of the first user message. A model without a template gets lines
-        `System: …`, `User: …`, `Assistant: …`, a blank line between them, ending in `Assistant:`.
+        `System: …`, `User: …`, `Assistant: …`, a blank line between them, ending in `Assistant:`. Raises
+        `CallError` for tools, or what came of them, where `calls_tools` is False.
         """
+        has_tools = bool(tools) or any(m["role"] == "tool" or m.get("tool_calls") for m in messages)
+        if has_tools and not self.calls_tools:
+            said = f"{self.name} cannot call tools: its chat template writes no <tool_call> blocks."
+            fix = "Use a model whose template does, such as gadfly/qwen2.5-coder-1.5b."
+            raise CallError(f"{said} {fix}", "rejected", fatal=True)
         if not self.tokenizer.chat_template:
             return self.encode(plain_chat(messages))
         try:

@@ -184,12 +184,6 @@ def request_for(
         prompt = local.encode(messages[-1].text)
     else:
         rows = [template_row(message) for message in messages]
-        if (
-            tools or any("tool_calls" in row or row["role"] == "tool" for row in rows)
-        ) and not local.calls_tools:
-            fix = "Use a model whose template does, such as gadfly/qwen2.5-coder-1.5b."
-            said = f"gadfly/{local.name} cannot call tools: its chat template writes no <tool_call> blocks."
-            raise CallError(f"{said} {fix}", "rejected", fatal=True)
         prompt = local.encode_chat(rows, [tool_schema(tool) for tool in tools])
     return Request(
         prompt=tuple(prompt),

@@ -2,7 +2,7 @@
 
 Any client of that protocol can use it (`base_url="http://127.0.0.1:8000/v1"`), and concurrent clients share
 the engine's batches. It listens on the loopback interface; beyond that only behind a key. What the protocol
-knows and the engine does not (tools, penalties, response formats) is refused rather than ignored.
+knows and the engine does not (penalties, response formats, a forced tool) is refused rather than ignored.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _code_of(error: GadflyError) -> tuple[int, str, str | None]:
         return 404, "invalid_request_error", "model_not_found"
     if isinstance(error, CallError) and error.cause == "context_overflow":
         return 400, "invalid_request_error", "context_length_exceeded"
-    if isinstance(error, InputError):
+    if isinstance(error, InputError) or (isinstance(error, CallError) and error.cause == "rejected"):
         return 400, "invalid_request_error", None
     return 500, "server_error", None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field, StrictInt
 from gadfly.errors import InputError
 from gadfly.models._local import LocalModel
 from gadfly.models._request import Request, TokenLogprob
+from gadfly.models._tools import ToolCall, calls_in
 
 __all__ = ["Ask", "ChatAsk", "CompletionAsk"]
 
@@ -105,16 +107,50 @@ class Ask(BaseModel, extra="allow"):
         raise NotImplementedError
 
 
-class ChatMessage(BaseModel):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[dict[str, Any]]
+class Function(BaseModel, extra="allow"):
+    name: str
 
-    def as_turn(self) -> dict[str, str]:
-        role = "system" if self.role == "developer" else self.role
-        parts = [{"type": "text", "text": self.content}] if isinstance(self.content, str) else self.content
+
+class Tool(BaseModel):
+    """A tool on offer."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class CalledFunction(BaseModel):
+    name: str
+    arguments: str
+
+
+class Called(BaseModel):
+    """A tool that was called earlier."""
+
+    function: CalledFunction
+
+    def as_row(self) -> dict[str, Any]:
+        try:
+            arguments = json.loads(self.function.arguments)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"The arguments of an earlier tool call are not JSON ({error}).") from error
+        return {"type": "function", "function": {"name": self.function.name, "arguments": arguments}}
+
+
+class ChatMessage(BaseModel):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[Called] | None = None
+
+    def as_turn(self) -> dict[str, Any]:
+        turn = {"role": "system" if self.role == "developer" else self.role, "content": self._text()}
+        return turn | ({"tool_calls": [call.as_row() for call in self.tool_calls]} if self.tool_calls else {})
+
+    def _text(self) -> str:
+        content = self.content or ""
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
         if any(part.get("type") != "text" for part in parts):
             raise InputError("This server reads text only: leave out images and other parts.")
-        return {"role": role, "content": "\n".join(str(part.get("text", "")) for part in parts)}
+        return "\n".join(str(part.get("text", "")) for part in parts)
 
 
 class ChatAsk(Ask):
@@ -127,9 +163,17 @@ class ChatAsk(Ask):
     max_completion_tokens: int | None = Field(None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    tools: list[Tool] | None = None
+    tool_choice: Literal["auto", "none"] | None = None
+
+    def check_supported(self) -> None:
+        super().check_supported()
+        if self.stream and self._offered():
+            raise InputError("This server does not stream tool calls: leave out stream, or the tools.")
 
     def prompts(self, local: LocalModel) -> list[Sequence[int]]:
-        return [local.encode_chat([message.as_turn() for message in self.messages])]
+        turns = [message.as_turn() for message in self.messages]
+        return [local.encode_chat(turns, [tool.model_dump() for tool in self._offered()])]
 
     def limit(self) -> int:
         return self.max_completion_tokens or self.max_tokens or 256
@@ -138,17 +182,30 @@ class ChatAsk(Ask):
         return (self.top_logprobs or 0) if self.logprobs else None
 
     def choice(self, index: int, text: str, finish: str | None, tokens: Tokens) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text, "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        words, calls = self._calls(text)
+        if calls:
+            message |= {"content": words or None, "tool_calls": [_chat_call(call) for call in calls]}
         return {
             "index": index,
             "message": message,
-            "finish_reason": finish,
+            "finish_reason": "tool_calls" if calls and finish == "stop" else finish,
             "logprobs": self._logprobs(tokens),
         }
 
     def chunk(self, index: int, text: str, finish: str | None, tokens: Tokens) -> dict[str, Any]:
         delta = {"role": "assistant", "content": text} if text or not finish else {}
         return {"index": index, "delta": delta, "finish_reason": finish, "logprobs": self._logprobs(tokens)}
+
+    def _offered(self) -> list[Tool]:
+        return [] if self.tool_choice == "none" else self.tools or []
+
+    def _calls(self, text: str) -> tuple[str, tuple[ToolCall, ...]]:
+        """The words and the calls; a text with a call that cannot be read is words from end to end."""
+        if not self._offered():
+            return text, ()
+        words, calls = calls_in(text, {tool.function.name for tool in self._offered()})
+        return (text, ()) if any(call.error for call in calls) else (words, calls)
 
     def _logprobs(self, tokens: Tokens) -> dict[str, Any] | None:
         if self.alternatives() is None or tokens is None:
@@ -200,6 +257,11 @@ class CompletionAsk(Ask):
             "top_logprobs": [{text: logprob for _, text, logprob in token.top} for token in tokens],
             "text_offset": offsets,
         }
+
+
+def _chat_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}
 
 
 def _chat_token(token: TokenLogprob) -> dict[str, Any]:
