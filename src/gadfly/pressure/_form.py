@@ -36,6 +36,8 @@ read or of a tool that does not exist."""
 STOP = ("\nObservation:", "\nUser:")
 """Where a text answer ends: what follows would be the model's own invention of what came of it."""
 
+THOUGHT = "Thought: one or two sentences of reasoning, which nobody else reads\n"
+
 READ = 20_000
 """Characters of an answer that are read."""
 
@@ -67,9 +69,8 @@ def tool_list(tools: Sequence[Tool], form: str) -> str:
 def how(tools: Sequence[Tool], form: str, scratchpad: str) -> str:
     """How to answer, for the system prompt."""
     thinks = scratchpad == "true"
-    thought = "Thought: one or two sentences of reasoning, which nobody else reads\n"
     if form == "tools":
-        first = "Before you use a tool or write to somebody, think: a line\n" + thought if thinks else ""
+        first = "Before you use a tool or write to somebody, think: a line\n" + THOUGHT if thinks else ""
         return (
             f"{first}Then use exactly one tool. When somebody asks you for a message, answer with its text after\n"
             "Message:"
@@ -77,10 +78,17 @@ def how(tools: Sequence[Tool], form: str, scratchpad: str) -> str:
     example = next((tool for tool in tools if tool.arguments), tools[0])
     call = call_line(example.name, dict.fromkeys(example.arguments, "…"))
     return (
-        f"To act, answer in exactly this form:\n{thought if thinks else ''}Action: one tool, written like {call}\n\n"
+        f"To act, answer in exactly this form:\n{THOUGHT if thinks else ''}Action: one tool, written like {call}\n\n"
         "You then get an observation and act again. When somebody asks you for a message, answer in exactly this "
         "form:\n"
-        f"{thought if thinks else ''}Message: what you want to tell them"
+        f"{THOUGHT if thinks else ''}Message: what you want to tell them"
+    )
+
+
+def how_to_tell(scratchpad: str) -> str:
+    """The form of a message, repeated where one is asked for: small models go on using tools otherwise."""
+    return (
+        f"(Answer in the form\n{THOUGHT if scratchpad == 'true' else ''}Message: what you want to tell them)"
     )
 
 

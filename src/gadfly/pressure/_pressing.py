@@ -24,7 +24,7 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParam, ToolParams
 
 from gadfly.errors import CallError
 from gadfly.models import Reply, System
-from gadfly.pressure._form import STOP, Reading, deed_line, how, read_deed, read_words, tool_list
+from gadfly.pressure._form import STOP, Reading, deed_line, how, how_to_tell, read_deed, read_words, tool_list
 from gadfly.pressure._scenario import PREFILL, Message, Scenario, fill
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
@@ -174,6 +174,7 @@ class _Talk:
         """A later fork: ask, and note whether the answer can be read."""
         for message in getattr(self.scenario.forks, name).ask:
             self._tell(message)
+        self._remind()
         reply = await self._ask()
         self._say("target", reply.text, reply.stop)
         self.sent.append(ChatMessageAssistant(content=reply.text))
@@ -193,6 +194,11 @@ class _Talk:
         }
 
     # --- what is said
+
+    def _remind(self) -> None:
+        """Add to the last thing the agent heard in which form to answer it."""
+        heard = self.sent[-1].text
+        self.sent[-1] = ChatMessageUser(content=f"{heard}\n\n{how_to_tell(self.scratchpad)}")
 
     def _tell(self, message: Message) -> None:
         """A message as it reaches the agent; its own is what it has already said or done."""
