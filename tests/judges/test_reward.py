@@ -107,6 +107,15 @@ def test_a_score_does_not_depend_on_its_batch(rude):
     assert [j.score for j in whole[7:9]] == pytest.approx([j.score for j in part], abs=1e-6)
 
 
+def test_more_members_put_no_more_rows_through_the_adapted_layers_at_once(trunk):
+    made = train_reward("rude", LABELS, RewardSettings(trunks=(trunk,), members=5, **KINDS["lora"]))
+    rows = []
+    watch = made.parts[0].tops.norm.register_forward_hook(lambda norm, given, out: rows.append(len(out)))
+    made.score([f"number {n}" for n in range(130)])
+    watch.remove()
+    assert sum(rows) == 5 * 130 and max(rows) <= 128
+
+
 def test_the_same_rows_give_the_same_reward_model(polite, trunk):
     assert train_reward("polite", PAIRS, RewardSettings(trunks=(trunk,))).spec() == polite.spec()
     assert train_reward("polite", PAIRS, RewardSettings(trunks=(trunk,), seed=1)).spec() != polite.spec()

@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 FORMAT = 1
 REWARD, _WEIGHTS, _CARD = "reward.json", "reward.safetensors", "card.json"
 _SLICE = 512  # texts read and scored at once
-_ADAPTED_ROWS = 128  # texts that go through the adapted layers at once, times the members
+_ADAPTED_ROWS = 128  # texts, times the members, that go through the adapted layers at once
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,9 @@ class Part:
         out_N_K = Heads(self.heads.coefficients_M_D[:, :wide], self.heads.intercepts_M).logits(frozen_N_D)
         top_K_W = self.heads.coefficients_M_D[:, wide:]
         with torch.no_grad():
-            for start in range(0, len(found.stems), _ADAPTED_ROWS):
-                rows = range(start, min(start + _ADAPTED_ROWS, len(found.stems)))
+            most = max(1, _ADAPTED_ROWS // len(top_K_W))
+            for start in range(0, len(found.stems), most):
+                rows = range(start, min(start + most, len(found.stems)))
                 states_K_B_W = self.tops(found.stems[rows], self.adapters).double().cpu().numpy()
                 states_K_B_W = (states_K_B_W - self.centre_D[wide:]) / self.scale_D[wide:]
                 out_N_K[rows.start : rows.stop] += np.einsum("kbw,kw->bk", states_K_B_W, top_K_W)
