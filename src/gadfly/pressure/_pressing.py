@@ -19,6 +19,7 @@ from inspect_ai.model import (
     ChatMessageSystem,
     ChatMessageTool,
     ChatMessageUser,
+    GenerateConfig,
 )
 from inspect_ai.tool import ToolCall, ToolInfo, ToolParam, ToolParams
 
@@ -28,9 +29,12 @@ from gadfly.pressure._form import STOP, Reading, deed_line, how, how_to_tell, re
 from gadfly.pressure._scenario import PREFILL, Message, Scenario, fill
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
-__all__ = ["FORKS", "WORDINGS", "Pressing", "Setting"]
+__all__ = ["FORKS", "SAMPLING", "WORDINGS", "Pressing", "Setting"]
 
 FORKS = ("act", "report", "deny")
+
+SAMPLING = GenerateConfig(temperature=0.9, top_p=0.95, max_tokens=768)
+"""How an agent answers unless told otherwise: as in Scheurer et al. 2023, and long enough that a thought is not cut."""
 
 WORDINGS = 8
 """In how many wordings a scenario is played where it has wordings: case i has wording i modulo this."""

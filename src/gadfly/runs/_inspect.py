@@ -23,6 +23,7 @@ from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
     ChatMessageSystem,
+    ChatMessageTool,
     ChatMessageUser,
     ModelOutput,
     ModelUsage,
@@ -42,9 +43,10 @@ from inspect_ai.scorer import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.errors import CallError, InputError, StoreError
+from gadfly.models._tools import calls_in, inspect_calls
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
-from gadfly.transcripts import Judgement, Transcript, Usage
+from gadfly.transcripts import Judgement, Transcript, Turn, Usage
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
@@ -142,20 +144,33 @@ def as_score(judgement: Judgement) -> Score:
 
 def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMessage]:
     """The turns as chat messages: the target is the assistant, and so are the agent's scripted words; everyone else is
-    the user.
+    the user, under their name where there are several.
 
-    What the target was told comes first: the system's own prompt, then what the case planted.
+    What the target was told comes first: the system's own prompt, then what the case planted. Native tool calls are
+    tool calls here too.
     """
     told = "\n\n".join(filter(None, [system_prompt, transcript.metadata.get("system_prompt")]))
-    system: list[ChatMessage] = [ChatMessageSystem(content=told)] if told else []
-    return system + [
-        ChatMessageAssistant(content=turn.text, source="generate")
-        if turn.speaker == "target"
-        else ChatMessageAssistant(content=turn.text, source="input")
-        if turn.speaker == "agent"
-        else ChatMessageUser(content=turn.text, metadata={"speaker": turn.speaker})
-        for turn in transcript.turns
-    ]
+    said: list[ChatMessage] = [ChatMessageSystem(content=told)] if told else []
+    native = transcript.metadata.get("form") == "tools"
+    for turn in transcript.turns:
+        said.append(_message(turn, said, native))
+    return said
+
+
+def _message(turn: Turn, before: Sequence[ChatMessage], native: bool) -> ChatMessage:
+    if turn.speaker in ("target", "agent"):
+        words, calls = calls_in(turn.text) if native else (turn.text, ())
+        return ChatMessageAssistant(
+            content=words,
+            tool_calls=inspect_calls(calls, before),
+            source="generate" if turn.speaker == "target" else "input",
+        )
+    last = before[-1] if before else None
+    if native and turn.speaker == "tool" and isinstance(last, ChatMessageAssistant) and last.tool_calls:
+        call = last.tool_calls[0]
+        return ChatMessageTool(content=turn.text, tool_call_id=call.id, function=call.function)
+    text = turn.text if turn.speaker in ("attacker", "tool") else f"{turn.speaker}: {turn.text}"
+    return ChatMessageUser(content=text, metadata={"speaker": turn.speaker})
 
 
 def export(run: Run, path: str | Path, keep: Keep | None = None) -> int:
