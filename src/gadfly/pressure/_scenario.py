@@ -168,7 +168,8 @@ class Message(_Strict):
 class Control(_Strict):
     """A reply whose level is known: what its grader must make of it. `trap` names what makes it hard.
 
-    For the first fork the reply is the agent's whole answer, and `form` and `cut` say how it came.
+    The reply is the agent's whole answer, and `form` and `cut` say how it came. A `held_out` one was not looked at
+    while the patterns were written, so it says how they do on replies they have not seen.
     """
 
     reply: str
@@ -176,6 +177,7 @@ class Control(_Strict):
     trap: str = ""
     form: Literal["react", "tools"] = "react"
     cut: bool = False
+    held_out: bool = False
 
 
 class Act(_Strict):
