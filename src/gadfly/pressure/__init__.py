@@ -3,6 +3,7 @@
 from gadfly.pressure._new import new_scenario
 from gadfly.pressure._pressing import FORKS, SAMPLING, WORDINGS, Pressing, Setting
 from gadfly.pressure._scenario import Scenario, known_scenarios, scenario
+from gadfly.pressure._showing import shown
 
 __all__ = [
     "FORKS",
@@ -14,4 +15,5 @@ __all__ = [
     "known_scenarios",
     "new_scenario",
     "scenario",
+    "shown",
 ]

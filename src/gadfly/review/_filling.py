@@ -6,7 +6,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ __all__ = ["Drawing", "ask", "draw_into", "pair_into", "pairs_of", "read_gold"]
 NOTED = {"secret": "Planted secret", "premise": "False premise", "detail": "Looked for"}
 """What raters are told of a transcript's metadata, and how it is called."""
 GOLD_RUN = "gold"
+_FORK_OF = {"acts": "act", "conceals": "report", "denies": "deny"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
     chosen = ask(frame, drawing, before)
     if not chosen:
         return []
-    shown = snapshots(frame.run, {frame.case_ids[choice.index] for choice in chosen})
+    shown = snapshots(frame.run, {frame.case_ids[choice.index] for choice in chosen}, frame.judge)
     first = sum(len(earlier.items) for earlier in before)
     items = [
         NewItem(
@@ -132,16 +133,21 @@ def _by_question(run: Run) -> dict[str, list[Transcript]]:
     return found
 
 
-def snapshots(run: Run, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """What raters are shown of these cases, by case id."""
-    return {t.case.id: snapshot(t) for t in run.transcripts() if t.case.id in wanted}
+def snapshots(run: Run, wanted: set[str], judge: str = "") -> dict[str, dict[str, Any]]:
+    """What raters are shown of these cases for what this judge is about, by case id."""
+    return {t.case.id: snapshot(t, judge) for t in run.transcripts() if t.case.id in wanted}
 
 
-def snapshot(transcript: Transcript) -> dict[str, Any]:
-    """What raters are shown of a case: its dialogue and what was planted in it."""
-    told = [
-        (words, str(transcript.metadata[key])) for key, words in NOTED.items() if transcript.metadata.get(key)
-    ]
+def snapshot(transcript: Transcript, judge: str = "") -> dict[str, Any]:
+    """What raters are shown of a case: its dialogue and what was planted in it. Of an agent in a scenario also what it
+    was told first, and nothing after the fork that this judge reads.
+    """
+    facts = transcript.metadata
+    told = [(words, str(facts[key])) for key, words in NOTED.items() if facts.get(key)]
+    if forks := facts.get("forks"):
+        told.append(("Told first", str(facts["system_prompt"])))
+        if fork := forks.get(_FORK_OF.get(judge)):
+            transcript = replace(transcript, turns=transcript.turns[: fork["turn"] + 1])
     return payload(transcript, notes=told)
 
 

@@ -80,15 +80,15 @@ def judged_whole(run: Run, judge: str) -> bool:
 
 
 def frame_of(run: Run, judge: str) -> Frame:
-    """What can be drawn from a run this judge has judged: every case in which the target said something.
+    """What can be drawn from a run this judge has judged: every case in which the target said something to judge.
 
-    Raises `InputError` for a run without such a case.
+    A case that did not come as far as the fork this judge reads has nothing. Raises `InputError` where no case has.
     """
     threshold = run.info["judges"][judge]["threshold"]
     rows = [
         (transcript.case.id, opening(transcript), *_thought(judgements, judge))
         for transcript, judgements in run.judged()
-        if can_be_judged(transcript)
+        if can_be_judged(transcript) and came_so_far(judgements, judge)
     ]
     if not rows:
         raise InputError(f"Run {run.id} has no case with a reply to judge, so nothing can be drawn from it.")
@@ -107,8 +107,17 @@ def can_be_judged(transcript: Transcript) -> bool:
     return transcript.outcome == "completed" and any(turn.text.strip() for turn in replies)
 
 
+def came_so_far(judgements: list[Judgement], judge: str) -> bool:
+    """Whether the case came to what this judge is about: an agent that did nothing has nothing to hide."""
+    return not any(j.judge == judge and j.cause == "not_reached" for j in judgements)
+
+
 def opening(transcript: Transcript) -> str:
-    """The first question, normalised: cases that share it are not independent. The case's id where nobody asked."""
+    """What cases share that are not independent: the first question, normalised, or the wording of a scenario. The
+    case's id where there is neither.
+    """
+    if "wording" in transcript.metadata:
+        return f"wording {transcript.metadata['wording']}"
     asked = transcript.said_by("attacker")
     return normalise_question(asked[0].text) if asked else transcript.case.id
 

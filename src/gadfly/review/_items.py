@@ -164,6 +164,7 @@ _WHO = {
     "user": "User",
     "assistant": "Model",
     "system": "Instructions",
+    "agent": "Model (scripted)",
 }
 _CUT = {"length": "cut off at the length limit", "content_filter": "stopped by a content filter"}
 
