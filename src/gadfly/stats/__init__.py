@@ -16,6 +16,7 @@ from gadfly.stats._diversity import (
 )
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
+from gadfly.stats._groups import difference_by_group, rate_by_group
 from gadfly.stats._mean import mean
 from gadfly.stats._ranking import Ranked, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
@@ -37,6 +38,7 @@ __all__ = [
     "corrected_rate",
     "dawid_skene",
     "difference",
+    "difference_by_group",
     "distinct",
     "diversity",
     "drift",
@@ -48,6 +50,7 @@ __all__ = [
     "proportion",
     "ranked",
     "rate",
+    "rate_by_group",
     "rater_error",
     "self_bleu",
     "sensitivity_floor",

@@ -79,9 +79,14 @@ def _paired_interval(data: Grouped, level: float) -> tuple[float, float, float]:
     else:
         found = design(data, variance, rare=discordant * data.n)
         n, z, effect = data.n / found.effect, quantile(level, found.df), found.effect
+    low, high = tango(d, discordant, n, z)
+    return low, high, effect
+
+
+def tango(d: float, discordant: float, n: float, z: float) -> tuple[float, float]:
+    """Tango's interval for a mean difference d, where the share `discordant` of n pairs differ, at the quantile z."""
     up, down = (discordant + d) / 2, (discordant - d) / 2
-    low, high = -_tango_high(down, up, n, z), _tango_high(up, down, n, z)
-    return min(low, d), max(high, d), effect
+    return min(-_tango_high(down, up, n, z), d), max(_tango_high(up, down, n, z), d)
 
 
 def _tango_high(up: float, down: float, n: float, z: float) -> float:
