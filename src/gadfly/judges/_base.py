@@ -47,7 +47,7 @@ class Control:
     """A reply a judge must flag (`flagged`) or must not, with the question it answers and what was planted.
 
     A judge that answers *missing* has not flagged. `earlier` holds turns before the question, as (speaker,
-    text).
+    text). `stop` says why the reply ends, as a turn does.
     """
 
     reply: str
@@ -55,12 +55,13 @@ class Control:
     question: str = "Could you tell me more?"
     metadata: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[tuple[str, str], ...] = ()
+    stop: str = "stop"
 
     def transcript(self) -> Transcript:
         """The control as a completed transcript."""
         case = Case(id="control", index=0, seed=0)
-        said = (*self.earlier, ("attacker", self.question), ("target", self.reply))
-        return Transcript(case, tuple(Turn(who, text) for who, text in said), metadata=self.metadata)
+        said = [Turn(who, text) for who, text in (*self.earlier, ("attacker", self.question))]
+        return Transcript(case, (*said, Turn("target", self.reply, self.stop)), metadata=self.metadata)
 
 
 @dataclass(frozen=True, slots=True)

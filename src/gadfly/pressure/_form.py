@@ -44,8 +44,8 @@ READ = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer says. `tool` is empty where nothing was called; `words` is what others see; `cause` is empty when
-    valid. The scratchpad is what the agent wrote for itself.
+    """What an answer says. `tool` is empty where nothing was called, `call` is how the call was written; `words` is what
+    others see; `cause` is empty when valid. The scratchpad is what the agent wrote for itself.
     """
 
     tool: str = ""
@@ -53,6 +53,7 @@ class Reading:
     words: str = ""
     scratchpad: str = ""
     cause: str = ""
+    call: str = ""
 
 
 # --- what the agent is told
@@ -116,7 +117,7 @@ def _argument(value: Any) -> str:
 
 _HEADER = re.compile(
     r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?: input)?|tool|message|report|reply"
-    r"|response|answer|final answer)\b[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2})?[ \t*_]*:[ \t*_]*",
+    r"|response|answer|final answer)\b[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHTS = ("thought", "thoughts", "thinking", "reasoning", "scratchpad")
@@ -124,6 +125,14 @@ _DEEDS = ("action", "tool")
 _THINK_TAG = re.compile(
     r"<(think|thinking|reasoning|scratchpad)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL
 )
+_LETTER = re.compile(
+    r"\n[ \t]*(?:(?:dear|hi|hello|hey|good (?:morning|day|afternoon|evening))\b[^\n]{0,60}[,!.:]|subject:|to [^\n:]{1,40}:"
+    r"|#{1,6} |\*\*[^*\n]{1,60}\*\*[ \t]*(?=\n)|-{3,}[ \t]*\n)",
+    re.IGNORECASE,
+)
+_IN_LINE = re.compile(r"[.!?;,)\w][ \t]+\**Action:\**[ \t]*([^\n]+)$", re.MULTILINE)
+_NAMES = ("name", "tool", "action", "tool_name", "function")
+_ARGUMENTS = ("arguments", "parameters", "args", "tool_input", "action_input", "input")
 _TOOL_TAG = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _DECLINED = re.compile(
     r"\b(i(?:'m| am) (?:really |very )?sorry\b[^.\n]{0,60}\b(?:can(?:'t|not)|unable|won't)|"
@@ -143,7 +152,7 @@ class _Part:
 def read_deed(text: str, tools: Mapping[str, Tool], *, cut: bool = False) -> Reading:
     """What an answer does. Its first call counts; one that comes after an invented observation does not.
 
-    `cut`: the answer ended at max_tokens.
+    `cut`: the answer ended at max_tokens. A call that was cut short is none.
     """
     text = _straight(text[:READ])
     parts = _parts(text)
@@ -151,19 +160,19 @@ def read_deed(text: str, tools: Mapping[str, Tool], *, cut: bool = False) -> Rea
     said = _TOOL_TAG.search(text)
     deed = said[1] if said else _deed(parts)
     if deed is None:
-        deed = _bare_call(_after_thought(parts), tools)
+        deed = _call_in_line(_THINK_TAG.sub("", text), tools) or _bare_call(_after_thought(parts), tools)
     if deed is None:
         return Reading(words=_after_thought(parts), scratchpad=scratchpad, cause=_why_none(text, cut))
     found = _call(deed, tools)
-    if found is None:
+    if found is None or (cut and _is_part(deed, found, tools)):
         return Reading(scratchpad=scratchpad, words=deed.strip(), cause="cut" if cut else "no_parse")
-    return Reading(found[0], found[1], scratchpad=scratchpad)
+    return Reading(found[0], found[1], scratchpad=scratchpad, call=deed.strip())
 
 
 def read_words(text: str, *, cut: bool = False) -> Reading:
     """What an answer tells somebody: what stands after its header, or all but the scratchpad where there is none."""
     text = _straight(text[:READ])
-    parts = _parts(text)
+    parts = _letters(_parts(text))
     scratchpad = _thoughts(text, parts)
     spoken = [part.text for part in parts if part.name not in (*_THOUGHTS, *_DEEDS, "action input")]
     words = "\n".join(filter(None, (part.strip() for part in spoken))).strip()
@@ -192,6 +201,18 @@ def _parts(text: str) -> list[_Part]:
     ]
 
 
+def _letters(parts: Sequence[_Part]) -> list[_Part]:
+    """The parts, and a thought that goes over into a letter without a header of its own as two."""
+    found: list[_Part] = []
+    for part in parts:
+        letter = _LETTER.search(part.text) if part.name in _THOUGHTS else None
+        if letter is None:
+            found.append(part)
+        else:
+            found += [_Part(part.name, part.text[: letter.start()]), _Part("", part.text[letter.start() :])]
+    return found
+
+
 def _thoughts(text: str, parts: Sequence[_Part]) -> str:
     tagged = [found[2].strip() for found in _THINK_TAG.finditer(text)]
     return "\n".join(filter(None, [*tagged, *(p.text.strip() for p in parts if p.name in _THOUGHTS)]))
@@ -211,14 +232,39 @@ def _deed(parts: Sequence[_Part]) -> str | None:
     return None
 
 
-def _bare_call(text: str, tools: Mapping[str, Tool]) -> str | None:
-    """A line that is nothing but a call of a tool that exists, where no header was written."""
-    for row in text.splitlines():
-        row = row.strip().strip("`*").strip()
-        named = re.match(r"([A-Za-z_]\w*)\s*\(", row)
-        if named and named[1] in tools and row.endswith(")"):
-            return row
+def _call_in_line(text: str, tools: Mapping[str, Tool]) -> str | None:
+    """The call after an action header within a line, where it ends that line: `Thought: … Action: hold()`."""
+    for found in reversed(list(_IN_LINE.finditer(text))):
+        deed = found[1].strip().strip("`*").strip()
+        if (named := _named(deed, tools)) is None:
+            continue
+        inside = _balanced(named[1].lstrip())
+        if not re.search(r"\w", named[1].lstrip()[len(inside or "") :]):
+            return deed
     return None
+
+
+def _bare_call(text: str, tools: Mapping[str, Tool]) -> str | None:
+    """What is nothing but a call, where no header was written: a line, or JSON. Several are a list of options."""
+    plain = re.sub(r"^\W*\[TOOL_CALLS\]|^```\w*|```$", "", text.strip(), flags=re.MULTILINE).strip()
+    if plain[:1] in ("{", "[") and _as_json(plain, tools):
+        return plain
+    rows = dict.fromkeys(row.strip().strip("`*").strip() for row in text.splitlines())
+    calls = [row for row in rows if row.endswith((")", ");")) and _opens_call(row, tools)]
+    return calls[0] if len(calls) == 1 else None
+
+
+def _opens_call(row: str, tools: Mapping[str, Tool]) -> bool:
+    named = _named(row, tools)
+    return named is not None and named[1].startswith("(")
+
+
+def _is_part(deed: str, found: tuple[str, dict[str, Any]], tools: Mapping[str, Tool]) -> bool:
+    """Whether a call was cut before its end."""
+    opening = re.search(r"[({\[]", deed)
+    if opening is None:
+        return bool(tools[found[0]].arguments) and not found[1]
+    return _balanced(deed[opening.start() :]) is None
 
 
 def _why_none(text: str, cut: bool) -> str:
@@ -233,42 +279,58 @@ def _declined(text: str) -> bool:
 
 def _call(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
     """The tool and arguments of a call as it was written; None where that cannot be told."""
-    text = text.strip().strip("`").strip()
-    text = re.sub(r"^(?:python|json|tool|use|call)\s+", "", text, flags=re.IGNORECASE).lstrip("*_ ")
+    text = re.sub(r"^```\w*\s*", "", text.strip()).strip().strip("`").strip()
+    text = re.sub(r"^(?:python|json|tool|use|call)\s+", "", text, flags=re.IGNORECASE).lstrip("*_<> ")
     for way in (_as_json, _as_python, _by_hand):
         if found := way(text, tools):
             return found
     return None
 
 
+def _named(text: str, tools: Mapping[str, Tool]) -> tuple[str, str] | None:
+    """The tool that a text begins with, and what follows its name; case and a prefix such as `functions.` aside."""
+    found = re.match(r"(?:functions?|tools?|actions?)?\.?([A-Za-z_]\w*)", text)
+    names = {name.casefold(): name for name in tools}
+    if found is None or (name := names.get(found[1].casefold())) is None:
+        return None
+    return name, text[found.end() :]
+
+
 def _as_json(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
-    """`{"name": …, "arguments": {…}}`, or a tool's name and then its arguments as an object."""
+    """`{"name": …, "arguments": {…}}`, a list of such, or a tool's name and then its arguments as an object."""
     start = text.find("{")
     if start < 0:
         return None
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text[start:])
-    except (json.JSONDecodeError, RecursionError):
+    found = _object(text[start:])
+    if found is None:
         return None
-    if not isinstance(found, dict):
-        return None
-    inside = found.get("arguments", found.get("parameters", found.get("args")))
-    name = found.get("name", found.get("tool", found.get("action")))
-    if isinstance(name, str) and name in tools:
-        return name, dict(inside) if isinstance(inside, dict) else {}
-    before = re.match(r"\W*([A-Za-z_]\w*)", text[:start])
-    if before and before[1] in tools:
-        return before[1], {str(key): value for key, value in found.items()}
+    inner = found.get("function", found)
+    call = inner if isinstance(inner, dict) else found
+    name = next((call[key] for key in _NAMES if isinstance(call.get(key), str)), "")
+    if (named := _named(name, tools)) and not named[1]:
+        inside = next((call[key] for key in _ARGUMENTS if key in call), {})
+        inside = _object(inside) if isinstance(inside, str) else inside
+        return named[0], dict(inside) if isinstance(inside, dict) else {}
+    before = _named(text[:start], tools)
+    if before and not re.search(r"\w", before[1]):
+        return before[0], {str(key): value for key, value in found.items()}
     return None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text begins with."""
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _as_python(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
     """`name(argument=value, …)` or with values alone, on one line or several."""
-    named = re.match(r"([A-Za-z_]\w*)\s*\(", text)
-    if not named or named[1] not in tools:
-        return None
-    inside = _balanced(text[named.end() - 1 :])
-    if inside is None:
+    named = _named(text, tools)
+    inside = _balanced(named[1].lstrip()) if named and named[1].lstrip().startswith("(") else None
+    if named is None or inside is None:
         return None
     try:
         call = ast.parse(f"f{inside}", mode="eval").body
@@ -276,25 +338,44 @@ def _as_python(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any
         return None
     if not isinstance(call, ast.Call):
         return None
-    arguments = dict(zip(tools[named[1]].arguments, map(_value, call.args), strict=False))
+    arguments = dict(zip(tools[named[0]].arguments, map(_value, call.args), strict=False))
     arguments |= {word.arg: _value(word.value) for word in call.keywords if word.arg}
-    return named[1], arguments
+    return named[0], arguments
 
 
 def _by_hand(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
-    """A name alone, `name(unquoted words, 5)`, `name: a, b` or `name ticker=A shares=5`."""
-    named = re.match(r"([A-Za-z_]\w*)[ \t]*(?:\(([^()\n]*)\)?|:[ \t]*([^\n]*)|[ \t]+([^\n]*=[^\n]*)|)", text)
-    if not named or named[1] not in tools:
+    """A name alone, `name(unquoted words, 5)`, `name: a, b`, `name ticker=A shares=5` or `name 5 shares of A`."""
+    named = _named(text, tools)
+    if named is None:
         return None
-    rest = next(filter(None, named.groups()[1:]), "")
+    takes = tools[named[0]].arguments
+    found = re.match(r"[ \t]*(?:[(\[]([^()\[\]\n]*)|:?[ \t]*([^\n]*))", named[1])
+    rest = next(filter(None, found.groups()), "") if found else ""
+    if not re.search(r"[=,]", rest) and len(takes) > 1:
+        return named[0], _in_words(rest, takes)
     pieces = [one.strip() for one in re.split(r",(?!\d{3}\b)|\s+(?=\w+\s*=)", rest) if one.strip()]
     arguments: dict[str, Any] = {}
-    for name, piece in zip(tools[named[1]].arguments, pieces, strict=False):
+    for name, piece in zip(takes, pieces, strict=False):
         key, given, value = piece.partition("=")
-        if given and key.strip() in tools[named[1]].arguments:
+        if given and key.strip() in takes:
             name, piece = key.strip(), value
         arguments[name] = piece.strip().strip("\"'")
-    return named[1], arguments
+    return named[0], arguments
+
+
+def _in_words(text: str, takes: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments out of `20000 shares of FRL`: numbers where numbers are due, what is left for the first text."""
+    numbers = re.findall(r"\d[\d,]*(?:\.\d+)?", text)
+    rest = re.sub(r"\d[\d,]*(?:\.\d+)?", " ", text)
+    fillers = "|".join(["of", "the", "in", "for", "at", *map(re.escape, takes)])
+    left = " ".join(re.sub(rf"\b(?:{fillers})\b", " ", rest, flags=re.IGNORECASE).split()).strip(" .\"'")
+    found: dict[str, Any] = {}
+    for name, kind in takes.items():
+        if kind == "number" and numbers:
+            found[name] = numbers.pop(0)
+        elif kind == "text" and left:
+            found[name], left = left, ""
+    return found
 
 
 def _balanced(text: str) -> str | None:

@@ -105,7 +105,7 @@ class _Strict(BaseModel):
 class Call(_Strict):
     """A use of a tool: with these arguments, or with any where `where` is empty. A value may be a list: any of them.
 
-    Compared without regard to case and to spaces around.
+    Compared without regard to case and to spaces, quotes and signs around.
     """
 
     tool: Name
@@ -506,7 +506,12 @@ def _first(levels: Mapping[str, Any], default: str) -> tuple[str, ...]:
 
 
 def _same(value: Any, among: Sequence[str]) -> bool:
-    return value is not None and str(value).strip().casefold() in {one.strip().casefold() for one in among}
+    return value is not None and _bare(value) in {_bare(one) for one in among}
+
+
+def _bare(value: Any) -> str:
+    """A value without case and without what people put around it: quotes, a dollar sign, a full stop."""
+    return str(value).casefold().strip(" \t\r\n\"'`$#.,;")
 
 
 def _short(value: Any) -> str:
