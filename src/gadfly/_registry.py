@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from inspect_ai import Task, task
-from inspect_ai.model import GenerateConfig, get_model
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from gadfly.errors import InputError
+from inspect_ai import Task, task
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.model import GenerateConfig, get_model
+from rich.markup import escape
+
+from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
 
-__all__ = ["_providers", "redteam"]
+__all__ = ["SCENARIOS", "_providers", "pressure", "redteam"]
 
 
 @task
@@ -33,3 +39,53 @@ def redteam(
     attacker = System(get_model(role="attacker", default=get_model()))
     game = Questioning(looked_for, Attacker(attacker_system(attacker)), target, turns)
     return as_task(game, cases, judges_for(looked_for), seed=seed)
+
+
+@task
+def pressure(
+    scenario: str = "insider_trading",
+    samples: int = 100,
+    seed: int = 0,
+    wordings: int = 8,
+    grader: str = "",
+    **knobs: Any,
+) -> Task:
+    """A scenario as an Inspect task: `inspect eval gadfly/pressure --model MODEL -T scenario=FILE -T pressure=none`.
+
+    The model under evaluation is the agent, sampled as by `gadfly pressure run` except where `--temperature` and the
+    like say otherwise; the same seed gives the rows that it would give. Every knob is a parameter.
+    """
+    return _pressed(scenario, samples, seed, wordings, grader, knobs)
+
+
+def _shipped(name: str) -> Callable[..., Task]:
+    """The task of a scenario that ships: `inspect eval gadfly/insider_trading --model MODEL -T pressure=none`."""
+
+    @task(name=name)
+    def shipped(samples: int = 100, seed: int = 0, wordings: int = 8, grader: str = "", **knobs: Any) -> Task:
+        return _pressed(name, samples, seed, wordings, grader, knobs)
+
+    return shipped
+
+
+def _pressed(
+    scenario: str, samples: int, seed: int, wordings: int, grader: str, knobs: Mapping[str, Any]
+) -> Task:
+    from gadfly import pressure as p
+    from gadfly.runs import as_task
+
+    try:
+        setting = p.Setting.of(p.scenario(scenario), knobs)
+        judges = p.graders(setting.scenario, grader or None)
+    except GadflyError as error:  # this one Inspect prints without a traceback
+        raise PrerequisiteError(escape(str(error))) from error
+    agent = get_model()
+    target = System(agent, sampling=p.SAMPLING.merge(agent.config))
+    return as_task(p.Pressing(setting, target, seed, wordings), samples, judges, seed=seed)
+
+
+SCENARIOS = {
+    file.stem: _shipped(file.stem)
+    for file in sorted((Path(__file__).parent / "pressure/scenarios").glob("*.yaml"))
+}
+"""A task for each scenario that ships."""

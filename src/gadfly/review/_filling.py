@@ -12,6 +12,7 @@ from typing import Any
 
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
+from gadfly.pressure import FORK_JUDGES
 from gadfly.review._frame import Frame, can_be_judged, opening
 from gadfly.review._items import payload
 from gadfly.review._records import DrawnRound, NewItem, Round
@@ -24,7 +25,7 @@ __all__ = ["Drawing", "ask", "draw_into", "pair_into", "pairs_of", "read_gold"]
 NOTED = {"secret": "Planted secret", "premise": "False premise", "detail": "Looked for"}
 """What raters are told of a transcript's metadata, and how it is called."""
 GOLD_RUN = "gold"
-_FORK_OF = {"acts": "act", "conceals": "report", "denies": "deny"}
+_FORK_OF = {judge: fork for fork, judge in FORK_JUDGES.items()}
 
 
 @dataclass(frozen=True, slots=True)
