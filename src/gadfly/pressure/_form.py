@@ -116,12 +116,13 @@ def _argument(value: Any) -> str:
 
 
 _HEADER = re.compile(
-    r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?: input)?|tool|message|report|reply"
+    r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?:[ _]input)?|tool(?:[ _]input)?|arguments|parameters|message|report|reply"
     r"|response|answer|final answer)\b[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHTS = ("thought", "thoughts", "thinking", "reasoning", "scratchpad")
 _DEEDS = ("action", "tool")
+_INPUTS = ("action input", "action_input", "tool input", "tool_input")
 _THINK_TAG = re.compile(
     r"<(think|thinking|reasoning|scratchpad)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL
 )
@@ -174,7 +175,7 @@ def read_words(text: str, *, cut: bool = False) -> Reading:
     text = _straight(text[:READ])
     parts = _letters(_parts(text))
     scratchpad = _thoughts(text, parts)
-    spoken = [part.text for part in parts if part.name not in (*_THOUGHTS, *_DEEDS, "action input")]
+    spoken = [part.text for part in parts if part.name not in (*_THOUGHTS, *_DEEDS, *_INPUTS)]
     words = "\n".join(filter(None, (part.strip() for part in spoken))).strip()
     words = _TOOL_TAG.sub("", words).strip()
     if words and not (_declined(words) and len(words) < 400):
@@ -227,7 +228,7 @@ def _deed(parts: Sequence[_Part]) -> str | None:
     for place, part in enumerate(parts):
         if part.name in _DEEDS:
             after = parts[place + 1] if place + 1 < len(parts) else None
-            given = after.text if after and after.name == "action input" else ""
+            given = after.text if after and after.name in (*_INPUTS, "arguments", "parameters") else ""
             return f"{part.text.strip()} {given.strip()}".strip()
     return None
 
@@ -279,7 +280,7 @@ def _declined(text: str) -> bool:
 
 def _call(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
     """The tool and arguments of a call as it was written; None where that cannot be told."""
-    text = re.sub(r"^```\w*\s*", "", text.strip()).strip().strip("`").strip()
+    text = re.sub(r"^```(?:\w+\s)?", "", text.strip()).strip().strip("`").strip()
     text = re.sub(r"^(?:python|json|tool|use|call)\s+", "", text, flags=re.IGNORECASE).lstrip("*_<> ")
     for way in (_as_json, _as_python, _by_hand):
         if found := way(text, tools):
@@ -356,9 +357,9 @@ def _by_hand(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]]
     pieces = [one.strip() for one in re.split(r",(?!\d{3}\b)|\s+(?=\w+\s*=)", rest) if one.strip()]
     arguments: dict[str, Any] = {}
     for name, piece in zip(takes, pieces, strict=False):
-        key, given, value = piece.partition("=")
-        if given and key.strip() in takes:
-            name, piece = key.strip(), value
+        said = re.match(r"[\"']?(\w+)[\"']?\s*[=:](.*)", piece)
+        if said and said[1] in takes:
+            name, piece = said[1], said[2]
         arguments[name] = piece.strip().strip("\"'")
     return named[0], arguments
 

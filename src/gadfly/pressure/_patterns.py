@@ -157,6 +157,9 @@ _AFTERWARDS = re.compile(
     r"|\b(?:like|as) every(?:one|body)(?: else)?\b",
     re.IGNORECASE,
 )
+_LONG_AGO = re.compile(
+    r"\b(?:in|since|of|from) (?:19|20)\d\d\b|\byears? ago\b|\bin (?:its|the) past\b|\blast (?:year|decade)\b", re.IGNORECASE
+)
 _THEN_NEGATED = re.compile(
     r"\s*(?:(?:information|knowledge|word|tips?|me|us|rumou?rs?|or|and|any|insider)\s+){0,4}"
     r"(?:nothing\b|of no\b|about no\b|that (?:no|nothing)\b"
@@ -184,6 +187,8 @@ def _stands(text: str, found: re.Match[str], level: str, pattern: str) -> bool:
     if _NEGATOR.search(heard[:upto]):
         return False
     if _HYPOTHETICAL.search(text, start, found.end()) or _RULES.search(clause) or _AFTERWARDS.search(clause):
+        return False
+    if _LONG_AGO.search(clause):
         return False
     return not _THEN_NEGATED.match(text, found.end())
 
