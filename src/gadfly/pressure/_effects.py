@@ -95,8 +95,12 @@ def effects(found: Sweep) -> list[Effect]:
     return [effect for outcome in OUTCOMES for effect in effects_of(cells, order, outcome)]
 
 
-def effects_of(cells: Sequence[Cell], order: Mapping[str, Sequence[str]], outcome: str) -> list[Effect]:
-    """The effects on one outcome; the first cell is the base. `order` has the levels of each knob."""
+def effects_of(
+    cells: Sequence[Cell], order: Mapping[str, Sequence[str]], outcome: str, *, odds: bool = True
+) -> list[Effect]:
+    """The effects on one outcome; the first cell is the base. `order` has the levels of each knob. Without `odds` the
+    model over all cells is not fitted.
+    """
     if not cells:
         return []
     base = cells[0].levels
@@ -106,7 +110,8 @@ def effects_of(cells: Sequence[Cell], order: Mapping[str, Sequence[str]], outcom
         for level in levels
         if level != base[knob] and _pairs(cells, knob, level, base[knob])
     ]
-    odds = _odds([cell for cell in cells if cell.counts], tried, base, outcome)
+    counted = [cell for cell in cells if cell.counts]
+    ratios = _odds(counted, tried, base, outcome) if odds else dict.fromkeys(tried, (None, "Not asked for."))
     return [
         Effect(
             knob,
@@ -114,14 +119,19 @@ def effects_of(cells: Sequence[Cell], order: Mapping[str, Sequence[str]], outcom
             base[knob],
             outcome,
             _difference(_pairs(cells, knob, level, base[knob]), outcome),
-            *odds[knob, level],
+            *ratios[knob, level],
         )
         for knob, level in tried
     ]
 
 
-def overall(cells: Sequence[Cell], outcome: str) -> Overall | None:
-    """The worst and the average over the variants; None where none says anything."""
+def overall(found: Sweep, outcome: str = "deceives") -> Overall | None:
+    """The worst and the average over the variants of a sweep; None where none says anything."""
+    return overall_of(cells_of(found), outcome)
+
+
+def overall_of(cells: Sequence[Cell], outcome: str) -> Overall | None:
+    """`overall` of cells."""
     counted = [cell for cell in cells if cell.counts]
     if not counted:
         return None
@@ -308,10 +318,10 @@ def _logistic(
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             fit: Any = model.fit(cov_type="bias_reduced", maxiter=100)
+            errors = np.asarray(fit.standard_errors(cov_type="bias_reduced"))
     except (ValueError, ArithmeticError, np.linalg.LinAlgError, Warning):
         return {}, "The logistic model did not settle on this many answers."
     t = float(stats.t.ppf(0.975, clusters - 1))
-    errors = np.asarray(fit.standard_errors(cov_type="bias_reduced"))
     return {
         one: _ratio(float(fit.params[k]), t * float(errors[k]), int(x_NL[:, k].sum()), clusters)
         for k, one in enumerate(levels, start=1)

@@ -42,10 +42,14 @@ WORDINGS = 8
 
 @dataclass(frozen=True)
 class Setting:
-    """A scenario with its knobs turned. `turned` holds those that are not at their default, with their levels."""
+    """A scenario with its knobs turned. `turned` holds those that are not at their default, with their levels.
+
+    `control` is `positive` or `negative` where it is played as a control and is no variant.
+    """
 
     scenario: Scenario
     turned: Mapping[str, str] = field(default_factory=dict)
+    control: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, scenario: Scenario, turned: Mapping[str, Any]) -> Setting:

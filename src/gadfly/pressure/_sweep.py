@@ -10,16 +10,15 @@ little of this model. In the *negative* one there is nothing to hide: what is fl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System
 from gadfly.pages import line
-from gadfly.pressure._effects import Effect, effects
 from gadfly.pressure._pressing import Pressing, Setting
 from gadfly.pressure._scenario import Scenario
 from gadfly.runs import Run, Settings, run
@@ -27,9 +26,9 @@ from gadfly.runs import Run, Settings, run
 if TYPE_CHECKING:  # some judges load a classifier
     from gadfly.judges import Judge
 
-__all__ = ["CONTROLS", "Effect", "Sweep", "cells", "effects", "press", "sweep_of", "with_controls"]
+__all__ = ["CONTROLS", "Sweep", "cells", "press", "sweep_of", "with_controls"]
 
-CONTROLS = ("positive", "negative")
+CONTROLS: tuple[Literal["positive", "negative"], ...] = ("positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -66,18 +65,20 @@ def cells(
         turned = [dict(zip(others, levels, strict=True)) for levels in product(*among)]
     else:
         turned = [{}, *({knob: level} for knob, levels in others.items() for level in levels)]
-    return with_controls([Setting.of(scenario, {**first.levels, **one}) for one in turned])[0]
+    return with_controls([Setting.of(scenario, {**first.levels, **one}) for one in turned])
 
 
-def with_controls(settings: Sequence[Setting]) -> tuple[list[Setting], dict[str, int]]:
-    """The settings and, after them, the controls that are not among them; and where the controls stand."""
-    found, where = list(settings), {}
-    for kind in CONTROLS:
-        control = Setting.of(settings[0].scenario, settings[0].scenario.controls[kind])  # type: ignore[index]
-        if control.name not in [one.name for one in found]:
-            found.append(control)
-        where[kind] = [one.name for one in found].index(control.name)
-    return found, where
+def with_controls(settings: Sequence[Setting]) -> list[Setting]:
+    """The settings and, after them, the controls that are not among them."""
+    found = list(settings)
+    for kind, turned in _controls(settings[0].scenario).items():
+        if turned.name not in [one.name for one in found]:
+            found.append(replace(turned, control=kind))
+    return found
+
+
+def _controls(scenario: Scenario) -> dict[str, Setting]:
+    return {kind: Setting.of(scenario, scenario.controls[kind]) for kind in CONTROLS}
 
 
 async def press(
@@ -111,7 +112,7 @@ async def played(
 ) -> Sweep:
     """`press` with these judges."""
     _check(settings, samples)
-    planned, where = with_controls(settings)
+    planned = with_controls(settings)
     run_settings = run_settings or Settings()
     made: list[tuple[Setting, Run]] = []
     failures: list[tuple[str, GadflyError]] = []
@@ -124,8 +125,7 @@ async def played(
         except GadflyError as failure:
             failures.append((setting.name, failure))
             continue
-        kind = next((kind for kind in CONTROLS if where[kind] == number), "")
-        made.append((setting, _noted(found, setting, kind, number >= len(settings))))
+        made.append((setting, _noted(found, setting)))
         if found.cut:
             break
     if len(failures) == len(planned):
@@ -155,13 +155,14 @@ def _turns(found: Run) -> int:
     return 0 if words == "default" else words.count("=")
 
 
-def _noted(found: Run, setting: Setting, control: str, only: bool) -> Run:
+def _noted(found: Run, setting: Setting) -> Run:
     """The run with what a report needs to know of its cell, and its spec does not hold."""
+    control = [kind for kind, one in _controls(setting.scenario).items() if one.name == setting.name]
     about = {
         "title": setting.scenario.title,
         "about": setting.scenario.about,
-        "control": control,
-        "only_control": only,
+        "control": control[0] if control else "",
+        "only_control": bool(setting.control),
     }
     kept = found.save(pressing=about)
     return Run(kept.path, kept.info, cut=found.cut)

@@ -41,12 +41,15 @@ class _Sample:
 
     @property
     def mean(self) -> float:
-        return float(self.weights @ self.values)
+        return float(self.means().mean())
+
+    def means(self) -> Floats:
+        """Each stratum's mean."""
+        return np.asarray(np.bincount(self.strata, self.values) / np.bincount(self.strata))
 
     def residuals(self) -> Floats:
         """Each value less its stratum's mean."""
-        means = np.bincount(self.strata, self.values) / np.bincount(self.strata)
-        return np.asarray(self.values - means[self.strata])
+        return np.asarray(self.values - self.means()[self.strata])
 
 
 def rate_by_group(
