@@ -2,11 +2,15 @@
 
     python benchmarks/engine.py [--quick]
 
-Two comparisons, each in useful tokens per second (tokens up to a reply's end or its own limit):
+Three comparisons. Two in useful tokens per second (tokens up to a reply's end or its own limit):
 mixed: 256 requests of mixed prompt and reply lengths against `generate` on left-padded batches in arrival order,
 batches of 16 or 32, whichever is faster on the first 32; shared: 32 samples of one 500-token prompt against
-`num_return_sequences=32`. The engine runs before and after the baseline, and its slower run counts: other work on
-the machine then cannot flatter it.
+`num_return_sequences=32`. One in seconds: turns: a cell of a scenario, 64 samples of a 1,500-token prompt that go on
+for three turns, each with its own replies, all at once against one after another; both through the engine, in rounds,
+so that nothing is kept from one turn to the next. Separate ones are measured on a few samples and scaled.
+
+The engine runs before and after the baseline, and its slower run counts: other work on the machine then cannot
+flatter it.
 """
 
 from __future__ import annotations
@@ -137,6 +141,52 @@ def shared(local: LocalModel, model: Any, tokens: int) -> dict[str, Any]:
     }
 
 
+def conversation(local: LocalModel, at: int, turns: int, reply_tokens: int) -> list[Request]:
+    """The requests of sample `at`, turn by turn; what was said is taken as given, so that all runs do the same work."""
+    tokens = local.encode(" ".join(np.random.default_rng(at).choice(WORDS, 2000)))
+    opening = tuple(local.encode(" ".join(WORDS * 100))[:1500])
+    assert len(opening) == 1500
+    added = reply_tokens + 60
+    prompts = [opening + tuple(tokens[: turn * added]) for turn in range(turns)]
+    allowed = torch.ones(int(local.weights.config.vocab_size), dtype=torch.bool)
+    allowed[list(local.eos)] = False
+    return [Request(p, max_tokens=reply_tokens, top_p=TOP_P, seed=at, mask=Fixed(allowed)) for p in prompts]
+
+
+def in_rounds(local: LocalModel, requests: list[Request]) -> float:
+    """Seconds for requests that wait for each other."""
+
+    async def everything() -> None:
+        engine = Engine.of(local)
+        async with engine.rounds():
+            await asyncio.gather(*(engine.generate(request) for request in requests))
+
+    started = time.perf_counter()
+    asyncio.run(everything())
+    return time.perf_counter() - started
+
+
+def turns(local: LocalModel, samples: int, separate: int) -> dict[str, Any]:
+    """Seconds a turn, together (before and after the others; the slower run counts) and one after another."""
+    talks = [conversation(local, at, 3, 48) for at in range(samples)]
+    before = [in_rounds(local, [talk[turn] for talk in talks]) for turn in range(3)]
+    alone = [sum(in_rounds(local, [talk[turn]]) for talk in talks[:separate]) for turn in range(3)]
+    after = [in_rounds(local, [talk[turn] for talk in talks]) for turn in range(3)]
+    scaled = [seconds * samples / separate for seconds in alone]
+    together = max(sum(before), sum(after))
+    return {
+        "model": local.name,
+        "samples": samples,
+        "prompt_tokens": [len(request.prompt) for request in talks[0]],
+        "reply_tokens": 48,
+        "separate_measured": separate,
+        "separate_seconds_scaled": [round(s, 1) for s in scaled],
+        "together_seconds": [[round(s, 1) for s in run] for run in (before, after)],
+        "ratio": round(together / sum(scaled), 3),
+        "target": 0.25,
+    }
+
+
 class Fixed:
     """A mask that is the same at every token."""
 
@@ -182,6 +232,7 @@ def main() -> None:
         "reason": local.reason,
         "shared": shared(local, model, 32 if quick else 64),
         "mixed": mixed(local, model, 64 if quick else 256),
+        "turns": turns(local, 16 if quick else 64, 2 if quick else 6),
     }
     print(json.dumps(figures, indent=2))
     if not quick:

@@ -297,6 +297,7 @@ class Short:
 
     def __init__(self, inner: _cache.Backend, most: int) -> None:
         self.inner, self.most, self.placed, self.reason = inner, most, 0, "short of memory"
+        self.splits = inner.splits
 
     def step(self, prefills: Any) -> Any:
         if self.placed > self.most:

@@ -4,7 +4,8 @@ One forward pass takes a *packed* row of tokens: the next piece of some prompts,
 sequence being sampled, with no padding anywhere. transformers supports that for models that dispatch attention
 through its attention interface; the function registered here sees the whole row and attends piece by piece:
 
-- a **Prefix** holds one prompt's keys and values. It is computed once however many samples want it.
+- a **Prefix** holds one prompt's keys and values. It is computed once however many samples want it. What several
+  prompts have in common is a Prefix too: the head they stand on, and that a head may stand on in turn.
 - a **Block** holds a few sequences of similar capacity, each in its slot, filled from 0. The sequences of a
   block may share a Prefix, which is then read once per layer for all of them instead of once for each.
 
@@ -38,12 +39,13 @@ BLOCK_ROWS = 32
 class Sequenced(Protocol):
     """A sequence being sampled: at least one token is out, the last of which has not been through the model.
 
-    `shares`: whether it reads its prompt from the Prefix rather than from a copy in its slot.
+    `base`: how much of its prompt it reads from a Prefix (the prompt's, one of its heads, or None); the rest is
+    copied to its slot.
     """
 
     prefix: Prefix
+    base: Prefix | None
     tokens: list[int]
-    shares: bool
 
     @property
     def max_tokens(self) -> int: ...
@@ -51,39 +53,72 @@ class Sequenced(Protocol):
 
 @dataclass(eq=False)
 class Prefix:
-    """One prompt's keys and values, per layer (K, P, D), and the logits (V) after its last token.
+    """One prompt's keys and values after those of its `head`, per layer (K, P, D), and the logits (V) at its end.
 
-    `filled` tokens are in; `logits` is None until all are. `state` is the plain backend's own cache.
+    `tokens` are the head's and its own, of which the first `filled` are in once the head is; a head that was split
+    off has no `logits`. `users` counts the samples that need it. `state` is the plain backend's own cache.
     """
 
     tokens: tuple[int, ...]
+    head: Prefix | None = None
     filled: int = 0
+    users: int = 0
     keys: dict[int, torch.Tensor] = field(default_factory=dict)
     values: dict[int, torch.Tensor] = field(default_factory=dict)
     logits: torch.Tensor | None = None
     state: Any = None
 
+    def __post_init__(self) -> None:
+        self.filled = max(self.filled, self.offset)
+
+    @property
+    def offset(self) -> int:
+        """How many of its tokens are its head's."""
+        return len(self.head.tokens) if self.head else 0
+
+    @property
+    def size(self) -> int:
+        """How many tokens are its own."""
+        return len(self.tokens) - self.offset
+
+    @property
+    def full(self) -> bool:
+        return self.filled == len(self.tokens)
+
+    @property
+    def chain(self) -> list[Prefix]:
+        """Its heads, outermost first, and itself: side by side they hold all of its tokens."""
+        return [*(self.head.chain if self.head else []), self]
+
     def put(self, layer: int, start: int, key_K_T_D: torch.Tensor, value_K_T_D: torch.Tensor) -> None:
         """Write keys and values of the tokens from `start` on."""
-        heads, count, width = key_K_T_D.shape
-        if layer not in self.keys:
-            shape = (heads, len(self.tokens), width)
-            self.keys[layer] = key_K_T_D.new_empty(shape, dtype=stored(key_K_T_D))
-            shape = (heads, len(self.tokens), value_K_T_D.shape[-1])
-            self.values[layer] = value_K_T_D.new_empty(shape, dtype=stored(value_K_T_D))
-        self.keys[layer][:, start : start + count] = key_K_T_D
-        self.values[layer][:, start : start + count] = value_K_T_D
+        for store, new in ((self.keys, key_K_T_D), (self.values, value_K_T_D)):
+            heads, count, width = new.shape
+            if layer not in store:
+                store[layer] = new.new_empty((heads, self.size, width), dtype=stored(new))
+            store[layer][:, start - self.offset : start - self.offset + count] = new
 
-    def start_from(self, other: Prefix, count: int) -> None:
-        """Take over the first `count` tokens' keys and values from a prompt that begins alike."""
-        for layer in other.keys:
-            self.put(layer, 0, other.keys[layer][:, :count], other.values[layer][:, :count])
-        self.filled = count
+    def split(self, length: int) -> Prefix:
+        """Make the first `length` tokens a head to stand on, for others too. No key or value is copied."""
+        head = Prefix(self.tokens[:length], self.head, min(self.filled, length), self.users)
+        cut = length - self.offset
+        for mine, its in ((self.keys, head.keys), (self.values, head.values)):
+            for layer, whole in mine.items():
+                its[layer], mine[layer] = whole[:, :cut], whole[:, cut:]
+        self.head, self.filled = head, max(self.filled, length)
+        return head
 
 
 def stored(tensor: torch.Tensor) -> torch.dtype:
     """The dtype keys and values are kept in."""
     return torch.float32 if tensor.device.type == "cpu" else tensor.dtype
+
+
+def joined(parts_K_P_D: list[torch.Tensor], length: int) -> torch.Tensor:
+    """The first `length` tokens' keys or values, which end in the last part: (K, T, D)."""
+    *before, last = parts_K_P_D
+    last = last[:, : length - sum(part.shape[1] for part in before)]
+    return torch.cat([*before, last], 1) if before else last
 
 
 def zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
@@ -100,7 +135,7 @@ def zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
 class Block:
     """Up to `rows` sequences with room for `capacity` own tokens each; live ones fill the first slots.
 
-    `lengths` counts own tokens in the cache: the prompt's too, unless `prefix` holds them for all.
+    `lengths` counts own tokens in the cache: the prompt's too, less those that `prefix` holds for all.
     """
 
     rows: int
@@ -117,18 +152,16 @@ class Block:
         return len(self.prefix.tokens) if self.prefix else 0
 
     def add(self, row: Sequenced) -> None:
-        """Take a sequence into the next free slot, with a copy of its prompt unless the block shares it."""
+        """Take a sequence into the next free slot, with a copy of what of its prompt the block does not share."""
         slot = len(self.live)
         self.live.append(row)
-        if self.prefix is not None:
-            self.lengths.append(0)
-            return
-        count = len(row.prefix.tokens)
-        self.lengths.append(count)
-        for layer, key in row.prefix.keys.items():
-            self._make(layer, key, row.prefix.values[layer])
-            self.keys[layer][slot, :, :count] = key
-            self.values[layer][slot, :, :count] = row.prefix.values[layer]
+        self.lengths.append(len(row.prefix.tokens) - self.offset)
+        for part in [part for part in row.prefix.chain if part.offset >= self.offset]:
+            here = slice(part.offset - self.offset, len(part.tokens) - self.offset)
+            for layer, key in part.keys.items():
+                self._make(layer, key, part.values[layer])
+                self.keys[layer][slot, :, here] = key
+                self.values[layer][slot, :, here] = part.values[layer]
 
     def remove(self, row: Sequenced) -> None:
         """Free a slot; the last live sequence moves into it."""
@@ -216,8 +249,7 @@ class Packed:
         for piece in self.pieces:
             here = slice(piece.at, piece.at + piece.count)
             piece.prefix.put(layer, piece.start, key[0, :, here], value[0, :, here])
-            inputs = (query[0, :, here], key[0, :, here], value[0, :, here])
-            out_T_H_D[here] = self._piece(piece, layer, inputs, scale, window).transpose(0, 1)
+            out_T_H_D[here] = self._piece(piece, layer, query[0, :, here], scale, window).transpose(0, 1)
         for stretch in self.stretches:
             here = slice(stretch.at, stretch.at + stretch.count)
             stretch.block.put(layer, stretch.lengths_N, key[0, :, here], value[0, :, here])
@@ -225,20 +257,13 @@ class Packed:
         return out_T_H_D[None]
 
     def _piece(
-        self,
-        piece: Piece,
-        layer: int,
-        qkv: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-        scale: float,
-        window: int | None,
+        self, piece: Piece, layer: int, query_H_T_D: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
-        """Causal attention of a prompt's piece over all that is before it: (H, T, D)."""
-        query_H_T_D, key_K_T_D, value_K_T_D = qkv
+        """Causal attention of a prompt's piece over all that is before it, in its heads too: (H, T, D)."""
         heads, count, _ = query_H_T_D.shape
-        if piece.start:
-            end = piece.start + count
-            key_K_T_D = piece.prefix.keys[layer][:, :end].to(query_H_T_D.dtype)
-            value_K_T_D = piece.prefix.values[layer][:, :end].to(query_H_T_D.dtype)
+        chain, length = piece.prefix.chain, piece.start + count
+        key_K_T_D = joined([part.keys[layer] for part in chain], length).to(query_H_T_D.dtype)
+        value_K_T_D = joined([part.values[layer] for part in chain], length).to(query_H_T_D.dtype)
         kv_heads = key_K_T_D.shape[0]
         grouped = query_H_T_D.reshape(kv_heads, heads // kv_heads, count, -1)
         key_K_G_T_D = key_K_T_D[:, None].expand(-1, heads // kv_heads, -1, -1)
@@ -277,26 +302,26 @@ class Packed:
         kv_heads, heads = key_N_K_L_D.shape[1], query_H_N_D.shape[0]
         query = query_H_N_D.to(key_N_K_L_D.dtype) * scale
         query_K_N_G_D = query.reshape(kv_heads, heads // kv_heads, count, -1).transpose(1, 2)
-        query_N_K_G_D = query_K_N_G_D.transpose(0, 1)
-        scores = (query_N_K_G_D @ key_N_K_L_D.transpose(-1, -2)).float()
+        query_K_NG_D = query_K_N_G_D.reshape(kv_heads, -1, query.shape[-1])
+
+        def by_row(x_K_NG_S: torch.Tensor) -> torch.Tensor:
+            return x_K_NG_S.view(kv_heads, count, heads // kv_heads, -1).transpose(0, 1)
+
+        parts = block.prefix.chain if block.prefix else []
+        scores = [by_row(query_K_NG_D @ part.keys[layer].transpose(-1, -2)).float() for part in parts]
+        scores.append((query_K_N_G_D.transpose(0, 1) @ key_N_K_L_D.transpose(-1, -2)).float())
         mask = self._seen(stretch, window)
         if mask is not None:
-            scores = scores + mask[:, None, None, block.offset :]
-        if block.prefix is None:
-            weights = scores.softmax(-1).to(value_N_K_L_D.dtype)
-            return (weights @ value_N_K_L_D).reshape(count, heads, -1).to(query_H_N_D.dtype)
-        flat_K_NG_D = query_K_N_G_D.reshape(kv_heads, -1, query.shape[-1])
-        before = (flat_K_NG_D @ block.prefix.keys[layer].transpose(-1, -2)).float()
-        before = before.view(kv_heads, count, -1, block.offset).transpose(0, 1)
+            scores[-1] += mask[:, None, None, block.offset :]
         if mask is not None and window is not None:
-            before = before + mask[:, None, None, : block.offset]
-        weights = torch.cat([before, scores], -1).softmax(-1).to(value_N_K_L_D.dtype)
-        own = weights[..., block.offset :] @ value_N_K_L_D
-        shared = weights[..., : block.offset].transpose(0, 1).reshape(kv_heads, -1, block.offset)
-        shared = (
-            (shared @ block.prefix.values[layer]).view(kv_heads, count, heads // kv_heads, -1).transpose(0, 1)
-        )
-        return (own + shared).reshape(count, heads, -1).to(query_H_N_D.dtype)
+            for part, before in zip(parts, scores, strict=False):
+                before += mask[:, None, None, part.offset : len(part.tokens)]
+        weights = (torch.cat(scores, -1) if parts else scores[0]).softmax(-1).to(value_N_K_L_D.dtype)
+        out_N_K_G_D = weights[..., block.offset :] @ value_N_K_L_D
+        for part in parts:
+            weights_K_N_G_P = weights[..., part.offset : len(part.tokens)].transpose(0, 1)
+            out_N_K_G_D += by_row(weights_K_N_G_P.reshape(kv_heads, -1, part.size) @ part.values[layer])
+        return out_N_K_G_D.reshape(count, heads, -1).to(query_H_N_D.dtype)
 
     def _seen(self, stretch: Stretch, window: int | None) -> torch.Tensor | None:
         """0 or -inf for each position (prefix, then own) of each sequence; None: all are seen."""
@@ -339,9 +364,13 @@ AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
 class Backend(Protocol):
-    """Runs prompts and sequences through the model; the engine decides which and when."""
+    """Runs prompts and sequences through the model; the engine decides which and when.
+
+    `splits`: whether a prompt may stand on the head of another.
+    """
 
     reason: str
+    splits: bool
 
     def step(self, prefills: Sequence[tuple[Prefix, int]]) -> tuple[list[Sequenced], torch.Tensor | None]:
         """Advance prompts by some tokens each, and every placed sequence by one.
@@ -367,6 +396,7 @@ class PackedBackend:
     """Packed forward passes, for models that dispatch attention through transformers' interface."""
 
     reason = "packed attention, prompts shared"
+    splits = True
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -407,15 +437,15 @@ class PackedBackend:
         done = 0
         for piece in packed.pieces:
             piece.prefix.filled += piece.count
-            if piece.prefix.filled == len(piece.prefix.tokens):
+            if piece.prefix.full:
                 piece.prefix.logits = logits[done].clone()
                 done += 1
         for stretch in packed.stretches:
             stretch.block.lengths = [length + 1 for length in stretch.block.lengths]
 
     def place(self, row: Sequenced) -> None:
-        prefix = row.prefix if row.shares else None
-        need = row.max_tokens + (0 if row.shares else len(row.prefix.tokens))
+        prefix = row.base
+        need = row.max_tokens + len(row.prefix.tokens) - (len(prefix.tokens) if prefix else 0)
         capacity = max(64, 1 << (need - 1).bit_length())
         for block in self.blocks:
             if block.prefix is prefix and block.capacity == capacity and len(block.live) < block.rows:
@@ -437,6 +467,8 @@ class PackedBackend:
 
 class PlainBackend:
     """One sequence at a time through the model's own cache: slow, right for any architecture."""
+
+    splits = False
 
     def __init__(self, model: Any, why: str) -> None:
         self.model = model

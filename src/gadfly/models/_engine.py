@@ -3,7 +3,7 @@
 The event loop owns every decision and one worker thread runs the model, one step per hop: a step advances the
 sequences being sampled by one token and, in the same forward pass, a few hundred tokens of waiting prompts.
 Finished sequences leave at once and waiting ones take their place, longest first. A prompt wanted by several
-samples or several requests goes through the model once.
+samples or several requests goes through the model once, and so does the head that several prompts have in common.
 
 A sample's random numbers depend on its seed alone, but in bfloat16 a token's logits depend slightly on the shape
 of the batch it is computed in. `Engine.rounds()` makes that shape reproducible too.
@@ -177,24 +177,19 @@ class Engine:
         queue = self._round if self._round is not None else self._waiting
         waiting = [job for job in queue if job.started < job.request.n and not finished(job)]
         waiting.sort(key=lambda job: -(job.max_tokens + 4 * job.waited))
-        wanted: dict[tuple[int, ...], int] = {}
-        for row in self.scheduler.rows:
-            wanted[row.prefix.tokens] = wanted.get(row.prefix.tokens, 0) + 1
-        for job in waiting:
-            wanted[job.request.prompt] = wanted.get(job.request.prompt, 0) + job.request.n - job.started
         for job in waiting:
             job.waited += 1
-            if not self._start(job, wanted[job.request.prompt]):
+            if not self._start(job):
                 break
         if not in_rounds:
             self._waiting = [j for j in self._waiting if j.started < j.request.n and not finished(j)]
 
-    def _start(self, job: Job, siblings: int) -> bool:
+    def _start(self, job: Job) -> bool:
         """Whether all of the job's samples are in."""
         while job.started < job.request.n:
             try:
-                row = self.scheduler.start(job, siblings)
-            except Exception as error:  # a mask that cannot start is that request's failure
+                row = self.scheduler.start(job)
+            except Exception as error:  # a bug must reach its caller rather than leave it waiting
                 self._fail(job, error)
                 return True
             if row is None:

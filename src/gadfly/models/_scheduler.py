@@ -28,9 +28,9 @@ PREFILL_TOKENS = 512
 MAX_ROWS = 256
 """Sequences sampled at once; on a CPU more gain nothing."""
 SHARED_FROM = 2048
-"""Prompt tokens saved by not copying a prompt to each of its samples, from which on a block of their own pays."""
+"""Tokens saved by not copying a prompt or a head to each of its samples, from which on blocks of their own pay."""
 COMMON_HEAD = 32
-"""How many first tokens two prompts must have in common for the second to start from the first's."""
+"""How many tokens two prompts must have in common for these to be a head of their own."""
 KEPT_PROMPTS = 16
 
 
@@ -57,10 +57,10 @@ class Row:
     job: Job
     index: int
     prefix: Prefix
-    shares: bool
     u: npt.NDArray[np.float64]
     detokenizer: Detokenizer
-    allowed: Allowed | None
+    base: Prefix | None = None
+    allowed: Allowed | None = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     text: str = ""
@@ -75,11 +75,6 @@ class Row:
     @property
     def max_tokens(self) -> int:
         return self.job.max_tokens
-
-    @property
-    def reserved(self) -> int:
-        """Tokens of context it may come to hold."""
-        return self.max_tokens + (0 if self.shares else len(self.prefix.tokens))
 
     def accept(self, token: int, eos: frozenset[int]) -> None:
         """Take the next token and see whether it is the last."""
@@ -148,56 +143,83 @@ class Scheduler:
     @property
     def held(self) -> int:
         """Tokens of context held or promised."""
-        return sum(r.reserved for r in self.rows) + sum(len(p) for p in self.prefixes)
+        held = sum(prefix.size for prefix in self.prefixes.values())
+        for row in self.rows:
+            base = row.base if row.placed else self._base(row.prefix)
+            held += row.max_tokens + len(row.prefix.tokens) - (len(base.tokens) if base else 0)
+        return held
 
-    def start(self, job: Job, siblings: int) -> Row | None:
-        """Take in the job's next sample if there is room. `siblings`: samples of its prompt in flight or waiting."""
-        prompt = job.request.prompt
-        known = self.prefixes.get(prompt)
-        shares = (siblings - 1) * len(prompt) >= self.shared_from or any(
-            row.shares for row in self.rows if row.prefix is known
-        )
-        need = job.max_tokens + (0 if shares else len(prompt)) + (0 if known else len(prompt))
-        if self.rows and (len(self.rows) >= self.max_rows or self.held + need > self.budget):
+    def start(self, job: Job) -> Row | None:
+        """Take in the job's next sample if there is room."""
+        if len(self.rows) >= self.max_rows:
             return None
-        prefix = known or self._begin(prompt)
-        mask = job.request.mask
-        row = Row(
-            job,
-            job.started,
-            prefix,
-            shares,
-            uniforms(job.seed, job.started, job.max_tokens),
-            self.vocabulary.detokenizer(),
-            mask.start() if mask is not None else None,
-        )
+        prefix = self._prefix(job.request.prompt)
+        u = uniforms(job.seed, job.started, job.max_tokens)
+        row = Row(job, job.started, prefix, u, self.vocabulary.detokenizer())
         self.rows.append(row)
-        self.prefixes[prompt] = self.prefixes.pop(prompt)
+        for part in prefix.chain:
+            part.users += 1
+            self.prefixes[part.tokens] = self.prefixes.pop(part.tokens)
+        if len(self.rows) > 1 and self.held > self.budget:
+            self._drop([row])
+            return None
         return row
 
-    def _begin(self, prompt: tuple[int, ...]) -> Prefix:
-        """A new prompt, starting from the longest common beginning with one that is there."""
-        self._forget()
-        prefix = Prefix(prompt)
-        best, length = None, COMMON_HEAD - 1
-        for other in self.prefixes.values():
-            common = common_length(other.tokens[: other.filled], prompt[:-1])
-            if common > length and other.keys:
-                best, length = other, common
-        if best is not None:
-            prefix.start_from(best, length)
-        self.prefixes[prompt] = prefix
-        self.filling.append(prefix)
+    def _prefix(self, prompt: tuple[int, ...]) -> Prefix:
+        """Where the prompt is, or is to be filled in."""
+        prefix = self.prefixes.get(prompt)
+        if prefix is None:
+            self._forget()
+            prefix = self.prefixes[prompt] = Prefix(
+                prompt, self._head(prompt) if self.backend.splits else None
+            )
+            self.filling.append(prefix)
+        elif prefix.full and prefix.logits is None:  # a head was split off here: its last token once more
+            prefix.filled -= 1
+            self.filling.append(prefix)
         return prefix
+
+    def _head(self, prompt: tuple[int, ...]) -> Prefix | None:
+        """What a new prompt may stand on: down the tree of prompts, as far as it begins like one of them."""
+        head, before = None, prompt[:-1]
+        while True:
+            start = len(head.tokens) if head else 0
+            near = [p for p in self.prefixes.values() if p.head is head and p.tokens[start] == prompt[start]]
+            alike = [common_length(p.tokens[start:], before[start:]) for p in near]
+            length = max(alike, default=0)
+            if length == 0:
+                return head
+            best = near[alike.index(length)]
+            if length == best.size:
+                head = best
+            elif length < COMMON_HEAD:
+                return head
+            else:
+                return self._split(best, start + length)
+
+    def _split(self, prefix: Prefix, length: int) -> Prefix:
+        """Make the first `length` tokens of what is there a head."""
+        known = self.prefixes.get(prefix.tokens[:length])
+        if known is not None:
+            return known
+        head = self.prefixes[prefix.tokens[:length]] = prefix.split(length)
+        if not head.full:
+            self.filling.insert(self.filling.index(prefix), head)
+        return head
+
+    def _base(self, prefix: Prefix) -> Prefix | None:
+        """How much of a prompt its samples read in one place: as much as it pays not to copy to each."""
+        pays = [p for p in prefix.chain if (p.users - 1) * p.size >= self.shared_from]
+        return pays[-1] if pays else None
 
     def _forget(self) -> None:
         """Drop the prompts used longest ago that no sample needs, down to a few and an eighth of the budget."""
-        used = {id(row.prefix) for row in self.rows}
-        idle = [prompt for prompt, prefix in self.prefixes.items() if id(prefix) not in used]
-        size = sum(map(len, idle))
+        heads = {id(prefix.head) for prefix in self.prefixes.values()}
+        idle = [p for p in self.prefixes.values() if not p.users and id(p) not in heads]
+        size = sum(prefix.size for prefix in idle)
         while idle and (len(idle) > KEPT_PROMPTS or size > self.budget // 8):
-            size -= len(idle[0])
-            del self.prefixes[idle.pop(0)]
+            size -= idle[0].size
+            del self.prefixes[idle.pop(0).tokens]
 
     def reset(self) -> None:
         """Forget everything, kept prompts too."""
@@ -211,7 +233,7 @@ class Scheduler:
         """Advance everything by a token; the rows that moved, finished ones included (they have left)."""
         self._drop([row for row in self.rows if row.job.cancelled])
         order, logits = self.backend.step(self._prefills())
-        self.filling = [p for p in self.filling if p.logits is None]
+        self.filling = [p for p in self.filling if not p.full]
         placed: list[Row] = list(order)  # type: ignore[arg-type]
         fresh = [row for row in self.rows if not row.placed and row.prefix.logits is not None]
         moved = placed + fresh
@@ -225,18 +247,18 @@ class Scheduler:
         self._drop([row for row in moved if row.finish or row.error])
         for row in fresh:
             if not (row.finish or row.error):
+                row.base, row.placed = self._base(row.prefix), True
                 self.backend.place(row)
-                row.placed = True
         return moved
 
     def _prefills(self) -> list[tuple[Prefix, int]]:
         """The next pieces of prompts, up to the tokens a step may take."""
-        wanted = {id(row.prefix) for row in self.rows}
-        self.filling = [p for p in self.filling if id(p) in wanted]
         left, pieces = self.prefill_tokens, []
         for prefix in self.filling:
             if left <= 0:
                 break
+            if prefix.head and not prefix.head.full:
+                continue
             count = min(left, len(prefix.tokens) - prefix.filled)
             pieces.append((prefix, count))
             left -= count
@@ -247,15 +269,20 @@ class Scheduler:
             self.rows.remove(row)
             if row.placed:
                 self.backend.remove(row)
-            if row.prefix.logits is None and row.prefix not in [r.prefix for r in self.rows]:
-                self.prefixes.pop(row.prefix.tokens, None)
+            for part in row.prefix.chain:
+                part.users -= 1
+        gone = {id(p) for p in self.filling if not p.users}
+        if gone:
+            self.filling = [p for p in self.filling if id(p) not in gone]
+            left = [p for p in self.prefixes.values() if gone.isdisjoint(map(id, p.chain))]
+            self.prefixes = {p.tokens: p for p in left}
 
     def _sample(self, rows: list[Row], logits_N_V: torch.Tensor) -> None:
         """The next token of every row, its logprobs where wanted, and what that means for the row."""
         wanting = [i for i, row in enumerate(rows) if row.job.request.logprobs is not None]
         own = logits_N_V[wanting].log_softmax(-1) if wanting else None
         for i, row in enumerate(rows):
-            if row.allowed is not None:
+            if row.job.request.mask is not None:
                 restrict(row, logits_N_V[i])
         bad = ~torch.isfinite(logits_N_V.amax(-1))
         for i in bad.nonzero()[:, 0].tolist():
@@ -291,8 +318,10 @@ class Scheduler:
 
 def restrict(row: Row, logits_V: torch.Tensor) -> None:
     """Rule out, in place, what the row's mask does not allow; its exceptions become the row's error."""
-    assert row.allowed is not None
+    mask = row.job.request.mask
+    assert mask is not None
     try:
+        row.allowed = row.allowed or mask.start()
         allowed = row.allowed(tuple(row.tokens))
         if allowed is None:
             return
