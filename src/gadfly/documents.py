@@ -62,10 +62,11 @@ class Document:
     def _explained(self, error: ValidationError, model: type[BaseModel]) -> InputError:
         """The first thing wrong: a mistyped key before what it left out."""
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        place = tuple(part for part in first["loc"] if (*first["loc"],) and not _is_tag(part))
-        key = ".".join(map(str, place))
+        place = _place(first["loc"], self.content)
         if first["type"] == "missing":
+            key = ".".join(map(str, (*place, first["loc"][-1])))
             return self.problem(place, f"the key {key!r} is missing.")
+        key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
             known = _known(model, place[:-1])
             near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
@@ -102,8 +103,16 @@ def _parsed(text: str, where: str) -> Document:
     except RecursionError as error:
         raise InputError(f"{where} is nested too deeply.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
-        raise InputError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}.") from error
+        raise _unreadable(error, where) from error
     return Document(content, dict(_lines(node, ())) if node else {}, where)
+
+
+def _unreadable(error: Exception, where: str) -> InputError:
+    """What is wrong with the YAML, in one sentence."""
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or " ".join(str(error).split())
+    at = f"{where}, line {mark.line + 1}:" if mark else where
+    return InputError(f"{at} cannot be read as YAML: {what.rstrip('.')}.")
 
 
 class _Loader(yaml.SafeLoader):
@@ -111,7 +120,10 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases such as *name are not allowed; write the value out")
+            raise yaml.MarkedYAMLError(
+                problem="aliases such as *name are not allowed; write the value out",
+                problem_mark=self.peek_event().start_mark,
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -139,9 +151,17 @@ def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
             yield from _lines(value, (*place, number))
 
 
-def _is_tag(part: str | int) -> bool:
-    """Whether this is pydantic's name for a branch of a union or a key rather than a place in the file."""
-    return isinstance(part, str) and (part == "[key]" or "[" in part or part in ("str", "int", "float"))
+def _place(loc: Place, content: Any) -> Place:
+    """Where pydantic points, without its own names for a branch of a union or for a key."""
+    place: Place = ()
+    for part in loc:
+        if isinstance(content, dict):
+            inside = part in content
+        else:
+            inside = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if inside:
+            place, content = (*place, part), content[part]
+    return place
 
 
 def _fields(model: type[BaseModel]) -> list[str]:
