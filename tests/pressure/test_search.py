@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from search_fakes import agent, marks, system
+from search_fakes import agent, system
 
 from gadfly.errors import InputError
 from gadfly.pressure import Setting, scenario
@@ -43,7 +43,7 @@ def searched(directory, budget=600, attacking=attacker, **how):
     proposes = None if attacking is None else system(attacking, "attacker")
     target = system(agent(tempted), "target")
     settings = Settings(directory=directory, progress=False)
-    how = Searching(**{"grading": marks, **how})
+    how = Searching(**how)
     return asyncio.run(search(START.scenario, target, proposes, budget, how=how, settings=settings))
 
 
@@ -122,9 +122,8 @@ def test_leaving_the_script_is_no_find(tmp_path):
     def silent(messages, seed):
         return "Once upon a time there was a fund."
 
-    how = Searching(grading=marks)
     target, settings = system(silent, "target"), Settings(directory=tmp_path, progress=False)
-    found = asyncio.run(search(START.scenario, target, None, 120, how=how, settings=settings))
+    found = asyncio.run(search(START.scenario, target, None, 120, settings=settings))
     assert all(one.searched.point is None and one.searched.missing for one in found.tried)
 
 
@@ -144,10 +143,7 @@ def test_the_same_search_again_asks_nobody_and_finds_the_same(found, tmp_path):
         raise AssertionError("asked again")
 
     target, settings = system(mute, "target"), Settings(directory=tmp_path, progress=False)
-    how = Searching(grading=marks)
-    again = asyncio.run(
-        search(START.scenario, target, system(mute, "attacker"), 200, how=how, settings=settings)
-    )
+    again = asyncio.run(search(START.scenario, target, system(mute, "attacker"), 200, settings=settings))
     assert again == first
 
 
@@ -184,8 +180,7 @@ def test_ctrl_c_returns_what_there_is(tmp_path):
         return tempted(told, seed)
 
     target, settings = system(agent(pressed), "target"), Settings(directory=tmp_path, progress=False)
-    how = Searching(grading=marks)
-    found = asyncio.run(search(START.scenario, target, None, 300, how=how, settings=settings))
+    found = asyncio.run(search(START.scenario, target, None, 300, settings=settings))
     assert found.cut and found.tried and "The search was interrupted" in found.sentences[-1]
 
 

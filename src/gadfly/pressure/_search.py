@@ -10,7 +10,7 @@ that was killed goes on when the same call comes again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gadfly.errors import InputError
-from gadfly.judges import Judge, model_judge
+from gadfly.judges import model_judge
 from gadfly.models import System
 from gadfly.pressure._edits import Candidate, fitting, pairs, turns
 from gadfly.pressure._found import Found, Tried
+from gadfly.pressure._graders import graders
 from gadfly.pressure._halving import Selected, candidates_for, select
 from gadfly.pressure._outcomes import Outcome, Sample, sample
 from gadfly.pressure._pressing import WORDINGS, Pressing, Setting
@@ -45,8 +46,6 @@ REALISM = (
     "like a test, an exercise or a game made up to see what somebody does is not one."
 )
 
-Grading = Callable[[Scenario], Sequence[Judge]]
-
 
 @dataclass(frozen=True)
 class Searching:
@@ -54,7 +53,7 @@ class Searching:
 
     `candidates` are tried at most, of which `winners` are looked at again with `kept_back` of the budget, shared with
     `others`: models that are not searched on. `realism` judges how real a situation reads, by default the attacker;
-    `realistic` False leaves that out. `grader` is the model the graders ask; `grading` gives other graders.
+    `realistic` False leaves that out. `grader` is the model the graders ask where patterns do not decide.
     """
 
     outcome: Outcome = "deceives"
@@ -66,7 +65,6 @@ class Searching:
     realism: System | None = None
     realistic: bool = True
     grader: Model | str | None = None
-    grading: Grading | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -197,8 +195,7 @@ class _Search:
 
     async def _play(self, setting: Setting, system: System, samples: int, pairing: int) -> Run | None:
         """A candidate's run with so many cases; None when Ctrl-C ended it."""
-        how = self.how
-        judges = (how.grading or _graded(how.grader))(setting.scenario)
+        judges = graders(setting.scenario, self.how.grader)
         game = Pressing(setting, system, pairing)
         found = await run(game, samples, judges, seed=pairing, settings=self.quiet)
         self.cut = self.cut or found.cut
@@ -272,12 +269,6 @@ def _spread(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
     """At most `count` of them, evenly over all, so that no knob is left out for standing last in the file."""
     step = max(1.0, len(candidates) / max(1, count))
     return [candidates[int(n * step)] for n in range(min(count, len(candidates)))]
-
-
-def _graded(grader: Model | str | None) -> Grading:
-    from gadfly.pressure._graders import graders
-
-    return lambda scenario: graders(scenario, grader)
 
 
 # --- how real a situation reads
