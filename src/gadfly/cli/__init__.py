@@ -17,6 +17,7 @@ from gadfly.cli import (
     _judge,
     _lists,
     _models,
+    _pressure,
     _rate,
     _redteam,
     _review,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("audit")(_audit.audit)
 app.command("redteam")(_redteam.redteam)
+app.add_typer(_pressure.app, name="pressure")
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)

@@ -12,6 +12,9 @@ import typer
 
 from gadfly.cli import _options as o
 
+PLAYING = ("audit", "redteam", "pressure")
+"""The verbs that make runs, and go on with them."""
+
 RUNS = Annotated[list[str], typer.Argument(help="Run ids, the starts of them, or directories.")]
 
 
@@ -79,7 +82,7 @@ def resume(
 
     opened = open_run(run)
     command, directory = opened.info["command"], opened.info["directory"]
-    if not command or Path(command[0]).name != "gadfly" or command[1:2] not in (["audit"], ["redteam"]):
+    if not command[1:] or Path(command[0]).name != "gadfly" or command[1] not in PLAYING:
         raise InputError(
             f"Run {opened.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
             f"again: it goes on."

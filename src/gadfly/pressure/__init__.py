@@ -1,12 +1,14 @@
 """Under pressure: scenarios as data, knobs that turn one at a time, forks, and rates that say on what they depend."""
 
 from gadfly.pressure._effects import Effect, Overall, effects, overall
+from gadfly.pressure._found import Found, Tried
 from gadfly.pressure._grader_card import GraderCard, grader_card, grader_card_with
 from gadfly.pressure._graders import FORK_JUDGES, graders
 from gadfly.pressure._new import new_scenario
 from gadfly.pressure._pressing import FORKS, SAMPLING, WORDINGS, Pressing, Setting
 from gadfly.pressure._rates import CellRates, ForkTable, cell_rates
 from gadfly.pressure._scenario import Scenario, known_scenarios, scenario
+from gadfly.pressure._search import Searching, search
 from gadfly.pressure._showing import shown
 from gadfly.pressure._sweep import Sweep, cells, press, sweep_of
 
@@ -18,12 +20,15 @@ __all__ = [
     "CellRates",
     "Effect",
     "ForkTable",
+    "Found",
     "GraderCard",
     "Overall",
     "Pressing",
     "Scenario",
+    "Searching",
     "Setting",
     "Sweep",
+    "Tried",
     "cell_rates",
     "cells",
     "effects",
@@ -35,6 +40,7 @@ __all__ = [
     "overall",
     "press",
     "scenario",
+    "search",
     "shown",
     "sweep_of",
 ]

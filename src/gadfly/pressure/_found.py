@@ -75,9 +75,9 @@ class Found:
 
     @property
     def winner(self) -> Tried | None:
-        """The best, chosen before anything fresh was seen; None where nothing was tried or no edit beat the start."""
+        """The best, chosen before anything fresh was seen; None where no edit beat the start, or nothing was found."""
         best = self.tried[0] if self.tried else None
-        return best if best and best.candidate.edits else None
+        return best if best and best.candidate.edits and best.searched.point else None
 
     @property
     def reestimated(self) -> tuple[Tried, ...]:
