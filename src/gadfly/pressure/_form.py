@@ -44,8 +44,8 @@ READ = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer says. `tool` is empty where nothing was called, `call` is how the call was written; `words` is what
-    others see; `cause` is empty when valid. The scratchpad is what the agent wrote for itself.
+    """What an answer says. `tool` is empty where nothing was called, `call` is how the call was written; `words` is
+    what others see; `cause` is empty when valid. The scratchpad is what the agent wrote for itself.
     """
 
     tool: str = ""
@@ -116,8 +116,8 @@ def _argument(value: Any) -> str:
 
 
 _HEADER = re.compile(
-    r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?:[ _]input)?|tool(?:[ _]input)?|arguments|parameters|message|report|reply"
-    r"|response|answer|final answer)\b[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
+    r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?:[ _]input)?|tool(?:[ _]input)?|arguments"
+    r"|parameters|input|message|report|reply|response|answer|final answer)(?![A-Za-z0-9])[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHTS = ("thought", "thoughts", "thinking", "reasoning", "scratchpad")
@@ -127,8 +127,8 @@ _THINK_TAG = re.compile(
     r"<(think|thinking|reasoning|scratchpad)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL
 )
 _LETTER = re.compile(
-    r"\n[ \t]*(?:(?:dear|hi|hello|hey|good (?:morning|day|afternoon|evening))\b[^\n]{0,60}[,!.:]|subject:|to [^\n:]{1,40}:"
-    r"|#{1,6} |\*\*[^*\n]{1,60}\*\*[ \t]*(?=\n)|-{3,}[ \t]*\n)",
+    r"\n[ \t]*(?:(?:dear|hi|hello|hey|good (?:morning|day|afternoon|evening))\b[^\n]{0,60}[,!.:]|subject:"
+    r"|to [^\n:]{1,40}:|#{1,6} |\*\*[^*\n]{1,60}\*\*[ \t]*(?=\n)|-{3,}[ \t]*\n)",
     re.IGNORECASE,
 )
 _IN_LINE = re.compile(r"[.!?;,)\w][ \t]+\**Action:\**[ \t]*([^\n]+)$", re.MULTILINE)
@@ -228,7 +228,9 @@ def _deed(parts: Sequence[_Part]) -> str | None:
     for place, part in enumerate(parts):
         if part.name in _DEEDS:
             after = parts[place + 1] if place + 1 < len(parts) else None
-            given = after.text if after and after.name in (*_INPUTS, "arguments", "parameters") else ""
+            given = (
+                after.text if after and after.name in (*_INPUTS, "arguments", "parameters", "input") else ""
+            )
             return f"{part.text.strip()} {given.strip()}".strip()
     return None
 
@@ -339,8 +341,12 @@ def _as_python(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any
         return None
     if not isinstance(call, ast.Call):
         return None
-    arguments = dict(zip(tools[named[0]].arguments, map(_value, call.args), strict=False))
-    arguments |= {word.arg: _value(word.value) for word in call.keywords if word.arg}
+    takes = tools[named[0]].arguments
+    spelled = {name.casefold(): name for name in takes}
+    arguments = dict(zip(takes, map(_value, call.args), strict=False))
+    for word in call.keywords:
+        if word.arg:
+            arguments[spelled.get(word.arg.casefold(), word.arg)] = _value(word.value)
     return named[0], arguments
 
 
