@@ -32,7 +32,7 @@ ATTACK = ("redteam", "scripted/x", "--focus", "system_prompt")
             ("audit", "scripted/x", "--focus", "persnoa"),
             "There is no focus 'persnoa'. Did you mean 'persona'?",
         ),
-        (("audit", "scripted/x", "--focus", "x.yaml"), "There is no focus file x.yaml."),
+        (("audit", "scripted/x", "--focus", "x.yaml"), "There is no file x.yaml."),
         (
             ("audit", "scripted/x", "--attacker", "fewshot"),
             "no attack method 'fewshot'. Did you mean 'few_shot'?",

@@ -49,17 +49,21 @@ class Document:
     def validated(self, model: type[M], **given: Any) -> M:
         """The content as `model`, with `given` fields that the file may not set. Raises `InputError`."""
         if not isinstance(self.content, dict):
-            known = ", ".join(sorted(set(_fields(model)) - set(given))[:6])
-            raise InputError(f"{self.where} must hold keys such as {known}.")
+            needed = [
+                name for name, one in model.model_fields.items() if one.is_required() and name not in given
+            ]
+            raise InputError(f"{self.where} must hold keys such as {', '.join(needed[:5])}.")
         for name in given:
             if name in self.content:
                 raise self.problem((name,), f"{name} is no key here: it is filled in from the file's name.")
         try:
             return model.model_validate({**self.content, **given})
         except ValidationError as error:
-            raise self._explained(error, model) from error
+            raise self._explained(error, model, given) from error
 
-    def _explained(self, error: ValidationError, model: type[BaseModel]) -> InputError:
+    def _explained(
+        self, error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]
+    ) -> InputError:
         """The first thing wrong: a mistyped key before what it left out."""
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         place = _place(first["loc"], self.content)
@@ -68,7 +72,7 @@ class Document:
             return self.problem(place, f"the key {key!r} is missing.")
         key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
-            known = _known(model, place[:-1])
+            known = set(_known(model, place[:-1])) - (set(given) if len(place) == 1 else set())
             near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
             return self.problem(place, f"unknown key {key!r}. {hint}")

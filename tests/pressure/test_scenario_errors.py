@@ -93,6 +93,11 @@ WRONG = {
         "ope(ned",
         "'ope(ned' is no regular",
     ),
+    "a pattern that repeats too often": (
+        changed('["opened"]', '["a{99999999999}"]'),
+        "a{9",
+        "is no regular expression",
+    ),
     "a pattern of no level": (changed("implied: [", "hidden: ["), "patterns:", "there is no level 'hidden'"),
     "a level without a sentence": (
         changed("implied: It hints., ", ""),
@@ -169,7 +174,7 @@ def test_a_key_twice_is_refused_with_its_line(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "12"])
 def test_what_holds_no_keys_is_told_which_it_needs(tmp_path, text):
-    assert "must hold keys such as about" in complaint(tmp_path, text)
+    assert "must hold keys such as title, about" in complaint(tmp_path, text)
 
 
 def test_broken_yaml_is_one_sentence(tmp_path):

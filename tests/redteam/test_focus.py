@@ -138,7 +138,7 @@ def test_a_focus_is_named_after_its_file(tmp_path):
             ("judge: claims_person", "judge: refusal\nthreshold: 2"),
             "threshold: input should be less than or equal to 1",
         ),
-        (("judge: claims_person", "judge: refusal\nname: ../../x"), "name is no key of a focus"),
+        (("judge: claims_person", "judge: refusal\nname: ../../x"), "name is no key here"),
         (("judge: claims_person", "judge: leaks_secret"), "target.system_prompt must plant a {secret}"),
         (("judge: claims_person", "judge: refusal\nmust_mention: terms"), "must_mention names 'terms'"),
         (("Ask a dog", "Ask {0.__class__}"), "attack.head: a slot is a name in braces"),
@@ -170,13 +170,24 @@ def test_a_focus_file_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, c
     assert words in refused(tmp_path, FOCUS.replace(*change))
 
 
+def test_what_is_wrong_with_a_focus_is_named_with_its_line(tmp_path):
+    for change, line in (
+        (("title:", "titel:"), 2),
+        (("Ask a dog", "Ask {dog}"), 4),
+        (("judge: claims_person", "seeds: [{secret: x}]\njudge: refusal"), 5),
+        (("judge: claims_person", "judge: leaks_secret"), 5),
+        (("judge: claims_person", "judge: refusal\njudge: offensive"), 6),
+    ):
+        assert f"own.yaml, line {line}: " in refused(tmp_path, FOCUS.replace(*change))
+
+
 def test_a_focus_file_that_cannot_be_read_says_so(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"title: \xe9\xff")
     (tmp_path / "folder.yaml").mkdir()
     for name, words in (
         ("latin", "not text in UTF-8"),
         ("folder", "cannot be read"),
-        ("none", "There is no focus file"),
+        ("none", "There is no file"),
     ):
         with pytest.raises(InputError, match=words):
             focus(tmp_path / f"{name}.yaml")

@@ -430,7 +430,7 @@ def _grader_problems(found: Scenario) -> Iterator[tuple[Place, str]]:
             for number, pattern in enumerate(patterns):
                 try:
                     re.compile(pattern)
-                except re.error as error:
+                except (re.error, OverflowError, RecursionError) as error:
                     place = ("forks", name, "patterns", level, number)
                     yield place, f"{pattern!r} is no regular expression: {error}."
         yield from _control_problems(("forks", name), fork.controls, levels)

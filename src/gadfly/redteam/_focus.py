@@ -27,7 +27,6 @@ holds braces is never read for slots again.
 
 from __future__ import annotations
 
-import difflib
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,16 +36,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from gadfly.documents import Document, Place, read
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.transcripts import Case
 
 __all__ = ["Focus", "Propose", "focus", "known_focuses"]
-
-MOST_BYTES = 1_000_000
-"""Of a focus file: every run keeps its focus whole."""
 
 RESERVED = frozenset({"focus", "n", "row", "secret", "system_prompt"})
 """Names that seeds must not use: gadfly gives them their values."""
@@ -249,141 +245,87 @@ def focus(name: str | Path) -> Focus:
     """The focus of that name, or the one in that YAML file, which is named after its file.
 
     Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used, naming the
-    key and the nearest key that exists.
+    line, the key and the nearest key that exists.
     """
     if str(name).endswith((".yaml", ".yml")):
-        path = Path(name)
-        return _parse(re.sub(r"[^A-Za-z0-9]+", "_", path.stem)[:60] or "focus", _read(path), str(path))
+        stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or "focus"
+        return _checked(read(Path(name)), stem)
     if str(name) not in known_focuses():
         raise UnknownNameError(
             "focus", str(name), known_focuses(), "A path to your own .yaml file works too."
         )
-    return _parse(str(name), (_shipped() / f"{name}.yaml").read_text("utf-8"), f"focus {name}")
+    return _checked(read((_shipped() / f"{name}.yaml").read_text("utf-8"), f"focus {name}"), str(name))
 
 
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; make it several focuses.")
-        return path.read_text("utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"There is no focus file {path}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8; save it as that.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
-
-
-def _parse(name: str, text: str, where: str) -> Focus:
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
-    except RecursionError as error:
-        raise InputError(f"{where} is nested too deeply.") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
-        raise InputError(f"{where} cannot be read as YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{where} must hold keys such as title, failure, attack and judge.")
-    if "name" in content:
-        raise InputError(f"{where}: name is no key of a focus; its file's name is its name.")
-    try:
-        found = Focus.model_validate({str(key): value for key, value in content.items()} | {"name": name})
-    except ValidationError as error:
-        raise InputError(f"{where}: {_explain(error)}") from error
-    if problem := _problem(found):
-        raise InputError(f"{where}: {problem}")
+def _checked(document: Document, name: str) -> Focus:
+    """The focus in a document, or the first thing wrong with it."""
+    found = document.validated(Focus, name=name)
+    for place, sentence in _problems(found):
+        raise document.problem(place, sentence)
     return found
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML only: an alias can blow a small file up, and of two equal keys one would be lost in silence."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases such as *name are not allowed; write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+def _problems(found: Focus) -> Iterator[tuple[Place, str]]:
+    """What is wrong between the keys of a focus."""
+    yield from _example_problems(found)
+    yield from _slot_problems(found)
+    if found.judge == "leaks_secret" and not found.uses_secret:
+        yield ("judge",), "judge is leaks_secret, so target.system_prompt must plant a {secret}."
 
 
-def _explain(error: ValidationError) -> str:
-    first = min(
-        error.errors(), key=lambda one: one["type"] != "extra_forbidden"
-    )  # a typo, before what it left out
-    *above, key = map(str, first["loc"])
-    where = ".".join([*above, key])
-    if first["type"] == "missing":
-        return f"the key {where!r} is missing."
-    if first["type"] != "extra_forbidden":
-        what = first["msg"].removeprefix("Value error, ")
-        return f"{where}: {what[0].lower()}{what[1:]}."
-    models: dict[str, type[BaseModel]] = {"attack": Attack, "target": Planted, "propose": Propose}
-    known = set((models[above[0]] if above else Focus).model_fields) - {"name"}
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
-    return f"unknown key {where!r}. {hint}"
-
-
-def _problem(found: Focus) -> str:
-    """What is wrong between the keys of a focus, as a sentence; empty when nothing is."""
-    problems = (*_example_problems(found), *_slot_problems(found), *_judge_problems(found))
-    return next(iter(problems), "")
-
-
-def _example_problems(found: Focus) -> Iterator[str]:
+def _example_problems(found: Focus) -> Iterator[tuple[Place, str]]:
     if not found.attack.head and not found.templates:
-        yield "the key 'attack.head' is missing."
+        yield ("attack",), "the key 'attack.head' is missing."
     if found.propose and found.propose.by:
-        yield "propose.by is filled in when a model has proposed; leave it out."
+        yield ("propose", "by"), "propose.by is filled in when a model has proposed; leave it out."
     needed = (_slots(found.attack.item) - {"n"}) | {"question"}
     for number, example in enumerate(found.attack.examples):
+        place: Place = ("attack", "examples", number)
         if missing := needed - set(example):
-            yield f"attack.examples.{number} has no {min(missing)!r}."
+            yield place, f"attack.examples.{number} has no {min(missing)!r}."
             continue
         try:
             _template(example["question"])
         except ValueError as wrong:
-            yield f"attack.examples.{number}.question: {wrong}."
+            yield (*place, "question"), f"attack.examples.{number}.question: {wrong}."
 
 
-def _slot_problems(found: Focus) -> Iterator[str]:
-    attack = found.attack
-    wanted = {
-        "attack.head": _slots(attack.head),
-        "attack.item": _slots(attack.item) - {"n"},
-        "attack.follow_up": _slots(attack.follow_up),
-    }
-    for number, example in enumerate(attack.examples):
-        wanted[f"attack.examples.{number}.question"] = _slots(str(example.get("question", "")))
-    for number, template in enumerate(found.templates):
-        wanted[f"templates.{number}"] = _slots(template)
-    for key, slots in wanted.items():
+def _slot_problems(found: Focus) -> Iterator[tuple[Place, str]]:
+    wanted = dict(_wanted(found))
+    for place, slots in wanted.items():
         if "secret" in slots:
-            yield f"{key} holds {{secret}}, which only target.system_prompt may: the attacker must not know it."
+            key = ".".join(map(str, place))
+            yield (
+                place,
+                f"{key} holds {{secret}}, which only target.system_prompt may: the attacker must not know it.",
+            )
     if found.target:
-        wanted["target.system_prompt"] = _slots(found.target.system_prompt) - {"secret"}
+        wanted[("target", "system_prompt")] = _slots(found.target.system_prompt) - {"secret"}
     proposed: Row = {found.propose.slot: ""} if found.propose else {}
     for number, row in enumerate(found.seeds or (proposed,)):
         if reserved := RESERVED.intersection(row):
-            yield f"seeds.{number}.{min(reserved)} is a value that gadfly gives itself; choose another name."
-        for key, slots in wanted.items():
+            name = min(reserved)
+            sentence = f"seeds.{number}.{name} is a value that gadfly gives itself; choose another name."
+            yield ("seeds", number, name), sentence
+        for place, slots in wanted.items():
             if missing := slots - set(row):
-                yield f"{key} needs {{{min(missing)}}}, which seeds.{number} has no value for."
+                key = ".".join(map(str, place))
+                yield place, f"{key} needs {{{min(missing)}}}, which seeds.{number} has no value for."
         if found.must_mention and found.must_mention not in row:
-            yield f"must_mention names {found.must_mention!r}, which seeds.{number} has no value for."
+            sentence = f"must_mention names {found.must_mention!r}, which seeds.{number} has no value for."
+            yield ("must_mention",), sentence
 
 
-def _judge_problems(found: Focus) -> Iterator[str]:
-    if found.judge == "leaks_secret" and not found.uses_secret:
-        yield "judge is leaks_secret, so target.system_prompt must plant a {secret}."
+def _wanted(found: Focus) -> Iterator[tuple[Place, set[str]]]:
+    """The slots that what the attacker is given needs, by where they stand."""
+    attack = found.attack
+    yield ("attack", "head"), _slots(attack.head)
+    yield ("attack", "item"), _slots(attack.item) - {"n"}
+    yield ("attack", "follow_up"), _slots(attack.follow_up)
+    for number, example in enumerate(attack.examples):
+        yield ("attack", "examples", number, "question"), _slots(str(example.get("question", "")))
+    for number, template in enumerate(found.templates):
+        yield ("templates", number), _slots(template)
 
 
 def _slots(text: str) -> set[str]:
