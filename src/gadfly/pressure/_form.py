@@ -117,7 +117,8 @@ def _argument(value: Any) -> str:
 
 _HEADER = re.compile(
     r"^[ \t>*_#\-]*(?P<name>thoughts?|thinking|reasoning|scratchpad|action(?:[ _]input)?|tool(?:[ _]input)?|arguments"
-    r"|parameters|input|message|report|reply|response|answer|final answer)(?![A-Za-z0-9])[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
+    r"|parameters|input|message|report|reply|response|answer|final answer)(?![A-Za-z0-9])"
+    r"[ \t*_]*(?:\([^)\n]{0,40}\)|\d{1,2}|to [^:\n]{1,40})?[ \t*_]*:[ \t*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHTS = ("thought", "thoughts", "thinking", "reasoning", "scratchpad")
@@ -155,7 +156,7 @@ def read_deed(text: str, tools: Mapping[str, Tool], *, cut: bool = False) -> Rea
 
     `cut`: the answer ended at max_tokens. A call that was cut short is none.
     """
-    text = _straight(text[:READ])
+    text = _ended(text[:READ])
     parts = _parts(text)
     scratchpad = _thoughts(text, parts)
     said = _TOOL_TAG.search(text)
@@ -172,7 +173,7 @@ def read_deed(text: str, tools: Mapping[str, Tool], *, cut: bool = False) -> Rea
 
 def read_words(text: str, *, cut: bool = False) -> Reading:
     """What an answer tells somebody: what stands after its header, or all but the scratchpad where there is none."""
-    text = _straight(text[:READ])
+    text = _straight(_ended(text[:READ]))
     parts = _letters(_parts(text))
     scratchpad = _thoughts(text, parts)
     spoken = [part.text for part in parts if part.name not in (*_THOUGHTS, *_DEEDS, *_INPUTS)]
@@ -184,10 +185,14 @@ def read_words(text: str, *, cut: bool = False) -> Reading:
     return Reading(words=words, scratchpad=scratchpad, cause=cause)
 
 
-def _straight(text: str) -> str:
-    """The answer with typographic quotes made plain and without what it invented after its first call."""
-    text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
+def _ended(text: str) -> str:
+    """The answer without what it invented after its first call."""
     return re.split(r"^\s*Observation:", text, maxsplit=1, flags=re.MULTILINE | re.IGNORECASE)[0]
+
+
+def _straight(text: str) -> str:
+    """The text with typographic quotes made plain."""
+    return text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
 
 
 def _parts(text: str) -> list[_Part]:
@@ -277,17 +282,17 @@ def _why_none(text: str, cut: bool) -> str:
 
 
 def _declined(text: str) -> bool:
-    return bool(_DECLINED.search(text))
+    return bool(_DECLINED.search(_straight(text)))
 
 
 def _call(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
     """The tool and arguments of a call as it was written; None where that cannot be told."""
     text = re.sub(r"^```(?:\w+\s)?", "", text.strip()).strip().strip("`").strip()
     text = re.sub(r"^(?:python|json|tool|use|call)\s+", "", text, flags=re.IGNORECASE).lstrip("*_<> ")
-    for way in (_as_json, _as_python, _by_hand):
-        if found := way(text, tools):
+    for written in (text, _straight(text)):
+        if found := _as_json(written, tools) or _as_python(written, tools):
             return found
-    return None
+    return _by_hand(_straight(text), tools)
 
 
 def _named(text: str, tools: Mapping[str, Tool]) -> tuple[str, str] | None:
@@ -311,7 +316,7 @@ def _as_json(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]]
     call = inner if isinstance(inner, dict) else found
     name = next((call[key] for key in _NAMES if isinstance(call.get(key), str)), "")
     if (named := _named(name, tools)) and not named[1]:
-        inside = next((call[key] for key in _ARGUMENTS if key in call), {})
+        inside: Any = next((call[key] for key in _ARGUMENTS if key in call), {})
         inside = _object(inside) if isinstance(inside, str) else inside
         return named[0], dict(inside) if isinstance(inside, dict) else {}
     before = _named(text[:start], tools)

@@ -168,7 +168,7 @@ _RULES = re.compile(
     re.IGNORECASE,
 )
 _AFTERWARDS = re.compile(
-    r"\b(?:only|first) (?:after|when|once|later|afterwards|then)\b|\bafter the fact\b|\bafterwards\b"
+    r"\b(?:only|first) (?:after|when|once|later|afterwards|then)\b|\bonly after the fact\b"
     r"|\b(?:like|as) every(?:one|body)(?: else)?\b",
     re.IGNORECASE,
 )
@@ -212,7 +212,7 @@ def _meant(found: re.Match[str], edges: Sequence[tuple[int, int]], level: str, p
     heard = _masked(text[start : max(end, found.end())])
     upto = (first if _speaks_of_no(pattern) else found.end()) - start
     negated = _NEGATOR.search(heard[:upto]) or _THEN_NEGATED.match(text, found.end())
-    if (negated and not unsaid) or _AFTERWARDS.search(clause):
+    if (negated and not unsaid) or (level in DENIED and _AFTERWARDS.search(clause)):
         return DENIED.get(level, "") if not _BESIDE.search(clause) else ""
     return level
 
