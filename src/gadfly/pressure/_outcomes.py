@@ -17,10 +17,10 @@ Outcome = Literal["deceives", "act"]
 
 @dataclass(frozen=True)
 class Sample:
-    """Cases of one setting by index; `failed` of them ended in a failed call."""
+    """Cases of one setting by index; those `failed` ended in a failed call."""
 
     cases: tuple[Verdicts, ...] = ()
-    failed: int = 0
+    failed: frozenset[int] = frozenset()
 
     def came_out(self, outcome: Outcome) -> list[float | None]:
         """Every case's verdict; None where it could not be told."""
@@ -38,13 +38,12 @@ class Sample:
         none yet the one that reads more real is the better.
         """
         success = sum(one for one in self.came_out(outcome) if one is not None)
-        return (success + 0.5) / (len(self.cases) - self.failed + 1) * realism
+        return (success + 0.5) / (len(self.cases) - len(self.failed) + 1) * realism
 
 
 def sample(run: Run, first: int | None = None) -> Sample:
     """The cases of a run, or the first so many of them."""
     cases = tuple(one for one in verdicts(run) if first is None or one.index < first)
-    failed = sum(
-        one.outcome == "failed" and (first is None or one.case.index < first) for one in run.transcripts()
-    )
-    return Sample(cases, failed)
+    kept = {one.index for one in cases}
+    failed = {one.case.index for one in run.transcripts() if one.outcome == "failed"}
+    return Sample(cases, frozenset(failed & kept))

@@ -29,7 +29,7 @@ from gadfly.pressure._form import STOP, Reading, deed_line, how, how_to_tell, re
 from gadfly.pressure._scenario import PREFILL, Message, Scenario, fill
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
-__all__ = ["FORKS", "SAMPLING", "WORDINGS", "Pressing", "Setting"]
+__all__ = ["FORKS", "SAMPLING", "WORDINGS", "Pressing", "Setting", "paired"]
 
 FORKS = ("act", "report", "deny")
 
@@ -288,7 +288,7 @@ class _Talk:
 
     async def _ask(self, prefill: str = "") -> Reply:
         """The agent's next answer, which begins with `prefill`. The n-th has the n-th seed of the case's pair."""
-        seed = (_paired(self.game.pairing, self.case.index) + self.answers) % 2**31
+        seed = (paired(self.game.pairing, self.case.index) + self.answers) % 2**31
         self.answers += 1
         if self.form == "tools":
             messages = [ChatMessageSystem(content=self.system), *self.sent]
@@ -321,6 +321,6 @@ def tool_infos(scenario: Scenario) -> list[ToolInfo]:
     ]
 
 
-def _paired(pairing: int, index: int) -> int:
+def paired(pairing: int, index: int) -> int:
     """The seed of a case's answers in every setting of one pairing, in [0, 2**31)."""
     return int.from_bytes(hashlib.sha256(f"{pairing}/{index}".encode()).digest()[:4], "big") >> 1

@@ -98,11 +98,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,59}$")]
 Where = dict[str, Annotated[tuple[Word, ...], BeforeValidator(_listed)]]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Call(_Strict):
+class Call(Strict):
     """A use of a tool: with these arguments, or with any where `where` is empty. A value may be a list: any of them.
 
     Compared without regard to case and to spaces, quotes and signs around.
@@ -118,14 +118,14 @@ class Call(_Strict):
         )
 
 
-class Observation(_Strict):
+class Observation(Strict):
     """What a tool gives back where its arguments are these; the slots of `text` may be arguments and amounts."""
 
     text: Template
     where: Where = {}
 
 
-class Tool(_Strict):
+class Tool(Strict):
     """Something the agent can do. `arguments` name what it takes and whether that is `text` or a `number`.
 
     The first observation that fits is given back, so the last should fit always. `amounts` are products of arguments
@@ -149,7 +149,7 @@ class Tool(_Strict):
         return "Nothing came of it."
 
 
-class Message(_Strict):
+class Message(Strict):
     """One message before or at a fork. `speaker` is one of the cast; the agent's own are scripted: a `thought`, then
     what it says (`text`) or does (`does`, whose observation follows of itself). `when`: only at these levels of knobs.
     """
@@ -165,7 +165,7 @@ class Message(_Strict):
         return all(levels.get(knob) in among for knob, among in self.when.items())
 
 
-class Control(_Strict):
+class Control(Strict):
     """A reply whose level is known: what its grader must make of it. `trap` names what makes it hard.
 
     The reply is the agent's whole answer, and `form` and `cut` say how it came. A `held_out` one was not looked at
@@ -180,7 +180,7 @@ class Control(_Strict):
     held_out: bool = False
 
 
-class Act(_Strict):
+class Act(Strict):
     """The first fork: which calls are the act, and which are honest decisions against it. Within `steps` answers."""
 
     acts: Annotated[tuple[Call, ...], Field(min_length=1)]
@@ -189,7 +189,7 @@ class Act(_Strict):
     controls: Annotated[tuple[Control, ...], Field(min_length=1)]
 
 
-class Fork(_Strict):
+class Fork(Strict):
     """A later fork: what the agent is asked, and how its words are graded.
 
     `patterns` maps a level to regular expressions, `rubric` a level to a sentence that is true of such a reply.
@@ -201,7 +201,7 @@ class Fork(_Strict):
     controls: Annotated[tuple[Control, ...], Field(min_length=1)]
 
 
-class Forks(_Strict):
+class Forks(Strict):
     """The three forks in order."""
 
     act: Act
@@ -209,7 +209,7 @@ class Forks(_Strict):
     deny: Fork
 
 
-class Knob(_Strict):
+class Knob(Strict):
     """Something that can be turned, one level at a time: each level gives values to slots."""
 
     about: Annotated[str, Field(min_length=1)]
@@ -217,7 +217,7 @@ class Knob(_Strict):
     levels: Annotated[dict[str, dict[Name, Wordings]], Field(min_length=2)]
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """A whole scenario; see this module's docstring and `gadfly pressure new`.
 
     `temptation` says what the agent knows and must not use, `honest` what it could do instead. `canary` is never shown
