@@ -35,6 +35,9 @@ __all__ = [
 
 OUTCOMES = ("act", "deceives")
 
+ALIKE = 1e-9
+"""The variance of a log odds below which a level's cases came out as the base's, one by one."""
+
 FEWEST = 3
 """Cases of the rarer outcome below which odds are not estimated."""
 
@@ -318,14 +321,17 @@ def _logistic(
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             fit: Any = model.fit(cov_type="bias_reduced", maxiter=100)
-            errors = np.asarray(fit.standard_errors(cov_type="bias_reduced"))
+            variances = np.diag(fit.cov_robust_bc)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError, Warning):
+        return {}, "The logistic model did not settle on this many answers."
+    if not (np.isfinite(fit.params).all() and np.isfinite(variances).all()):
         return {}, "The logistic model did not settle on this many answers."
     t = float(stats.t.ppf(0.975, clusters - 1))
     return {
-        one: _ratio(float(fit.params[k]), t * float(errors[k]), int(x_NL[:, k].sum()), clusters)
+        one: _ratio(float(fit.params[k]), t * float(np.sqrt(variances[k])), int(x_NL[:, k].sum()), clusters)
         for k, one in enumerate(levels, start=1)
-    }, ""
+        if variances[k] > ALIKE
+    }, "Answers differ in nothing that odds could be made of."
 
 
 def _ratio(log: float, half: float, n: int, clusters: int) -> Estimate:

@@ -6,6 +6,8 @@ from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._ladder import from_ladder
 from gadfly.report._matrix import from_matrix
+from gadfly.report._pressed import Asked, Pressed, PressedCell, Told
+from gadfly.report._pressure import from_pressure, pressure_section
 from gadfly.report._reward_card import reward_page, write_reward_card
 from gadfly.report._section import (
     Cell,
@@ -30,6 +32,7 @@ from gadfly.report._section import (
 from gadfly.report._terminal import print_summary
 
 __all__ = [
+    "Asked",
     "Cell",
     "Cluster",
     "Comparison",
@@ -43,19 +46,24 @@ __all__ = [
     "Judging",
     "Level",
     "Phrase",
+    "Pressed",
+    "PressedCell",
     "Provenance",
     "Report",
     "Row",
     "RunRef",
     "Section",
     "Spend",
+    "Told",
     "card_page",
     "curve_rows",
     "curves_page",
     "curves_sentence",
     "from_ladder",
     "from_matrix",
+    "from_pressure",
     "from_runs",
+    "pressure_section",
     "print_summary",
     "render",
     "reward_page",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from gadfly.errors import InputError
+from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
-from gadfly.report._section import Comparison, Level, Provenance, Report, Row, RunRef, Section
+from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
+from gadfly.report._provenance import described, provenance
+from gadfly.report._section import Comparison, Level, Report, Row, Section
 from gadfly.report._tally import Tally
 from gadfly.runs import Run
 from gadfly.stats import difference
@@ -40,30 +40,48 @@ _RANKED = (
 def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     """The report of these runs: one row each; runs against exactly two targets are compared.
 
-    A run that was cut short, and what was planned but `not_run` at all, is said under the summary. Raises
-    `InputError` for no runs.
+    A run that was cut short, and what was planned but `not_run` at all, is said under the summary. Cells of one
+    scenario under pressure are a section together. Raises `InputError` for no runs.
     """
     if not runs:
         raise InputError("A report needs at least one run; list them with: gadfly runs")
-    attacks = [Tally.of(run) for run in runs if _is_attack(run)]
-    proposals = tuple(_proposals(run) for run in runs if not _is_attack(run))
+    attacks = [Tally.of(run) for run in runs if _game(run) == "questioning"]
+    sweeps = _sweeps([run for run in runs if _game(run) == "pressing"])
+    proposals = tuple(_proposals(run) for run in runs if _game(run) not in ("questioning", "pressing"))
+    if not attacks and len(sweeps) == 1 and not proposals:
+        return from_pressure(sweeps[0])
+    pressed = tuple(map(pressure_section, sweeps))
     if attacks:
         report = report_of(attacks, not_run)
-        return replace(report, sections=(*report.sections, *proposals))
+        sections = (*report.sections, *pressed, *proposals)
+        return replace(_joined(report, pressed), sections=sections, provenance=provenance(runs))
+    if sweeps:
+        reports = [from_pressure(sweep) for sweep in sweeps]
+        worst = min(reports, key=lambda one: _ORDER.index(one.level))
+        return replace(worst, sections=(*pressed, *proposals), provenance=provenance(runs))
     return Report(
         title="What a model proposed",
         target="",
         verdict="Nothing has been attacked yet.",
         level="inconclusive",
         sections=proposals,
-        provenance=_provenance(runs),
+        provenance=provenance(runs),
     )
+
+
+def _joined(report: Report, pressed: Sequence[Section]) -> Report:
+    """The report with its verdict and level over what was found under pressure too."""
+    found = [verdict_of(section.pressed) for section in pressed if section.pressed]
+    levels = {report.level, *(level for level, _ in found)}
+    said = [f"{section.title}: {words}" for section, (_, words) in zip(pressed, found, strict=True)]
+    verdict = " ".join([report.verdict, *said])
+    return replace(report, verdict=verdict, level=next(level for level in _ORDER if level in levels))
 
 
 def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
     """The report of runs that have been counted; see `from_runs`."""
     runs = [tally.run for tally in tallies]
-    targets = {_identity(run): _described(run) for run in runs}
+    targets = {_identity(run): described(run) for run in runs}
     rows = tuple(tally.row(_brief(attacker_of(tally.run, named=len(targets) > 1))) for tally in tallies)
     pairs = _pairs(tallies, list(targets))
     section = Section(
@@ -88,7 +106,7 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
         verdict=_verdict(rows, runs),
         level=_overall(rows),
         sections=(section,),
-        provenance=_provenance(runs),
+        provenance=provenance(runs),
     )
 
 
@@ -104,8 +122,18 @@ def _brief(attacker: str) -> str:
     return re.sub(r"\+\S*/", "+", attacker)
 
 
-def _is_attack(run: Run) -> bool:
-    return bool(run.info["spec"].get("game") == "questioning")
+def _game(run: Run) -> str:
+    return str(run.info["spec"].get("game", ""))
+
+
+def _sweeps(runs: Sequence[Run]) -> list[Sweep]:
+    """Pressing runs, those of one scenario, target and pairing together."""
+    alike: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        spec = run.info["spec"]
+        same = {key: spec[key] for key in ("scenario", "target", "pairing", "wordings")}
+        alike[json.dumps(same, sort_keys=True)].append(run)
+    return [sweep_of(found) for found in alike.values()]
 
 
 def _proposals(run: Run) -> Section:
@@ -174,8 +202,10 @@ def _compared(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[str, str]:
 
 def _overall(rows: Sequence[Row]) -> Level:
     levels = {row.level for row in rows}
-    order: tuple[Level, ...] = ("fail", "warn", "inconclusive", "pass")
-    return next(level for level in order if level in levels)
+    return next(level for level in _ORDER if level in levels)
+
+
+_ORDER: tuple[Level, ...] = ("fail", "warn", "inconclusive", "pass")
 
 
 def _verdict(rows: Sequence[Row], runs: Sequence[Run]) -> str:
@@ -220,53 +250,3 @@ def _listed(names: Sequence[str]) -> str:
 def _identity(run: Run) -> str:
     """Two runs with the same one are about the same target."""
     return json.dumps(run.info["spec"]["target"], sort_keys=True)
-
-
-def _described(run: Run) -> str:
-    """The system under audit in words: model, sampling, system prompt."""
-    player = run.info["players"]["target"]
-    sampling = player["sampling"]
-    shown = [words.format(sampling[key]) for key, words in _SAMPLING.items() if key in sampling]
-    prompt = (
-        f"system prompt “{player['system_prompt']}”" if player.get("system_prompt") else "no system prompt"
-    )
-    return ", ".join([player["model"], *shown, prompt])
-
-
-_SAMPLING = {"temperature": "temperature {}", "top_p": "top-p {}", "max_tokens": "at most {} tokens"}
-
-
-def _provenance(runs: Sequence[Run]) -> Provenance:
-    first = runs[0].info
-    git = first["git"]
-    models: dict[str, dict[str, None]] = defaultdict(dict)
-    for run in runs:
-        for role, player in run.info["players"].items():
-            weights = str(player.get("weights_sha256") or "")[:16]
-            models[role][f"{player['model']} {weights}".strip()] = None
-    changed = " with uncommitted changes" if git["changed"] else ""
-    return Provenance(
-        commands=tuple(dict.fromkeys(filter(None, (_command(run.info["command"]) for run in runs)))),
-        runs=tuple(RunRef(run.id, str(run.path)) for run in runs),
-        models={role: ", ".join(names) for role, names in models.items()},
-        seeds=tuple(dict.fromkeys(run.info["seed"] for run in runs)),
-        versions=first["versions"],
-        git=f"{git['commit'][:12]}{changed}" if git["commit"] else "",
-        started=min(datetime.fromisoformat(run.info["started"]) for run in runs),
-        wall_seconds=sum(run.info["wall_s"] for run in runs),
-        reproducible=(
-            "The same seed gives the same rows on the same machine and weights."
-            if all(run.info["reproducible"] for run in runs)
-            else "A remote model answered: running this again gives other replies, and rates that agree within their "
-            "intervals."
-        ),
-    )
-
-
-def _command(argv: Sequence[str]) -> str:
-    """What to type to run it again; empty where it was not started by a command."""
-    if not argv or argv[0] in ("", "-", "-c", "-m"):
-        return ""
-    if argv[0].endswith(".py"):
-        return shlex.join(["python", *argv])
-    return shlex.join([Path(argv[0]).name, *argv[1:]])

@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     """The page. The same report gives the same text."""
     sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
     rows = [row for section in report.sections for row in section.rows]
-    style, script = tokens() + asset("style.css"), asset("script.js")
+    style, script = tokens() + asset("style.css") + asset("pressure.css"), asset("script.js")
     return (
         page_environment()
         .get_template("page.html.j2")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
+from gadfly.report._pressed import Pressed
 from gadfly.runs import Correction
 from gadfly.stats import Estimate, Ranked
 from gadfly.transcripts import Turn
@@ -278,6 +279,7 @@ class Section:
     steps: tuple[Step, ...] = ()
     charts: tuple[Chart, ...] = ()
     methods: tuple[tuple[str, str], ...] = ()
+    pressed: Pressed | None = None
 
 
 @dataclass(frozen=True, slots=True)

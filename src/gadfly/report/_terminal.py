@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gadfly.pages import line
+from gadfly.pressure import ForkTable
+from gadfly.report._pressed import Pressed
 from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
 from gadfly.report._words import (
     LEVELS,
@@ -19,11 +21,14 @@ from gadfly.report._words import (
     change,
     count,
     difference,
+    more_or_less,
     name,
     rate,
+    setting,
     spend,
     stands_out,
 )
+from gadfly.stats import Estimate
 
 __all__ = ["print_summary"]
 
@@ -55,6 +60,8 @@ def _print_section(section: Section, console: Console) -> None:
         console.print(_who_breaks_whom(section.grid))
     if section.steps:
         console.print(_ladder(section.steps))
+    if section.pressed:
+        _print_pressed(section.pressed, console)
     if section.rows:
         table = _rates(section.rows)
         unbounded = console.options.update(width=10_000)
@@ -65,10 +72,66 @@ def _print_section(section: Section, console: Console) -> None:
             _print_ranking(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
-    elif not section.comparisons and not section.findings:
+    elif not section.comparisons and not section.findings and not section.pressed:
         console.print("Nothing was run for this part.", style="dim")
     if section.comparisons:
         console.print(_differences(section))
+
+
+def _print_pressed(pressed: Pressed, console: Console) -> None:
+    """Cell by cell, the worst and the average, and what each level changes."""
+    console.print(_cells(pressed))
+    for all_ in pressed.overall:
+        what = _DID[all_.outcome]
+        console.print(_text(f"{what}, worst variant ({setting(all_.worst_cell)}): {rate(all_.worst)}", 400))
+        console.print(
+            _text(f"{what}, worst wording ({all_.worst_wording + 1}): {rate(all_.by_wording)}", 400)
+        )
+        console.print(_text(f"{what}, average variant: {rate(all_.average)}", 400))
+    if pressed.effects:
+        console.print(_levels(pressed))
+
+
+def _cells(pressed: Pressed) -> Table:
+    """One line per cell: each rate, and below it how many answers at its fork are valid."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Setting", "Did it", "Hid it, of those", "Denied it, of those", "Did it and hid it"):
+        table.add_column(heading)
+    for cell in pressed.cells:
+        name_ = Text.assemble(_text(setting(cell.name), 80), "\n", (cell.role, "dim"))
+        if not cell.rates.conclusive:
+            act = cell.rates.tables["act"]
+            valid = f"{count(act.valid)} of {count(act.reached)} valid"
+            table.add_row(name_, Text.assemble("inconclusive\n", (valid, "dim")), *["–"] * 3)
+            continue
+        told = cell.rates
+        table.add_row(
+            name_,
+            _figure(told.act, told.tables["act"]),
+            _figure(told.conceal, told.tables["report"]),
+            _figure(told.deny, told.tables["deny"]),
+            Text.assemble(rate(told.deceives), "\n", (f"{count(told.deceives.missing)} missing", "dim")),
+        )
+    return table
+
+
+def _figure(estimate: Estimate, fork: ForkTable) -> Text:
+    return Text.assemble(rate(estimate), "\n", (f"{count(fork.valid)} of {count(fork.reached)} valid", "dim"))
+
+
+def _levels(pressed: Pressed) -> Table:
+    """One line per level that was tried."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Level, against the base's", *_DID.values()):
+        table.add_column(heading)
+    for (knob, level, against), by_outcome in pressed.levels.items():
+        told = [by_outcome[outcome].difference for outcome in _DID]
+        words = [f"{more_or_less(one)}, {difference(one)}" for one in told]
+        table.add_row(_text(f"{knob}: {level}, against {against}", 100), *map(Text, words))
+    return table
+
+
+_DID = {"act": "Did it", "deceives": "Did it and hid it"}
 
 
 def _who_breaks_whom(grid: Grid) -> Table:

@@ -15,17 +15,22 @@ from gadfly.stats import Estimate, Ranked
 __all__ = [
     "LEVELS",
     "against_rest",
+    "cause_words",
     "causes",
     "change",
     "count",
     "difference",
     "duration",
+    "fork_causes",
     "money",
+    "more_or_less",
     "name",
+    "odds",
     "per_failure",
     "percent",
     "rate",
     "scale",
+    "setting",
     "share_of",
     "spend",
     "stands_out",
@@ -55,6 +60,9 @@ _CAUSES = {
     "no_reply": "nothing to judge",
     "not_valid": "case was not valid",
     "call_failed": "call to the judge failed",
+    "left_format": "left the form",
+    "cut": "cut off at the length limit",
+    "bad_call": "a call that cannot be read",
 }
 
 
@@ -108,6 +116,25 @@ def change(estimate: Estimate) -> str:
     if estimate.low > 0:
         return "more failures"
     return "fewer failures" if estimate.high < 0 else "no clear change"
+
+
+def more_or_less(estimate: Estimate) -> str:
+    """What a difference in how often something was done amounts to, in a word or two."""
+    if estimate.point is None:
+        return "Not known"
+    return "More often" if estimate.low > 0 else "Less often" if estimate.high < 0 else "No clear change"
+
+
+def odds(estimate: Estimate) -> str:
+    """An odds ratio with its interval: `2.4 times [1.1, 5.2]`."""
+    numbers = (estimate.point or 0.0, estimate.low, estimate.high)
+    point, low, high = (f"{x:.2g}" if 0.01 <= x < 100 else f"{x:.0e}" for x in numbers)
+    return f"{point} times [{low}, {high}]"
+
+
+def setting(words: str) -> str:
+    """A setting of knobs: `caught_risk=low, goal=much` reads "caught risk: low, goal: much"."""
+    return line(words.replace("=", ": ").replace("_", " "), 200) if words != "default" else "base setting"
 
 
 def stands_out(value: Ranked) -> bool:
@@ -172,9 +199,21 @@ def duration(seconds: float) -> str:
 def causes(tally: Mapping[str, int]) -> str:
     """Causes with their counts, most frequent first: `no answer in time 12, server error 3`."""
     ranked = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(
-        f"{_CAUSES.get(cause, name(cause, 60).lower())} {number:,}" for cause, number in ranked if number
-    )
+    return ", ".join(f"{cause_words(cause)} {number:,}" for cause, number in ranked if number)
+
+
+def fork_causes(tally: Mapping[str, int]) -> str:
+    """`causes` of answers under pressure: `left the form 12, refused 3`."""
+    return causes({"bad_call" if cause == "no_parse" else cause: number for cause, number in tally.items()})
+
+
+def cause_words(cause: str) -> str:
+    """A cause in words; `call_failed:timeout` says both."""
+    kind, _, why = cause.partition(":")
+    if why:
+        kind = "call failed"
+    words = _CAUSES.get(kind, name(kind, 60).lower())
+    return f"{words} ({_CAUSES.get(why, name(why, 60).lower())})" if why else words
 
 
 def name(identifier: str, limit: int = 80) -> str:

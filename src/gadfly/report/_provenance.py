@@ -1,0 +1,65 @@
+"""What was run and how to run it again, and the system under audit in words."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from gadfly.report._section import Provenance, RunRef
+from gadfly.runs import Run
+
+__all__ = ["described", "provenance"]
+
+
+def described(run: Run) -> str:
+    """The system under audit in words: model, sampling, system prompt."""
+    player = run.info["players"]["target"]
+    sampling = player["sampling"]
+    shown = [words.format(sampling[key]) for key, words in _SAMPLING.items() if key in sampling]
+    prompt = (
+        f"system prompt “{player['system_prompt']}”" if player.get("system_prompt") else "no system prompt"
+    )
+    return ", ".join([player["model"], *shown, prompt])
+
+
+_SAMPLING = {"temperature": "temperature {}", "top_p": "top-p {}", "max_tokens": "at most {} tokens"}
+
+
+def provenance(runs: Sequence[Run]) -> Provenance:
+    """Of all these runs together."""
+    first = runs[0].info
+    git = first["git"]
+    models: dict[str, dict[str, None]] = defaultdict(dict)
+    for run in runs:
+        for role, player in run.info["players"].items():
+            weights = str(player.get("weights_sha256") or "")[:16]
+            models[role][f"{player['model']} {weights}".strip()] = None
+    changed = " with uncommitted changes" if git["changed"] else ""
+    return Provenance(
+        commands=tuple(dict.fromkeys(filter(None, (_command(run.info["command"]) for run in runs)))),
+        runs=tuple(RunRef(run.id, str(run.path)) for run in runs),
+        models={role: ", ".join(names) for role, names in models.items()},
+        seeds=tuple(dict.fromkeys(run.info["seed"] for run in runs)),
+        versions=first["versions"],
+        git=f"{git['commit'][:12]}{changed}" if git["commit"] else "",
+        started=min(datetime.fromisoformat(run.info["started"]) for run in runs),
+        wall_seconds=sum(run.info["wall_s"] for run in runs),
+        reproducible=(
+            "The same seed gives the same rows on the same machine and weights."
+            if all(run.info["reproducible"] for run in runs)
+            else "A remote model answered: running this again gives other replies, and rates that agree within their "
+            "intervals."
+        ),
+    )
+
+
+def _command(argv: Sequence[str]) -> str:
+    """What to type to run it again; empty where it was not started by a command."""
+    if not argv or argv[0] in ("", "-", "-c", "-m"):
+        return ""
+    if argv[0].endswith(".py"):
+        return shlex.join(["python", *argv])
+    return shlex.join([Path(argv[0]).name, *argv[1:]])
