@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import inspect
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gadfly.judges import _trunk
 from gadfly.judges._trunk import Read, Stems, trunk
 
 HERE = Path(__file__).parent
@@ -96,6 +98,10 @@ def shuffled(text: str, seed: int) -> str:
     return " ".join(np.random.default_rng(seed).permutation(text.split()))
 
 
+READER = inspect.getsource(_trunk)
+"""How trunks read: what was read otherwise is not used again."""
+
+
 def read(name: str, texts: Sequence[str], top: int = 0) -> Read:
     """What a trunk makes of the texts, from the cache where there is one; it is filled a chunk at a time."""
     kept = os.environ.get("GADFLY_REWARD_CACHE")
@@ -105,7 +111,7 @@ def read(name: str, texts: Sequence[str], top: int = 0) -> Read:
     parts = []
     for start in range(0, len(texts), CHUNK):
         piece = texts[start : start + CHUNK]
-        told = "\0".join((used.sha256, *piece)).encode(errors="replace")
+        told = "\0".join((used.sha256, READER, *piece)).encode(errors="replace")
         files = [
             Path(kept) / f"{name}-{deep}-{hashlib.sha256(told).hexdigest()[:16]}.npz" for deep in (top, 1)
         ]
