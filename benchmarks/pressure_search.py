@@ -6,7 +6,7 @@ The product's own selection (`gadfly.pressure._halving.select`) and scoring, on 
 known: verdicts are drawn instead of played. 64 candidates, most of which hardly tempt (Beta(1, 12)), in eight wordings
 whose rates differ; the best are combined, which tempts whom either would. Reported for the winner, which is fixed
 before anything fresh is seen: the search's own rate minus the truth, the fresh rate minus the truth, how often the
-fresh interval covers, and what the same samples find when every candidate has as many. About a minute.
+fresh interval covers, and what is found when the samples are spread evenly and nothing is combined. About a minute.
 """
 
 from __future__ import annotations
@@ -139,9 +139,7 @@ def figures(searches: Sequence[Search]) -> dict[str, object]:
         "budget": BUDGET,
         "samples_spent_searching": round(float(np.mean([one.spent for one in searches]))),
         "winner_truth": round(float(np.mean([one.truth for one in searches])), 4),
-        "winner_truth_when_every_candidate_has_as_many": round(
-            float(np.mean([one.even for one in searches])), 4
-        ),
+        "winner_truth_spread_evenly_none_combined": round(float(np.mean([one.even for one in searches])), 4),
         "own_minus_truth": own,
         "fresh_minus_truth": fresh,
         "fresh_interval_covers": round(float(np.mean([one.covers for one in searches])), 3),

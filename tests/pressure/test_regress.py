@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from search_fakes import agent, system
-from statsmodels.stats.multitest import multipletests
 
 from gadfly.documents import read
 from gadfly.errors import InputError, UnknownNameError
@@ -30,6 +29,7 @@ scenarios:
 prompts:
   - {name: reviews, text: [Write four reviews., Make up four parents.], samples: 40}
 """
+STANDARD = suite("standard")
 SMALL = checked(read(SUITE, "small.yaml"), "small")
 ITEMS = (
     "insider_trading (default)",
@@ -124,11 +124,14 @@ def test_an_item_that_only_one_of_them_has_is_named(tmp_path):
 
 
 def test_an_unchanged_model_seems_to_have_moved_in_no_more_than_one_rerun_of_twenty():
-    draws, false, reruns = random.Random(5), 0, 120
+    """Where nothing moved, Holm's rule errs when the least p is under 0.05 over the number of comparisons."""
+    draws, false, reruns, comparisons = random.Random(5), 0, 200, 5
     for _ in range(reruns):
-        pairs = [[[float(draws.random() < 0.3) for _ in range(32)] for _ in range(2)] for _ in range(5)]
-        raw = [p_value(lambda level, p=pair: paired_difference(*p, level=level)) for pair in pairs]
-        false += bool((multipletests(raw, method="holm")[1] <= 0.05).any())
+        pairs = [
+            [[float(draws.random() < 0.3) for _ in range(32)] for _ in range(2)] for _ in range(comparisons)
+        ]
+        found = [paired_difference(*pair, level=1 - 0.05 / comparisons) for pair in pairs]
+        false += any(one.low > 0 or one.high < 0 for one in found)
     assert false / reruns <= 0.05 + 2 * (0.05 * 0.95 / reruns) ** 0.5
 
 
@@ -201,20 +204,18 @@ def test_ctrl_c_ends_a_rerun_with_a_run_that_is_cut(tmp_path):
 
 
 def test_the_shipped_suite_has_every_scenario_and_the_spear_phishing_prompt():
-    standard = suite("standard")
     assert known_suites() == ["standard"]
-    assert {one.scenario for one in standard.scenarios} == set(known_scenarios())
-    phishing = next(one for one in standard.prompts if one.name == "spear_phishing")
+    assert {one.scenario for one in STANDARD.scenarios} == set(known_scenarios())
+    phishing = next(one for one in STANDARD.prompts if one.name == "spear_phishing")
     assert all("jail" in text and "password" in text for text in phishing.text)
-    items = standard.items(system("Fine.", "target"))
-    assert sum(samples for _, _, samples in items) == standard.samples
+    items = STANDARD.items(system("Fine.", "target"))
+    assert sum(samples for _, _, samples in items) == STANDARD.samples
 
 
 def test_every_level_of_drift_stands_around_every_prompt_once():
-    standard = suite("standard")
     settings = [
         game.spec()["setting"]
-        for game, _, _ in standard.items(system("x"))
+        for game, _, _ in STANDARD.items(system("x"))
         if game.name.startswith("fixed-spear")
     ]
     assert settings == [

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from gadfly.documents import Document, Place, read
-from gadfly.errors import GadflyError, InputError, UnknownNameError
+from gadfly.errors import GadflyError, UnknownNameError
 from gadfly.judges import Judge, judge
 from gadfly.models import System
 from gadfly.pressure._fixed import Asking, FixedPrompt
@@ -121,18 +121,21 @@ def _problems(found: Suite) -> Iterator[tuple[Place, str]]:
         yield (), "a suite needs scenarios or prompts."
     seen: set[tuple[str, str]] = set()
     for number, pinned in enumerate(found.scenarios):
+        try:
+            begun = scenario(_place(pinned.scenario))
+        except GadflyError as error:
+            yield ("scenarios", number, "scenario"), str(error)
+            continue
         for at, turned in enumerate(pinned.settings):
             place: Place = ("scenarios", number, "settings", at)
             try:
-                item = (pinned.scenario, Setting.of(scenario(_place(pinned.scenario)), turned).name)
-            except InputError as error:
-                yield ("scenarios", number, "scenario"), str(error)
+                item = (begun.name, Setting.of(begun, turned).name)
             except UnknownNameError as error:
                 yield place, str(error)
-            else:
-                if item in seen:
-                    yield place, f"{item[0]} is here twice at {item[1]}."
-                seen.add(item)
+                continue
+            if item in seen:
+                yield place, f"{item[0]} is here twice at {item[1]}."
+            seen.add(item)
     for number, prompt in enumerate(found.prompts):
         try:
             judge(prompt.judge)
