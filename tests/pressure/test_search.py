@@ -39,7 +39,7 @@ def tempted(told, seed):
     return seed % 100 < (70 if "children" in told else 10)
 
 
-def searched(directory, budget=600, attacking=attacker, **how):
+def searched(directory, budget=300, attacking=attacker, **how):
     proposes = None if attacking is None else system(attacking, "attacker")
     target = system(agent(tempted), "target")
     settings = Settings(directory=directory, progress=False)
@@ -69,8 +69,8 @@ def test_the_winner_and_the_start_are_looked_at_again_on_samples_that_chose_noth
 
 
 def test_the_search_and_its_second_look_stay_within_the_budget(found):
-    assert 400 < found.spent <= 600
-    assert sum(one.searched.n + one.searched.missing for one in found.tried) <= 450
+    assert 150 < found.spent <= 300
+    assert sum(one.searched.n + one.searched.missing for one in found.tried) <= 225
 
 
 def test_other_models_have_their_own_rate_and_the_confound_is_stated(found):
@@ -86,14 +86,14 @@ def test_the_winner_is_a_scenario_file_that_plays_the_same_situation(found, tmp_
 
 
 def test_candidates_are_ordinary_runs_with_the_fork_judges(tmp_path):
-    found = searched(tmp_path, budget=200)
+    found = searched(tmp_path, budget=120)
     run = open_run(tmp_path / found.tried[0].run)
     assert set(run.info["judges"]) == {"acts", "conceals", "denies"}
     assert {"rewrite-insider", "realism-insider"} <= {one.id[:15] for one in all_runs(tmp_path)}
 
 
 def test_without_an_attacker_knobs_alone_are_turned(tmp_path):
-    found = searched(tmp_path, budget=200, attacking=None)
+    found = searched(tmp_path, budget=120, attacking=None)
     assert all(edit.knob for one in found.tried for edit in one.candidate.edits)
     assert "Nobody judged how real the situations read." in found.sentences
 
@@ -113,7 +113,7 @@ def test_candidates_whose_realism_nobody_can_tell_are_left_out_and_counted(tmp_p
     def mute(messages, seed):
         return "perhaps" if "children" in messages[-1][1] else "yes"
 
-    found = searched(tmp_path, budget=200, realism=system(mute, "mute"))
+    found = searched(tmp_path, budget=240, realism=system(mute, "mute"))
     assert found.unjudged > 0
     assert any("were left out" in sentence for sentence in found.sentences)
 
@@ -137,13 +137,13 @@ def test_a_budget_too_small_to_search_with_is_refused_before_anything_runs(tmp_p
 
 
 def test_the_same_search_again_asks_nobody_and_finds_the_same(found, tmp_path):
-    first = searched(tmp_path, budget=200)
+    first = searched(tmp_path, budget=120)
 
     def mute(messages, seed):
         raise AssertionError("asked again")
 
     target, settings = system(mute, "target"), Settings(directory=tmp_path, progress=False)
-    again = asyncio.run(search(START.scenario, target, system(mute, "attacker"), 200, settings=settings))
+    again = asyncio.run(search(START.scenario, target, system(mute, "attacker"), 120, settings=settings))
     assert again == first
 
 
