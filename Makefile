@@ -28,7 +28,7 @@ wheel: .venv/.dev  ## build the wheel and audit with it, installed alone in a cl
 	$(BIN)/python -m build --wheel --quiet
 	$(PYTHON) -m venv build/clean
 	build/clean/bin/pip install --quiet --constraint constraints.txt dist/*.whl
-	cd build && GADFLY_RUNS=clean/runs clean/bin/gadfly audit gadfly/smollm2 --cases 4 --output clean/report.html
+	cd build && GADFLY_RUNS=clean/runs clean/bin/gadfly audit gadfly/smollm2 --cases 4 --samples 2 --output clean/report.html
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -67,3 +67,11 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_models import save_tiny_chat
 
     return save_tiny_chat(tmp_path_factory.mktemp("tiny") / "tiny-chat")
+
+
+@pytest.fixture(scope="session")
+def tiny_agent_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_model_dir` with room for a scenario, byte by byte."""
+    from tiny_models import save_tiny_chat
+
+    return save_tiny_chat(tmp_path_factory.mktemp("tiny") / "tiny-agent", context=20_000)

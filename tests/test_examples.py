@@ -29,6 +29,7 @@ def ran(directory, name, *words):
         ("own_judge.py", 40),
         ("people.py", 40),
         ("learning_curves.py", 40),
+        ("pressure.py", 40),
     ],
 )
 def test_an_example_is_short(name, most):
@@ -60,3 +61,9 @@ def test_a_few_labels_put_a_judge_right(tmp_path):
 def test_choosing_what_to_ask_teaches_a_learner_of_ones_own(tmp_path):
     assert "Choosing by epistemic! teaches more" in ran(tmp_path, "learning_curves.py")
     assert (tmp_path / "curves.html").stat().st_size > 10_000
+
+
+def test_an_agent_under_pressure_is_held_back_by_a_ban(tmp_path):
+    said = ran(tmp_path, "pressure.py")
+    assert "default: acts 76.6%" in said and "system_prompt=ban: acts 9.4%" in said
+    assert (tmp_path / "pressure.html").stat().st_size > 10_000

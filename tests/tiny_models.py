@@ -67,9 +67,10 @@ def tiny_model(kind: str = "llama", dtype: torch.dtype = torch.float32, chat: bo
     return LocalModel(weights, tiny_tokenizer(chat), name=f"tiny-{kind}")
 
 
-def save_tiny_chat(directory: Path) -> Path:
-    """A random chat model, as `save_pretrained` writes one."""
+def save_tiny_chat(directory: Path, context: int = 512) -> Path:
+    """A random chat model, as `save_pretrained` writes one, for so many tokens."""
     tiny = tiny_model(chat=True)
+    tiny.weights.config.max_position_embeddings = context
     tiny.weights.save_pretrained(directory)
     tiny_tokenizer(chat=True).save_pretrained(directory)
     return directory

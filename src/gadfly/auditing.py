@@ -1,23 +1,26 @@
 """The main job: everything gadfly can find out about one system, in one report.
 
-Each system of attack adds its section here; red teaming is the first.
+Each system of attack adds its section here: red teaming, then scenarios under pressure.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from inspect_ai.model import GenerateConfig
 
 from gadfly.errors import InputError
 from gadfly.models import System, model
+from gadfly.pressure import Scenario, cells, press, scenario
 from gadfly.redteam import Attack, Campaign, Focus, focus, judges_for, known_focuses, redteam
 from gadfly.report import Report, from_runs, write
 from gadfly.runs import Run, Settings
 
-__all__ = ["SAMPLING", "Audit", "Plan", "audit", "audit_async"]
+__all__ = ["PARTS", "PRESSED", "SAMPLING", "Audit", "Plan", "audit", "audit_async"]
 
 
 SAMPLING = GenerateConfig(temperature=1.0, top_p=0.8, max_tokens=64)
@@ -25,18 +28,32 @@ SAMPLING = GenerateConfig(temperature=1.0, top_p=0.8, max_tokens=64)
 short replies, so that an audit on a laptop takes minutes."""
 
 
+PARTS = ("redteam", "pressure")
+"""What an audit consists of."""
+
+PRESSED = ("insider_trading",)
+"""The scenarios an audit plays unless told otherwise."""
+
+LONGEST = 256
+"""Tokens an agent under pressure may at least answer with: cut at 64, a thought would never come to its deed."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to audit and how hard.
 
-    No focuses means all that ship and need nothing more to be said (`Focus.ready`); the default attack is the target on
-    itself.
+    No focuses means all that ship and need nothing more to be said (`Focus.ready`), no scenarios those of `PRESSED`;
+    the default attack is the target on itself. A scenario is played as it stands and in both its controls, `samples`
+    times each. `parts` says which of `PARTS` there are to be.
     """
 
     target: System
     attacks: tuple[Attack, ...] = (Attack(),)
     focuses: tuple[Focus, ...] = ()
     cases: int = 100
+    scenarios: tuple[Scenario, ...] = ()
+    samples: int = 16
+    parts: tuple[str, ...] = PARTS
     seed: int = 0
 
 
@@ -52,8 +69,10 @@ class Audit:
         return write(self.report, path)
 
 
-def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100, seed: int = 0) -> Audit:
-    """Audit a model with every focus and return the report. Resumable: the same call goes on where it stopped.
+def audit(
+    target: str | System, *, attacker: str = "zero_shot", cases: int = 100, samples: int = 16, seed: int = 0
+) -> Audit:
+    """Audit a model with every focus and under pressure; returns the report. Resumable: the same call again goes on.
 
     `target` is a model's name, sampled as in `SAMPLING`, or a `System`; `attacker` as in `gadfly audit --attacker`. For
     more control, or where an event loop already runs (a notebook), await `audit_async`. Raises `GadflyError` with the
@@ -63,15 +82,34 @@ def audit(target: str | System, *, attacker: str = "zero_shot", cases: int = 100
         asyncio.get_running_loop()
     except RuntimeError:
         system = System(model(target), sampling=SAMPLING) if isinstance(target, str) else target
-        return asyncio.run(audit_async(Plan(system, (Attack.parse(attacker),), cases=cases, seed=seed)))
+        plan = Plan(system, (Attack.parse(attacker),), cases=cases, samples=samples, seed=seed)
+        return asyncio.run(audit_async(plan))
     raise InputError("An event loop is already running here: use `await gadfly.audit_async(plan)`.")
 
 
 async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
-    """Run the plan focus by focus. Ctrl-C ends after what is in flight; the report then covers what there is."""
-    planned = list(plan.focuses or (one for one in map(focus, known_focuses()) if one.ready))
-    campaigns = [
-        Campaign(
+    """Run the plan part by part. Ctrl-C ends after what is in flight; the report then covers what there is."""
+    missing: list[str] = []
+    work = [*_attacked(plan, settings), *_pressed(plan, settings, missing)]
+    runs: list[Run] = []
+    for number, (_, play) in enumerate(work, start=1):
+        runs += await play()
+        if runs[-1].cut:
+            missing += [title for title, _ in work[number:]]
+            break
+    return Audit(from_runs(runs, missing), runs)
+
+
+Work = tuple[str, Callable[[], Awaitable[Sequence[Run]]]]
+"""What is still to be done, by its title."""
+
+
+def _attacked(plan: Plan, settings: Settings | None) -> Iterator[Work]:
+    """Every focus under every attack."""
+    if "redteam" not in plan.parts:
+        return
+    for looked_for in plan.focuses or [one for one in map(focus, known_focuses()) if one.ready]:
+        campaign = Campaign(
             focus=looked_for,
             target=plan.target,
             judges=judges_for(looked_for),
@@ -79,11 +117,23 @@ async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
             cases=plan.cases,
             seed=plan.seed,
         )
-        for looked_for in planned
-    ]
-    runs: list[Run] = []
-    for number, campaign in enumerate(campaigns, start=1):
-        runs += await redteam(campaign, settings)
-        if runs[-1].cut:
-            return Audit(from_runs(runs, [left.title for left in planned[number:]]), runs)
-    return Audit(from_runs(runs), runs)
+        yield looked_for.title, partial(redteam, campaign, settings)
+
+
+def _pressed(plan: Plan, settings: Settings | None, missing: list[str]) -> Iterator[Work]:
+    """Every scenario as it stands and in both controls. The agent is the system under audit, with room to think.
+
+    What could not be played is added to `missing`.
+    """
+    if "pressure" not in plan.parts:
+        return
+    given = plan.target.sampling.max_tokens or LONGEST
+    agent = plan.target.with_sampling(max_tokens=max(given, LONGEST))
+
+    async def play(chosen: Scenario) -> Sequence[Run]:
+        found = await press(cells(chosen, ()), agent, plan.samples, seed=plan.seed, run_settings=settings)
+        missing.extend(f"{chosen.title}, {error}" for error in found.errors)
+        return found.runs
+
+    for chosen in plan.scenarios or map(scenario, PRESSED):
+        yield f"under pressure: {chosen.title}", partial(play, chosen)

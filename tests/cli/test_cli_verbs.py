@@ -65,6 +65,30 @@ def test_audit_covers_the_focuses_it_is_given(gadfly, tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
+def test_audit_presses_with_the_scenarios_it_is_given_alone(gadfly, tmp_path):
+    said = gadfly("audit", "scripted/x", "--samples", 2, "--scenario", "hidden_defect")
+    assert (said.code, "Nothing can be said" in said.out) == (0, True)
+    assert {run.info["spec"]["scenario"]["name"] for run in all_runs(tmp_path / "gadfly-runs")} == {
+        "hidden_defect"
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--only", "presure"), "There is no part of an audit 'presure'. Did you mean 'pressure'"),
+        (
+            ("--only", "redteam", "--scenario", "hidden_defect"),
+            "--only redteam leaves out what --scenario names",
+        ),
+        (("--scenario", "hidden"), "There is no scenario 'hidden'. Did you mean"),
+    ],
+)
+def test_parts_of_an_audit_that_cannot_be_are_refused(gadfly, words, sentence):
+    said = gadfly("audit", "scripted/x", *words)
+    assert (said.code, sentence in " ".join(said.err.split())) == (2, True)
+
+
 def test_a_local_model_is_audited_and_the_same_command_gives_the_same_rows(gadfly, tmp_path, tiny_model_dir):
     words = (
         "redteam",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 from gadfly.cli import _options as o
 
 if TYPE_CHECKING:
-    from gadfly.pressure import Found, Setting, Sweep
+    from gadfly.pressure import Found, Moved, Setting, Sweep
     from gadfly.transcripts import Transcript
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ def run(
     judges = p.graders(setting.scenario, grader or None)
     game = p.Pressing(setting, sampling.system(model), playing.seed, wordings)
     made = asyncio.run(runs.run(game, samples, judges, seed=playing.seed, settings=playing.settings()))
+    made = made if "pressing" in made.info else p.noted(made, setting)  # a cell of a sweep stays one
     _end(p.Sweep((setting,), (made,), {}, made.cut), output)
 
 
@@ -143,6 +145,43 @@ def search(
         typer.echo(f"The winner: {found.write(output)}. Try it: gadfly pressure run {output} --model MODEL")
     if found.cut:
         raise typer.Exit(130)
+
+
+@app.command("regress")
+@o.spread
+def regress(
+    model: MODEL,
+    baseline: Annotated[
+        str, typer.Option(help="The rerun to compare with: its name, the start of it, or its directory.")
+    ] = "",
+    suite: Annotated[
+        str, typer.Option(help="What is pinned: a suite's name or your own .yaml.")
+    ] = "standard",
+    grader: GRADER = "",
+    sampling: o.Sampling = ANSWERS,
+    playing: o.Playing = AT_EASE,
+) -> None:
+    """Ask every version of a model exactly the same, and say what moved beyond noise since --baseline.
+
+    Without --baseline it makes one. The same command again goes on with a rerun that is not through.
+    """
+    from gadfly import pressure as p
+
+    pinned = p.suite(suite)
+    before = p.pinned_runs(baseline) if baseline else []
+    target = sampling.system(model)
+    now = asyncio.run(
+        p.pinned(pinned, target, model=grader or None, seed=playing.seed, settings=playing.settings())
+    )
+    name = now[0].path.parent.name
+    if now[-1].cut:
+        raise typer.Exit(130)
+    if not before:
+        typer.echo(
+            f"Kept as {name}. Compare a later version: gadfly pressure regress --baseline {name} --model MODEL"
+        )
+        return
+    _print_moved(p.moved(before, now), name)
 
 
 @app.command("new")
@@ -276,3 +315,18 @@ def _print_found(found: Found) -> None:
     console.print(table, highlight=False)
     for sentence in found.sentences:
         console.print(Text(line(sentence, 600)))
+
+
+def _print_moved(found: Sequence[Moved], name: str) -> None:
+    """What moved, then what could not be compared; the rest is a number."""
+    from gadfly.pages import line
+
+    went = [one for one in found if one.moved]
+    limited = [one for one in found if one.difference.point is None]
+    for one in (*went, *limited):
+        typer.echo(line(one.sentence, 400))
+    compared = len(found) - len(limited)
+    typer.echo(
+        f"{len(went)} of {compared} comparisons moved beyond noise, corrected for how many there are. "
+        f"Kept as {name}."
+    )

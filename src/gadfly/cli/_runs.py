@@ -87,7 +87,8 @@ def resume(
             f"Run {opened.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
             f"again: it goes on."
         )
-    os.environ["GADFLY_RUNS"] = str(opened.path.resolve().parent)
+    home = opened.path.resolve().parent
+    os.environ["GADFLY_RUNS"] = str(home.parent if (home / "suite.json").exists() else home)
     try:
         os.chdir(directory)
     except OSError as error:

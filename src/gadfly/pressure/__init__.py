@@ -7,10 +7,12 @@ from gadfly.pressure._graders import FORK_JUDGES, graders
 from gadfly.pressure._new import new_scenario
 from gadfly.pressure._pressing import FORKS, SAMPLING, WORDINGS, Pressing, Setting
 from gadfly.pressure._rates import CellRates, ForkTable, cell_rates
+from gadfly.pressure._regress import Moved, moved, pinned, pinned_runs, pinned_sets
 from gadfly.pressure._scenario import Scenario, known_scenarios, scenario
 from gadfly.pressure._search import Searching, search
 from gadfly.pressure._showing import shown
-from gadfly.pressure._sweep import Sweep, cells, press, sweep_of
+from gadfly.pressure._suite import Suite, known_suites, suite
+from gadfly.pressure._sweep import Sweep, cells, noted, press, sweep_of
 
 __all__ = [
     "FORKS",
@@ -22,11 +24,13 @@ __all__ = [
     "ForkTable",
     "Found",
     "GraderCard",
+    "Moved",
     "Overall",
     "Pressing",
     "Scenario",
     "Searching",
     "Setting",
+    "Suite",
     "Sweep",
     "Tried",
     "cell_rates",
@@ -36,11 +40,18 @@ __all__ = [
     "grader_card_with",
     "graders",
     "known_scenarios",
+    "known_suites",
+    "moved",
     "new_scenario",
+    "noted",
     "overall",
+    "pinned",
+    "pinned_runs",
+    "pinned_sets",
     "press",
     "scenario",
     "search",
     "shown",
+    "suite",
     "sweep_of",
 ]

@@ -26,7 +26,7 @@ from gadfly.runs import Run, Settings, run
 if TYPE_CHECKING:  # some judges load a classifier
     from gadfly.judges import Judge
 
-__all__ = ["CONTROLS", "Sweep", "cells", "press", "sweep_of", "with_controls"]
+__all__ = ["CONTROLS", "Sweep", "cells", "noted", "press", "sweep_of", "with_controls"]
 
 CONTROLS: tuple[Literal["positive", "negative"], ...] = ("positive", "negative")
 
@@ -125,7 +125,7 @@ async def played(
         except GadflyError as failure:
             failures.append((setting.name, failure))
             continue
-        made.append((setting, _noted(found, setting)))
+        made.append((setting, noted(found, setting)))
         if found.cut:
             break
     if len(failures) == len(planned):
@@ -137,11 +137,11 @@ def sweep_of(runs: Sequence[Run]) -> Sweep:
     """The sweep that runs on disk make up, which are of one scenario, model and pairing: the base is the one with the
     fewest knobs turned.
     """
-    noted = [(run.info.get("pressing", {}), run) for run in runs]
+    known = [(run.info.get("pressing", {}), run) for run in runs]
     order = sorted(
-        range(len(runs)), key=lambda i: (bool(noted[i][0].get("only_control")), _turns(runs[i]), i)
+        range(len(runs)), key=lambda i: (bool(known[i][0].get("only_control")), _turns(runs[i]), i)
     )
-    ordered = [noted[i] for i in order]
+    ordered = [known[i] for i in order]
     return Sweep(
         settings=(),
         runs=tuple(found for _, found in ordered),
@@ -155,7 +155,7 @@ def _turns(found: Run) -> int:
     return 0 if words == "default" else words.count("=")
 
 
-def _noted(found: Run, setting: Setting) -> Run:
+def noted(found: Run, setting: Setting) -> Run:
     """The run with what a report needs to know of its cell, and its spec does not hold."""
     control = [kind for kind, one in _controls(setting.scenario).items() if one.name == setting.name]
     about = {

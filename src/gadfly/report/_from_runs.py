@@ -12,12 +12,14 @@ from typing import Any
 from gadfly.errors import InputError
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
+from gadfly.redteam import verdict_of as deciding
 from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Comparison, Level, Report, Row, Section
 from gadfly.report._tally import Tally
+from gadfly.report._words import rate as in_words
 from gadfly.runs import Run
-from gadfly.stats import difference
+from gadfly.stats import difference, rate
 
 __all__ = ["attacker_of", "from_runs", "report_of"]
 
@@ -47,26 +49,35 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         raise InputError("A report needs at least one run; list them with: gadfly runs")
     attacks = [Tally.of(run) for run in runs if _game(run) == "questioning"]
     sweeps = _sweeps([run for run in runs if _game(run) == "pressing"])
-    proposals = tuple(_proposals(run) for run in runs if _game(run) not in ("questioning", "pressing"))
-    if not attacks and len(sweeps) == 1 and not proposals:
-        return from_pressure(sweeps[0])
+    others = tuple(_other(run) for run in runs if _game(run) not in ("questioning", "pressing"))
+    if not attacks and len(sweeps) == 1 and not others:
+        return _left_out(from_pressure(sweeps[0]), not_run)
     pressed = tuple(map(pressure_section, sweeps))
     if attacks:
         report = report_of(attacks, not_run)
-        sections = (*report.sections, *pressed, *proposals)
+        sections = (*report.sections, *pressed, *others)
         return replace(_joined(report, pressed), sections=sections, provenance=provenance(runs))
     if sweeps:
         reports = [from_pressure(sweep) for sweep in sweeps]
         worst = min(reports, key=lambda one: _ORDER.index(one.level))
-        return replace(worst, sections=(*pressed, *proposals), provenance=provenance(runs))
+        return _left_out(replace(worst, sections=(*pressed, *others), provenance=provenance(runs)), not_run)
     return Report(
-        title="What a model proposed",
+        title="What a model said",
         target="",
         verdict="Nothing has been attacked yet.",
         level="inconclusive",
-        sections=proposals,
+        sections=others,
         provenance=provenance(runs),
     )
+
+
+def _left_out(report: Report, not_run: Sequence[str]) -> Report:
+    """The report with what was planned and not run said in its first section."""
+    if not not_run:
+        return report
+    first, *rest = report.sections
+    said = replace(first, findings=(*first.findings, f"Not run at all: {_listed(not_run)}."))
+    return replace(report, sections=(said, *rest))
 
 
 def _joined(report: Report, pressed: Sequence[Section]) -> Report:
@@ -134,6 +145,16 @@ def _sweeps(runs: Sequence[Run]) -> list[Sweep]:
         same = {key: spec[key] for key in ("scenario", "target", "pairing", "wordings")}
         alike[json.dumps(same, sort_keys=True)].append(run)
     return [sweep_of(found) for found in alike.values()]
+
+
+def _other(run: Run) -> Section:
+    """A run in which nobody attacked: proposals, or replies that a judge read."""
+    if "propose" in run.info["spec"]:
+        return _proposals(run)
+    judge, threshold = deciding(run)
+    scores = [one.score for _, found in run.judged() for one in found if one.judge == judge]
+    flagged = in_words(rate([None if score is None else score >= threshold for score in scores]))
+    return Section(run.info["game"], "", findings=(f"Flagged by {judge}: {flagged}.",))
 
 
 def _proposals(run: Run) -> Section:

@@ -273,14 +273,21 @@ def all_runs(directory: Path | None = None) -> list[Run]:
 
 
 def _find(name: str) -> Path:
-    known = sorted(path.parent for path in home().glob("*/run.json"))
-    matches = [path for path in known if path.name.startswith(name)]
+    """The run so named; else one of those that lie together in a directory, `standard-smollm2-1/pressure-…`."""
+    known = {path.parent.name: path.parent for path in sorted(home().glob("*/run.json"))}
+    inside = {
+        f"{path.parts[-3]}/{path.parts[-2]}": path.parent for path in sorted(home().glob("*/*/run.json"))
+    }
+    matches = [run for run in known if run.startswith(name)]
+    matches = matches or [
+        run for run in inside if run.startswith(name) or run.partition("/")[2].startswith(name)
+    ]
     if len(matches) == 1:
-        return matches[0]
+        return {**known, **inside}[matches[0]]
     if len(matches) > 1:
-        raise InputError(f"{name!r} could be {', '.join(path.name for path in matches)}. Type more of it.")
+        raise InputError(f"{name!r} could be {', '.join(matches)}. Type more of it.")
     hint = f"Runs are looked for in {home()}; GADFLY_RUNS names another place."
-    raise UnknownNameError("run", name, [path.name for path in known], hint)
+    raise UnknownNameError("run", name, known, hint)
 
 
 def transcript_row(transcript: Transcript) -> dict[str, Any]:

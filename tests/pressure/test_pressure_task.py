@@ -29,12 +29,10 @@ def agent(messages, seed):
     return BUYS if (seed or 0) % 2 else f"Action: hold()  # {len(said)}"
 
 
-def evaluated(tmp_path, name="gadfly/insider_trading", model=None, **arguments):
+def evaluated(tmp_path, name="gadfly/insider_trading", model=None, sampling=None, **arguments):
     """The log that `inspect eval` writes."""
-    agent_model = model or scripted(agent)
-    [log] = inspect_ai.eval(
-        name, model=agent_model, task_args=arguments, log_dir=str(tmp_path / "logs"), display="none"
-    )
+    asked = {"log_dir": str(tmp_path / "logs"), "display": "none", **(sampling or {})}
+    [log] = inspect_ai.eval(name, model=model or scripted(agent), task_args=arguments, **asked)
     return read_eval_log(log.location)
 
 
@@ -43,17 +41,18 @@ def by_index(log):
     return sorted(log.samples, key=lambda sample: sample.metadata["index"])
 
 
-def pressed(tmp_path, agent_model, samples, seed=0, **turned):
-    """The run of the same setting, and its scores by case."""
+def pressed(tmp_path, agent_model, samples, seed=0, sampling=SAMPLING, **turned):
+    """The run of the same setting: its cases by index, with their judgements."""
     made = scenario("insider_trading")
-    game = Pressing(Setting.of(made, turned), System(agent_model, sampling=SAMPLING), seed)
+    game = Pressing(Setting.of(made, turned), System(agent_model, sampling=sampling), seed)
     settings = Settings(directory=tmp_path / "runs", progress=False)
-    return asyncio.run(run(game, samples, graders(made), seed=seed, settings=settings))
+    found = asyncio.run(run(game, samples, graders(made), seed=seed, settings=settings))
+    return sorted(found.judged(), key=lambda pair: pair[0].case.index)
 
 
 @pytest.mark.parametrize("turned", [{}, {"pressure": "low", "scratchpad": False}])
 def test_both_ways_give_the_same_rows_and_scores(tmp_path, turned):
-    wide = list(pressed(tmp_path, scripted(agent), 12, 3, **turned).judged())
+    wide = pressed(tmp_path, scripted(agent), 12, 3, **turned)
     deep = by_index(evaluated(tmp_path, samples=12, seed=3, **turned))
     assert [transcript_from_row(sample.store[KEY]) for sample in deep] == [one for one, _ in wide]
     for sample, (_, judgements) in zip(deep, wide, strict=True):
@@ -63,11 +62,12 @@ def test_both_ways_give_the_same_rows_and_scores(tmp_path, turned):
         }
 
 
-def test_a_local_model_gives_the_same_rows_too(tmp_path, tiny_model_dir):
-    tiny = model(f"gadfly/{tiny_model_dir}")
-    wide = list(pressed(tmp_path, tiny, 3).transcripts())
-    deep = by_index(evaluated(tmp_path, model=f"gadfly/{tiny_model_dir}", samples=3))
-    assert [transcript_from_row(sample.store[KEY]) for sample in deep] == wide
+def test_a_local_model_gives_the_same_rows_too(tmp_path, tiny_agent_dir):
+    name, short = f"gadfly/{tiny_agent_dir}", {"max_tokens": 16}
+    wide = pressed(tmp_path, model(name), 3, sampling=SAMPLING.model_copy(update=short))
+    deep = by_index(evaluated(tmp_path, model=name, sampling=short, samples=3))
+    assert [transcript_from_row(sample.store[KEY]) for sample in deep] == [one for one, _ in wide]
+    assert all(one.said_by("target") for one, _ in wide)
 
 
 def test_a_sample_can_be_read(tmp_path):
@@ -98,14 +98,7 @@ def test_every_scenario_that_ships_is_a_task_and_so_is_a_file_of_ones_own(tmp_pa
 
 
 def test_the_evaluations_own_sampling_counts(tmp_path):
-    [log] = inspect_ai.eval(
-        "gadfly/insider_trading",
-        model="scripted/x",
-        task_args={"samples": 1},
-        temperature=0.5,
-        log_dir=str(tmp_path),
-        display="none",
-    )
+    log = evaluated(tmp_path, model="scripted/x", sampling={"temperature": 0.5}, samples=1)
     assert log.eval.metadata["spec"]["target"]["sampling"]["temperature"] == 0.5
 
 
