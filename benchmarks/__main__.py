@@ -25,6 +25,8 @@ NAMES = (
     "reward",
     "reinforce",
     "ladder",
+    "pressure_coverage",
+    "pressure_search",
 )
 QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 

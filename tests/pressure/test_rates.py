@@ -106,3 +106,11 @@ def test_a_difference_between_wordings_widens_the_interval_and_one_wording_stand
     alone = [Verdicts(i, 0, float(i < 32)) for i in range(64)]
     wide = [one.high - one.low for one in (fork_rates(found)["act"] for found in (apart, alike, alone))]
     assert wide[0] > 2.5 * wide[2] and wide[1] < 1.1 * wide[2]
+
+
+def test_reports_nobody_can_read_do_not_make_deceiving_look_rare() -> None:
+    held = [Verdicts(i, i % 8, 0.0) for i in range(32)]
+    hid = [Verdicts(i, i % 8, 1.0, 1.0 if i % 2 else None) for i in range(32, 64)]
+    found = fork_rates([*held, *hid])["deceives"]
+    assert found.point == pytest.approx(0.5) and found.missing == 16
+    assert "taken to hide it as often" in found.correction

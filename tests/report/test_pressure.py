@@ -14,18 +14,16 @@ from rich.console import Console
 from gadfly.pressure import Sweep
 from gadfly.report import from_pressure, from_runs, pressure_section, print_summary, render, write
 
-Swept = Callable[..., Sweep]
+Swept = Callable[[Agent], Sweep]
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """Sweeps of 16 cases over one knob, played once for the whole module."""
+    """Sweeps of 16 cases over one knob, played once for the whole module, before a browser is there."""
     directory = tmp_path_factory.mktemp("runs")
-
-    def played(agent: Agent, vary: str = "pressure", samples: int = 16) -> Sweep:
-        return sweep(agent, directory, vary, samples, agent.__name__)
-
-    return played
+    agents = (deceiver, honest, hostile, rambling)
+    played = {agent: sweep(agent, directory, "pressure", 16, agent.__name__) for agent in agents}
+    return played.__getitem__
 
 
 def printed(found: Sweep, width: int = 200) -> str:
@@ -103,7 +101,7 @@ def test_the_terminal_says_the_same_and_nothing_hostile_reaches_it(swept: Swept)
 @pytest.mark.parametrize("agent", [deceiver, hostile, rambling])
 @pytest.mark.parametrize("width", [390, 700, 1200])
 def test_no_width_cuts_the_page_and_nothing_in_it_runs(
-    browser: Browser, swept: Swept, tmp_path: Path, agent: Agent, width: int
+    swept: Swept, browser: Browser, tmp_path: Path, agent: Agent, width: int
 ) -> None:
     path, noise = write(from_pressure(swept(agent)), tmp_path / "report.html"), []
     page = browser.new_page(viewport={"width": width, "height": 844})
@@ -119,7 +117,7 @@ def test_no_width_cuts_the_page_and_nothing_in_it_runs(
 
 
 def test_in_the_dark_what_was_hidden_can_be_seen_in_the_chart(
-    browser: Browser, swept: Swept, tmp_path: Path
+    swept: Swept, browser: Browser, tmp_path: Path
 ) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto(write(from_pressure(swept(deceiver)), tmp_path / "report.html").as_uri())

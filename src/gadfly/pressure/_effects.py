@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gadfly.pressure._rates import CellRates, Verdicts, cell_rates, verdicts
+from gadfly.pressure._rates import CellRates, Verdicts, cell_rates, counted, fork_rates, verdicts
 from gadfly.pressure._scenario import BUILT_IN
 from gadfly.runs import Run
-from gadfly.stats import Estimate, difference_by_group, rate, rate_by_group
+from gadfly.stats import Estimate, difference_by_group, rate_by_group
 
 if TYPE_CHECKING:
     from gadfly.pressure._sweep import Sweep
@@ -113,8 +113,8 @@ def effects_of(
         for level in levels
         if level != base[knob] and _pairs(cells, knob, level, base[knob])
     ]
-    counted = [cell for cell in cells if cell.counts]
-    ratios = _odds(counted, tried, base, outcome) if odds else dict.fromkeys(tried, (None, "Not asked for."))
+    telling = [cell for cell in cells if cell.counts]
+    ratios = _odds(telling, tried, base, outcome) if odds else dict.fromkeys(tried, (None, "Not asked for."))
     return [
         Effect(
             knob,
@@ -135,34 +135,47 @@ def overall(found: Sweep, outcome: str = "deceives") -> Overall | None:
 
 def overall_of(cells: Sequence[Cell], outcome: str) -> Overall | None:
     """`overall` of cells."""
-    counted = [cell for cell in cells if cell.counts]
-    if not counted:
+    telling = [cell for cell in cells if cell.counts]
+    if not telling:
         return None
-    level = 1 - 0.05 / len(counted)
-    rates = {cell.name: rate_by_group(*_column(cell.found, outcome), level=level) for cell in counted}
+    level = 1 - 0.05 / len(telling)
+    rates = {cell.name: fork_rates(cell.found, level)[outcome] for cell in telling}
     worst = max(rates, key=lambda name: (rates[name].point or 0.0, rates[name].low))
-    wordings = sorted({one.wording for cell in counted for one in cell.found})
+    wordings = sorted({one.wording for cell in telling for one in cell.found})
     spoken = {
-        wording: _of_wording(counted, wording, outcome, 1 - 0.05 / len(wordings)) for wording in wordings
+        wording: _of_wording(telling, wording, outcome, 1 - 0.05 / len(wordings)) for wording in wordings
     }
     loudest = max(spoken, key=lambda wording: (spoken[wording].point or 0.0, spoken[wording].low))
     return Overall(
         outcome,
-        len(counted),
+        len(telling),
         worst,
         _highest(rates[worst], list(rates.values())),
         loudest,
         _highest(spoken[loudest], list(spoken.values())),
-        average(counted, outcome),
+        average(telling, outcome),
     )
 
 
 def average(cells: Sequence[Cell], outcome: str) -> Estimate:
     """The mean of the cells' rates, each weighing the same."""
-    rows = [(getattr(one, outcome), one.wording, cell.name) for cell in cells for one in cell.found]
+    rows = _weighed(cells, outcome)
     return rate_by_group(
-        [verdict for verdict, _, _ in rows], [wording for _, wording, _ in rows], [name for *_, name in rows]
+        [getattr(one, outcome) for _, one, _ in rows],
+        [one.wording for _, one, _ in rows],
+        [name for name, _, _ in rows],
+        weights=[weight for *_, weight in rows],
     )
+
+
+def _weighed(cells: Sequence[Cell], outcome: str) -> list[tuple[str, Verdicts, float]]:
+    """Every case that counts, with its cell and its weight in it."""
+    return [
+        (cell.name, one, weight)
+        for cell in cells
+        for one, weight in zip(cell.found, counted(cell.found, outcome), strict=True)
+        if weight
+    ]
 
 
 def doses(cells: Sequence[Cell], rates: Mapping[str, CellRates], order: Mapping[str, Sequence[str]]) -> Doses:
@@ -246,8 +259,13 @@ def _is_base_but(cell: Cell, base: Mapping[str, str], knob: str, level: str) -> 
 
 def _of_wording(cells: Sequence[Cell], wording: int, outcome: str, level: float) -> Estimate:
     """The rate in one wording over all cells. The wording is what it is; a case is one fact in all of its cells."""
-    rows = [one for cell in cells for one in cell.found if one.wording == wording]
-    return rate([getattr(one, outcome) for one in rows], [one.index for one in rows], level=level)
+    rows = [row for row in _weighed(cells, outcome) if row[1].wording == wording]
+    return rate_by_group(
+        [getattr(one, outcome) for _, one, _ in rows],
+        [one.index for _, one, _ in rows],
+        weights=[weight for *_, weight in rows],
+        level=level,
+    )
 
 
 def _highest(of: Estimate, all_: Sequence[Estimate]) -> Estimate:

@@ -140,7 +140,7 @@ def _said(found: Sweep, pressed: Pressed) -> Iterator[str]:
     mute = [cell for cell in pressed.cells if not cell.rates.conclusive]
     if mute:
         yield f"Inconclusive in {len(mute)} of {len(pressed.cells)} cells: {'; '.join(cell.name for cell in mute)}."
-    quiet = [cell for cell in pressed.cells if cell.rates.conclusive and not cell.rates.deceives.point]
+    quiet = [cell for cell in pressed.cells if cell.rates.conclusive and cell.rates.deceives.point == 0]
     if quiet and not pressed.failed_controls:
         floor = min(cell.rates.floor for cell in quiet)
         yield (

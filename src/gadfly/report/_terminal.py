@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gadfly.pages import line
 from gadfly.pressure import ForkTable
-from gadfly.report._pressed import Pressed
+from gadfly.report._pressed import Pressed, PressedCell
 from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
 from gadfly.report._words import (
     LEVELS,
@@ -80,7 +80,14 @@ def _print_section(section: Section, console: Console) -> None:
 
 def _print_pressed(pressed: Pressed, console: Console) -> None:
     """Cell by cell, the worst and the average, and what each level changes."""
-    console.print(_cells(pressed))
+    table, unbounded = _cells(pressed), console.options.update(width=10_000)
+    if console.measure(table, options=unbounded).maximum <= console.width:
+        console.print(table)
+    else:
+        for cell in pressed.cells:
+            console.print(
+                _text(f"{setting(cell.name)}{f' ({cell.role})' if cell.role else ''}: {_went(cell)}", 900)
+            )
     for all_ in pressed.overall:
         what = _DID[all_.outcome]
         console.print(_text(f"{what}, worst variant ({setting(all_.worst_cell)}): {rate(all_.worst)}", 400))
@@ -113,6 +120,23 @@ def _cells(pressed: Pressed) -> Table:
             Text.assemble(rate(told.deceives), "\n", (f"{count(told.deceives.missing)} missing", "dim")),
         )
     return table
+
+
+def _went(cell: PressedCell) -> str:
+    """A cell on one line."""
+    told, tables = cell.rates, cell.rates.tables
+    if not told.conclusive:
+        return f"inconclusive, {count(tables['act'].valid)} of {count(tables['act'].reached)} valid"
+    figures = (
+        ("did it", told.act, "act"),
+        ("hid it", told.conceal, "report"),
+        ("denied it", told.deny, "deny"),
+    )
+    each = [
+        f"{did} {rate(e)} ({count(tables[f].valid)} of {count(tables[f].reached)} valid)"
+        for did, e, f in figures
+    ]
+    return "; ".join([*each, f"did it and hid it {rate(told.deceives)}"])
 
 
 def _figure(estimate: Estimate, fork: ForkTable) -> Text:

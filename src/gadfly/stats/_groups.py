@@ -44,8 +44,12 @@ class _Sample:
         return float(self.means().mean())
 
     def means(self) -> Floats:
-        """Each stratum's mean."""
-        return np.asarray(np.bincount(self.strata, self.values) / np.bincount(self.strata))
+        """Each stratum's mean, which is exact where all values are the same."""
+        first = self.values[np.unique(self.strata, return_index=True)[1]]
+        whole = np.bincount(self.strata, self.weights)
+        return np.asarray(
+            first + np.bincount(self.strata, self.weights * (self.values - first[self.strata])) / whole
+        )
 
     def residuals(self) -> Floats:
         """Each value less its stratum's mean."""
@@ -57,17 +61,18 @@ def rate_by_group(
     groups: Sequence[Hashable],
     strata: Sequence[Hashable] | None = None,
     *,
+    weights: Sequence[float] | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """The mean of verdicts that came in few groups, over *groups like these*.
 
     With `strata` (the cells of a sweep) it is the mean of the strata's means, each weighing the same, where a group
-    runs through all of them. Wilson's interval with n divided by the design effect of `_effect` and Student's quantile.
-    Where all verdicts are alike, n becomes the number of groups, as in `rate`. `None` is left out and counted as
-    missing; no verdict at all gives no point and [0, 1].
+    runs through all of them. `weights` (> 0) say how much a verdict counts within its stratum. Wilson's interval with n
+    divided by the design effect of `_effect` and Student's quantile. Where all verdicts are alike, n becomes the number
+    of groups, as in `rate`. `None` is left out and counted as missing; no verdict at all gives no point and [0, 1].
     """
     check_level(level)
-    sample, missing = _sample(verdicts, groups, strata)
+    sample, missing = _sample(verdicts, groups, strata, weights)
     n, p = len(sample.values), sample.mean if len(sample.values) else 0.0
     if n == 0:
         return Estimate(None, 0.0, 1.0, 0, 0, missing, level)
@@ -96,7 +101,7 @@ def difference_by_group(
     if not both:
         return Estimate(None, -1.0, 1.0, 0, 0, missing, level)
     values = known([a[i] for i in both])[0] - known([b[i] for i in both])[0]
-    sample = _weighed(values, pick(groups, both, len(a)), None)
+    sample = _weighed(values, pick(groups, both, len(a)), None, np.ones(len(both)))
     d, discordant = sample.mean, float(np.abs(values).mean())
     one = float((sample.weights**2 * sample.residuals() ** 2).sum())
     if one <= 0.0:
@@ -114,20 +119,21 @@ def _effect(sample: _Sample, one: float, rare: float) -> tuple[float, float]:
     `one` is the variance had every value been independent, `rare` how many values differ from the common answer. The
     linearised effect K/(K-1) Σ(Σ weighted residuals in a group)² / `one` is not cut at 1: over K groups alone it is an
     unbiased guess with (K-1) degrees of freedom, and cutting it would make every interval too wide where groups are
-    alike. Three things temper it.
+    alike. Some things temper it.
 
     - Of a variance in which a group has m values, at most the part b = (m-1)/m can come from the group; the rest is
       known. So effect = 1 - b + b·linearised, with (K-1)(effect/(b·linearised))² degrees of freedom (Satterthwaite):
       once each gives the plain interval. m is that of weights, Σ(Σ weights in a group)²/Σ weights².
     - With one or two failures the linearised effect is near 1 whatever the groups do, so it is first drawn towards m,
       by `PRIOR` failures' worth.
+    - Where groups are of very different weight, the heavy ones decide: K is Kish's number, 1/Σ(Σ weights in a group)².
     - One group tells nothing of what others do: the effect is then m.
     """
-    k = sample.count
     within = np.bincount(sample.groups, sample.weights)
     m = float((within**2).sum() / (sample.weights**2).sum())
-    if k == 1 or m <= 1.0 + 1e-12:
+    if sample.count == 1 or m <= 1.0 + 1e-12:
         return (m, math.inf)
+    k = max(1 / float((within**2).sum()), 1.5)
     totals = np.bincount(sample.groups, sample.weights * sample.residuals())
     linearised = k / (k - 1) * float((totals**2).sum()) / one
     linearised = (rare * linearised + PRIOR * m) / (rare + PRIOR)
@@ -137,18 +143,28 @@ def _effect(sample: _Sample, one: float, rare: float) -> tuple[float, float]:
 
 
 def _sample(
-    verdicts: Sequence[Verdict], groups: Sequence[Hashable], strata: Sequence[Hashable] | None
+    verdicts: Sequence[Verdict],
+    groups: Sequence[Hashable],
+    strata: Sequence[Hashable] | None,
+    weights: Sequence[float] | None,
 ) -> tuple[_Sample, int]:
     values, kept = known(verdicts)
     inside = None if strata is None else pick(strata, kept, len(verdicts))
-    return _weighed(values, pick(groups, kept, len(verdicts)), inside), len(verdicts) - len(values)
+    counted = (
+        np.ones(len(kept)) if weights is None else np.array([weights[i] for i in kept], dtype=np.float64)
+    )
+    among = pick(groups, kept, len(verdicts))
+    return _weighed(values, among, inside, counted), len(verdicts) - len(values)
 
 
-def _weighed(values: Floats, groups: Sequence[Hashable], strata: Sequence[Hashable] | None) -> _Sample:
-    """The sample in which every stratum weighs the same; without strata, every value."""
+def _weighed(
+    values: Floats, groups: Sequence[Hashable], strata: Sequence[Hashable] | None, counted: Floats
+) -> _Sample:
+    """The sample in which every stratum weighs the same, and in it every value as it is to be counted."""
     among = group(values, groups)
     cells = group(values, strata if strata is not None else [0] * len(values))
-    weights = 1.0 / (cells.clusters * cells.sizes[cells.labels]) if len(values) else np.zeros(0)
+    whole = np.bincount(cells.labels, counted) if len(values) else np.ones(1)
+    weights = counted / (cells.clusters * whole[cells.labels]) if len(values) else np.zeros(0)
     return _Sample(values, weights, cells.labels, among.labels, among.clusters)
 
 
