@@ -194,9 +194,10 @@ def _asked_of_an_agent(run: Run, judge: str) -> str:
     """Of a scenario that ships, with the sentence that is true where the answer is yes."""
     from gadfly.pressure import known_scenarios, scenario
 
-    name, reads = run.info["spec"].get("scenario", {}).get("name", ""), o.judge_of(run, judge)
-    if not name or reads not in _ASKED:
+    spec, reads = run.info["spec"], o.judge_of(run, judge)
+    if spec.get("game") != "pressing" or reads not in _ASKED:
         return ""
+    name = spec["scenario"]["name"]
     if name not in known_scenarios():
         return _ASKED[reads]
     made = scenario(name)
