@@ -63,6 +63,12 @@ def test_a_sweep_plays_every_level_and_both_controls(gadfly, tmp_path):
     assert settings > {"default", "pressure=none", "pressure=low", "options=offered", "temptation=public"}
 
 
+def test_a_sweep_may_begin_elsewhere(gadfly, tmp_path):
+    gadfly(*SWEEP, "--vary", "options", "--set", "scratchpad=false", "--samples", 1)
+    settings = [run.info["spec"]["setting"] for run in all_runs(tmp_path / "gadfly-runs")]
+    assert {"scratchpad=false", "options=offered, scratchpad=false"} < set(settings)
+
+
 def test_any_run_of_a_sweep_resumes_the_whole(gadfly, tmp_path):
     gadfly(*SWEEP, "--vary", "options", "--samples", 2)
     runs = all_runs(tmp_path / "gadfly-runs")

@@ -72,6 +72,7 @@ def sweep(
     vary: Annotated[str, typer.Option(help="Knobs with commas, pressure,scratchpad: one at a time.")],
     samples: SAMPLES = 100,
     full: Annotated[bool, typer.Option("--full", help="Every combination of their levels.")] = False,
+    turned: SET = None,
     grader: GRADER = "",
     sampling: o.Sampling = ANSWERS,
     playing: o.Playing = AT_EASE,
@@ -80,7 +81,8 @@ def sweep(
     """What moves the rates: every level of some knobs, and both controls, with the same random numbers."""
     from gadfly import pressure as p
 
-    settings = p.cells(p.scenario(scenario), o.listed(vary, "--vary"), full=full)
+    among = o.listed(vary, "--vary")
+    settings = p.cells(p.scenario(scenario), among, full=full, base=_turned(turned))
     if output:
         o.check_output(output)
     p.graders(
