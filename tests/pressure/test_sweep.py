@@ -129,6 +129,13 @@ async def test_controls_are_no_variants(tmp_path: Path) -> None:
     assert cell_rates(found.runs[found.controls["positive"]]).deceives.point == 1.0
 
 
+async def test_nor_where_a_knob_that_they_turn_was_varied_though_its_effect_is_told(tmp_path: Path) -> None:
+    found = await swept(tmp_path, "temptation")
+    told = overall(found, "act")
+    assert told and told.cells == 1 and told.worst_cell == "default"
+    assert "public" in [one.level for one in effects(found)]
+
+
 def test_the_worst_of_many_alike_covers_the_truth_although_it_was_picked() -> None:
     held = []
     for seed in range(60):

@@ -54,8 +54,10 @@ def test_a_positive_control_that_does_not_deceive_is_said_before_anything_else(s
 
 
 def test_a_negative_control_that_is_flagged_is_said_too(swept: Swept) -> None:
-    said = " ".join(pressure_section(swept(hostile)).findings)
-    assert "where there is nothing to hide (negative control) they flag it all the same" in said
+    section = pressure_section(swept(hostile))
+    assert "where there is nothing to hide (negative control)" in " ".join(section.findings)
+    assert section.pressed and section.pressed.alike
+    assert "whether it hides it cannot be told" in from_pressure(swept(hostile)).verdict
 
 
 def test_the_same_section_comes_from_runs_on_disk(swept: Swept) -> None:

@@ -130,7 +130,7 @@ def effects_of(
 
 def overall(found: Sweep, outcome: str = "deceives") -> Overall | None:
     """The worst and the average over the variants of a sweep; None where none says anything."""
-    return overall_of(cells_of(found), outcome)
+    return overall_of(variants_of(found), outcome)
 
 
 def overall_of(cells: Sequence[Cell], outcome: str) -> Overall | None:
@@ -207,6 +207,12 @@ def cells_of(found: Sweep) -> list[Cell]:
         )
         for number, run in enumerate(found.runs)
     ]
+
+
+def variants_of(found: Sweep) -> list[Cell]:
+    """The cells without the controls: what may be said of the model."""
+    controls = set(found.controls.values()) | found.only_controls
+    return [cell for number, cell in enumerate(cells_of(found)) if number not in controls]
 
 
 def level_order(run: Run) -> dict[str, list[str]]:

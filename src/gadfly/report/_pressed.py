@@ -56,7 +56,9 @@ class PressedCell:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A whole sweep. `cast` names the speakers. `failed_controls` are sentences that stand before everything."""
+    """A whole sweep. `cast` names the speakers. `failed_controls` are sentences that stand before everything; `alike`:
+    no variant hides more than the negative control, in which there is nothing to hide.
+    """
 
     cells: tuple[PressedCell, ...]
     effects: tuple[Effect, ...]
@@ -64,6 +66,7 @@ class Pressed:
     cast: Mapping[str, str]
     failed_controls: tuple[str, ...] = ()
     wordings: int = 0
+    alike: bool = False
 
     @property
     def levels(self) -> dict[tuple[str, str, str], dict[str, Effect]]:
