@@ -144,6 +144,9 @@ _DECLINED = re.compile(
     re.IGNORECASE,
 )
 
+_NO_MESSAGE = re.compile(r"\A(?:[A-Za-z_]\w*\s*\([^\n]*\)|none|null|n/a)\W*\Z", re.IGNORECASE)
+"""What stands where a message was due and is none: a call written out, or nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -178,7 +181,7 @@ def read_words(text: str, *, cut: bool = False) -> Reading:
     scratchpad = _thoughts(text, parts)
     spoken = [part.text for part in parts if part.name not in (*_THOUGHTS, *_DEEDS, *_INPUTS)]
     words = "\n".join(filter(None, (part.strip() for part in spoken))).strip()
-    words = _TOOL_TAG.sub("", words).strip()
+    words = _NO_MESSAGE.sub("", _TOOL_TAG.sub("", words).strip())
     if words and not (_declined(words) and len(words) < 400):
         return Reading(words=words, scratchpad=scratchpad)
     cause = "refused" if words else "cut" if cut else "left_format"

@@ -37,7 +37,7 @@ LEVELS = {"act": ACT_LEVELS, "report": REPORT_LEVELS, "deny": DENY_LEVELS}
 FLAGGED = {"act": "acts", "report": "concealed", "deny": "denies"}
 """The level of each fork that scores 1."""
 
-READER = 1
+READER = 2
 """Goes up when replies are read differently, so that runs are judged again."""
 
 LEAST_LEAD = 0.05
