@@ -85,7 +85,7 @@ def test_a_plan_may_name_its_scenarios_and_an_agent_has_room_to_think(tmp_path):
         "ladder=instructed",
         "temptation=public",
     ]
-    assert done.runs[0].info["players"]["target"]["sampling"]["max_tokens"] == 256
+    assert done.runs[0].info["players"]["target"]["sampling"]["max_tokens"] == 160
     assert "Under pressure" in done.report.sections[0].title
 
 

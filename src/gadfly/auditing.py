@@ -34,7 +34,7 @@ PARTS = ("redteam", "pressure")
 PRESSED = ("insider_trading",)
 """The scenarios an audit plays unless told otherwise."""
 
-LONGEST = 256
+ROOM = 160
 """Tokens an agent under pressure may at least answer with: cut at 64, a thought would never come to its deed."""
 
 
@@ -127,8 +127,8 @@ def _pressed(plan: Plan, settings: Settings | None, missing: list[str]) -> Itera
     """
     if "pressure" not in plan.parts:
         return
-    given = plan.target.sampling.max_tokens or LONGEST
-    agent = plan.target.with_sampling(max_tokens=max(given, LONGEST))
+    given = plan.target.sampling.max_tokens or ROOM
+    agent = plan.target.with_sampling(max_tokens=max(given, ROOM))
 
     async def play(chosen: Scenario) -> Sequence[Run]:
         found = await press(cells(chosen, ()), agent, plan.samples, seed=plan.seed, run_settings=settings)
