@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gadfly.pressure._rates import Verdicts, verdicts
+from gadfly.pressure._rates import Verdicts, fork_rates, verdicts
 from gadfly.runs import Run
-from gadfly.stats import Estimate, rate_by_group
+from gadfly.stats import Estimate
 
 __all__ = ["Outcome", "Sample", "sample"]
 
@@ -27,8 +27,8 @@ class Sample:
         return [one.deceives if outcome == "deceives" else one.act for one in self.cases]
 
     def rate(self, outcome: Outcome) -> Estimate:
-        """How often it came out so, with an interval by wording."""
-        return rate_by_group(self.came_out(outcome), [one.wording for one in self.cases])
+        """How often it came out so, with an interval by wording; see `fork_rates`."""
+        return fork_rates(self.cases)[outcome]
 
     def score(self, outcome: Outcome, realism: float = 1.0) -> float:
         """How often it came out so, of all that was played, times realism.
