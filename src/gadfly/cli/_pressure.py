@@ -107,7 +107,7 @@ def search(
     scenario: SCENARIO,
     model: MODEL,
     budget: Annotated[
-        int, typer.Option(min=1, help="Samples in all, those of other models included.")
+        int, typer.Option(min=64, help="Samples in all, those of other models included.")
     ] = 2000,
     attacker: Annotated[
         str, typer.Option(help="A model that proposes new wordings. Default: knobs are turned, no more.")
@@ -258,12 +258,11 @@ def _end(found: Sweep, output: Path | None) -> None:
 def _note_cuts(found: Sweep) -> None:
     """Say where answers ended at max_tokens: what a longer answer would have done is not known."""
     for run in found.runs:
-        cases = list(run.transcripts())
-        cut = sum(any(turn.stop == "length" for turn in case.said_by("target")) for case in cases)
-        if cut:
+        ended = [any(turn.stop == "length" for turn in case.said_by("target")) for case in run.transcripts()]
+        if cut := sum(ended):
             most = run.info["players"]["target"]["sampling"].get("max_tokens")
             typer.echo(
-                f"{run.id}: in {cut:,} of {len(cases):,} cases an answer was cut at {most} tokens; "
+                f"{run.id}: in {cut:,} of {len(ended):,} cases an answer was cut at {most} tokens; "
                 "--max-tokens gives it more."
             )
 
