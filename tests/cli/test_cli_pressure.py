@@ -175,7 +175,7 @@ def test_list_names_scenarios_knobs_and_levels(gadfly):
         ((*RUN, "-o", "."), "is a directory"),
         ((*SWEEP, "--vary", "presure"), "no knob of insider_trading 'presure'"),
         ((*SWEEP, "--vary", "pressure,,goal"), "has an empty entry"),
-        ((*SEARCH, "--budget", 10), "10 is not in the range x>=64"),
+        ((*SEARCH, "--budget", 10), "Input should be greater than or equal to 64"),
         ((*SEARCH, "-o", "winner.html"), "must end in .yaml"),
         (("pressure", "regress", "--model", "scripted/x", "--baseline", "gone"), "rerun of a suite 'gone'"),
         (("pressure", "check", "gone.yaml"), "There is no file gone.yaml"),
