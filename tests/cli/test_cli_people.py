@@ -87,7 +87,7 @@ def test_serve_prints_a_link_for_each_rater_that_opens_the_page_and_the_same_com
     assert "10 of 40 cases drawn" in said
     assert "Start" in opened(links[0])
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) in (0, 130)
+    assert process.wait(120) in (0, 130)
     _, again = serving("--raters", 3)
     assert "is there already and goes on as it was made" in again
     assert "The links given before still work" in again
@@ -105,7 +105,7 @@ def test_new_links_close_the_old_ones(serving):
     first, said = serving("--n", 5)
     [old] = re.findall(r"rater-1  (http\S+)", said)
     first.send_signal(signal.SIGINT)
-    first.wait(20)
+    first.wait(120)
     _, again = serving("--new-links")
     [new] = re.findall(r"rater-1  (http\S+)", again)
     with pytest.raises(urllib.error.HTTPError, match="403"):
