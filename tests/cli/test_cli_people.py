@@ -104,7 +104,7 @@ def test_links_wait_for_a_port_that_can_be_used(serving):
 def test_new_links_close_the_old_ones(serving):
     first, said = serving("--n", 5)
     [old] = re.findall(r"rater-1  (http\S+)", said)
-    first.send_signal(signal.SIGINT)
+    first.terminate()
     first.wait(120)
     _, again = serving("--new-links")
     [new] = re.findall(r"rater-1  (http\S+)", again)
