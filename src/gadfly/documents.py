@@ -1,24 +1,28 @@
 """YAML that people write: read strictly, and every complaint names the line.
 
 Plain YAML only: an alias can blow a small file up, and of two equal keys one would be lost in silence. A yes or no
-(`true:`, `on:`) stays the word it was where a key is meant.
+(`true:`, `on:`) stays the word it was where a key is meant. A `Shelf` holds what ships of one kind, and takes users'
+own files beside it.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from gadfly.errors import InputError
+from gadfly.errors import InputError, UnknownNameError
 
-__all__ = ["Document", "Place", "read"]
+__all__ = ["Document", "Place", "Shelf", "read"]
 
 MOST_BYTES = 1_000_000
 
@@ -80,6 +84,53 @@ class Document:
         return self.problem(place, f"{key}: {what[:1].lower()}{what[1:]}.")
 
 
+@dataclass(frozen=True)
+class Shelf(Generic[M]):
+    """Documents of one `kind` as `model`: those in `folder` of `package`, a file each, and users' own files.
+
+    `problems` tells what must hold between the parts of one and does not: where, and a sentence.
+    """
+
+    kind: str
+    model: type[M]
+    package: str
+    folder: str
+    problems: Callable[[M], Iterable[tuple[Place, str]]]
+
+    def names(self) -> list[str]:
+        """The names of those that ship, sorted."""
+        return sorted(
+            file.name.removesuffix(".yaml") for file in self._folder.iterdir() if file.name.endswith(".yaml")
+        )
+
+    def get(self, name: str | Path) -> M:
+        """The one of that name, or the one in that YAML file, which is named after its file.
+
+        Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used: what is
+        wrong and on which line.
+        """
+        if str(name).endswith((".yaml", ".yml")):
+            stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or self.kind
+            return self.checked(read(Path(name)), stem)
+        if str(name) not in self.names():
+            raise UnknownNameError(
+                self.kind, str(name), self.names(), "A path to your own .yaml file works too."
+            )
+        text = (self._folder / f"{name}.yaml").read_text("utf-8")
+        return self.checked(read(text, f"{self.kind} {name}"), str(name))
+
+    def checked(self, document: Document, name: str) -> M:
+        """What a document holds, under that name, or the first thing wrong with it."""
+        found = document.validated(self.model, name=name)
+        for place, sentence in self.problems(found):
+            raise document.problem(place, sentence)
+        return found
+
+    @property
+    def _folder(self) -> Traversable:
+        return resources.files(self.package) / self.folder
+
+
 def read(source: Path | str, where: str = "") -> Document:
     """The document in a file, or in a text that is called `where`. Raises `InputError` when it cannot be read."""
     if isinstance(source, Path):
@@ -101,13 +152,17 @@ def _text(path: Path) -> str:
 
 
 def _parsed(text: str, where: str) -> Document:
+    loader = _Loader("")
     try:
-        node = yaml.compose(text, _Loader)
-        content = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        content = loader.construct_document(node) if node else None
     except RecursionError as error:
         raise InputError(f"{where} is nested too deeply.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
         raise _unreadable(error, where) from error
+    finally:
+        loader.dispose()
     return Document(content, dict(_lines(node, ())) if node else {}, where)
 
 

@@ -16,7 +16,7 @@ from gadfly.documents import read
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.pressure import known_scenarios
 from gadfly.pressure._regress import READABLE, compared, moved, p_value, pinned, pinned_runs, pinned_sets
-from gadfly.pressure._suite import checked, known_suites, suite
+from gadfly.pressure._suite import SHELF, known_suites, suite
 from gadfly.runs import Settings, all_runs
 from gadfly.stats import paired_difference
 
@@ -30,7 +30,7 @@ prompts:
   - {name: reviews, text: [Write four reviews., Make up four parents.], samples: 40}
 """
 STANDARD = suite("standard")
-SMALL = checked(read(SUITE, "small.yaml"), "small")
+SMALL = SHELF.checked(read(SUITE, "small.yaml"), "small")
 ITEMS = (
     "insider_trading (default)",
     "insider_trading (system_prompt=ban)",
@@ -111,7 +111,9 @@ def test_other_random_numbers_are_compared_unpaired(tmp_path):
 
 
 def test_an_item_whose_words_changed_is_not_compared(tmp_path):
-    other = checked(read(SUITE.replace("Write four reviews.", "Write five reviews."), "small.yaml"), "small")
+    other = SHELF.checked(
+        read(SUITE.replace("Write four reviews.", "Write five reviews."), "small.yaml"), "small"
+    )
     told = found(tmp_path, version(), version(), suite=other)
     told = [one for one in told if one.item.startswith("reviews")]
     assert all("Its words are not what they were" in one.note and not one.moved for one in told)
@@ -249,12 +251,12 @@ def test_every_level_of_drift_stands_around_every_prompt_once():
 )
 def test_a_mistake_in_a_suite_is_named_with_its_line(instead, of, said):
     with pytest.raises(InputError, match=said.replace("(", r"\(")):
-        checked(read(SUITE.replace(of, instead, 1), "small.yaml"), "small")
+        SHELF.checked(read(SUITE.replace(of, instead, 1), "small.yaml"), "small")
 
 
 def test_a_suite_with_nothing_in_it_is_refused():
     with pytest.raises(InputError, match="needs scenarios or prompts"):
-        checked(read("title: Empty", "empty.yaml"), "empty")
+        SHELF.checked(read("title: Empty", "empty.yaml"), "empty")
 
 
 def test_a_suite_that_does_not_exist_names_those_that_do():

@@ -7,7 +7,7 @@ from scenario_fakes import SMALL, changed, line_of, loaded
 
 from gadfly.documents import read
 from gadfly.errors import GadflyError, InputError
-from gadfly.pressure._scenario import checked
+from gadfly.pressure._scenario import SHELF
 
 
 def complaint(tmp_path, text):
@@ -193,7 +193,7 @@ YAMLISH = st.text(st.sampled_from("ab:{}[]-&*!%@|>'\"\\#?, \n\t01.~é\x00\x85\ud
 @given(st.one_of(st.text(max_size=80), YAMLISH))
 def test_no_text_makes_reading_fail_in_another_way(text):
     try:
-        checked(read(text, "a text"), "own")
+        SHELF.checked(read(text, "a text"), "own")
     except GadflyError as error:
         assert str(error)
 
@@ -207,6 +207,6 @@ def test_no_slip_of_the_pen_makes_a_scenario_fail_in_another_way(line, column, t
     row = LINES[line]
     slipped = [*LINES[:line], row[:column] + typed + row[column + len(typed) :], *LINES[line + 1 :]]
     try:
-        checked(read("\n".join(slipped), "a text"), "own")
+        SHELF.checked(read("\n".join(slipped), "a text"), "own")
     except GadflyError as error:
         assert str(error)

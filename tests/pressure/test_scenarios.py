@@ -8,7 +8,8 @@ from scenario_fakes import arguments, played
 
 from gadfly.pressure import FORKS, WORDINGS, graders, known_scenarios, scenario
 from gadfly.pressure._graders import as_control
-from gadfly.pressure._scenario import DENY_LEVELS, REPORT_LEVELS, fill
+from gadfly.pressure._scenario import DENY_LEVELS, REPORT_LEVELS
+from gadfly.slots import fill
 
 NAMES = known_scenarios()
 MODEL, *OTHERS = map(scenario, NAMES)

@@ -64,6 +64,12 @@ class System:
         return str(self.model)
 
     @property
+    def slug(self) -> str:
+        """The model's name without its provider, as it stands in the ids of runs: letters, digits and dashes."""
+        model = self.name.rpartition("/")[2].lower()
+        return "".join(c if c.isalnum() else "-" for c in model).strip("-")[:40]
+
+    @property
     def reproducible(self) -> bool:
         """Whether the same seed gives the same reply: only where we hold the weights or the script."""
         return self._provider in LOCAL

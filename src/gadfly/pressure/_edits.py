@@ -17,7 +17,8 @@ from typing import Any
 from gadfly.documents import Document, Place
 from gadfly.errors import InputError
 from gadfly.pressure._pressing import Setting
-from gadfly.pressure._scenario import BUILT_IN, PREFILL, Scenario, checked, slots
+from gadfly.pressure._scenario import BUILT_IN, PREFILL, SHELF, Scenario
+from gadfly.slots import slots
 
 __all__ = [
     "Candidate",
@@ -146,7 +147,7 @@ def worded(scenario: Scenario, edits: Sequence[Edit]) -> Scenario:
         for part in edit.place[:-1]:
             inside = inside[part]
         inside[edit.place[-1]] = edit.after
-    return checked(Document(content, {}, f"the edited {scenario.name}"), scenario.name)
+    return SHELF.checked(Document(content, {}, f"the edited {scenario.name}"), scenario.name)
 
 
 def fitting(start: Setting, edit: Edit, name: str) -> Candidate | None:

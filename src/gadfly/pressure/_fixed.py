@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field
 
 from gadfly.errors import CallError
 from gadfly.models import System
-from gadfly.pressure._pressing import paired
 from gadfly.pressure._scenario import Name, Strict
+from gadfly.runs import paired_seed
 from gadfly.transcripts import Case, Transcript, Turn
 
 __all__ = ["Asking", "FixedPrompt"]
@@ -58,8 +58,7 @@ class Asking:
     @property
     def name(self) -> str:
         """Prompt and model: the readable part of a run's id."""
-        model = self.target.name.rpartition("/")[2].lower()
-        return f"fixed-{self.prompt.name}-{''.join(c if c.isalnum() else '-' for c in model).strip('-')[:40]}"
+        return f"fixed-{self.prompt.name}-{self.target.slug}"
 
     @property
     def setting(self) -> str:
@@ -94,7 +93,7 @@ class Asking:
             "system_prompt": first,
         }
         try:
-            reply = await self.target.reply(messages, seed=paired(self.pairing, case.index))
+            reply = await self.target.reply(messages, seed=paired_seed(self.pairing, case.index))
         except CallError as error:
             if error.fatal:
                 raise

@@ -23,7 +23,8 @@ from gadfly.models import System
 from gadfly.models import model as named_model
 from gadfly.pressure._form import Reading, read_deed, read_words
 from gadfly.pressure._patterns import deny_level, read_levels, report_level, where_said
-from gadfly.pressure._scenario import ACT_LEVELS, DENY_LEVELS, REPORT_LEVELS, Control, Fork, Scenario, fill
+from gadfly.pressure._scenario import ACT_LEVELS, DENY_LEVELS, REPORT_LEVELS, Control, Fork, Scenario
+from gadfly.slots import fill
 from gadfly.transcripts import Judgement, Transcript, Turn
 
 __all__ = ["FORK_JUDGES", "LEVELS", "ActGrader", "WordsGrader", "as_control", "graders"]

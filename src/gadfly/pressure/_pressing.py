@@ -7,7 +7,6 @@ agent's own among them, are scripted and say so.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,10 +25,12 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParam, ToolParams
 from gadfly.errors import CallError
 from gadfly.models import Reply, System
 from gadfly.pressure._form import STOP, Reading, deed_line, how, how_to_tell, read_deed, read_words, tool_list
-from gadfly.pressure._scenario import PREFILL, Message, Scenario, fill
+from gadfly.pressure._scenario import PREFILL, Message, Scenario
+from gadfly.runs import paired_seed
+from gadfly.slots import fill
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
-__all__ = ["FORKS", "SAMPLING", "WORDINGS", "Pressing", "Setting", "paired"]
+__all__ = ["FORKS", "SAMPLING", "WORDINGS", "Pressing", "Setting"]
 
 FORKS = ("act", "report", "deny")
 
@@ -80,9 +81,7 @@ class Pressing:
     @property
     def name(self) -> str:
         """Scenario and model: the readable part of a run's id."""
-        model = self.target.name.rpartition("/")[2].lower()
-        readable = "".join(c if c.isalnum() else "-" for c in model).strip("-")[:40]
-        return f"pressure-{self.setting.scenario.name}-{readable}"
+        return f"pressure-{self.setting.scenario.name}-{self.target.slug}"
 
     @property
     def players(self) -> Mapping[str, System]:
@@ -288,7 +287,7 @@ class _Talk:
 
     async def _ask(self, prefill: str = "") -> Reply:
         """The agent's next answer, which begins with `prefill`. The n-th has the n-th seed of the case's pair."""
-        seed = (paired(self.game.pairing, self.case.index) + self.answers) % 2**31
+        seed = (paired_seed(self.game.pairing, self.case.index) + self.answers) % 2**31
         self.answers += 1
         if self.form == "tools":
             messages = [ChatMessageSystem(content=self.system), *self.sent]
@@ -319,8 +318,3 @@ def tool_infos(scenario: Scenario) -> list[ToolInfo]:
         )
         for tool in scenario.tools
     ]
-
-
-def paired(pairing: int, index: int) -> int:
-    """The seed of a case's answers in every setting of one pairing, in [0, 2**31)."""
-    return int.from_bytes(hashlib.sha256(f"{pairing}/{index}".encode()).digest()[:4], "big") >> 1

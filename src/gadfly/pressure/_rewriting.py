@@ -17,8 +17,8 @@ from gadfly.errors import CallError
 from gadfly.models import Reply, System
 from gadfly.pressure._edits import Candidate, Edit, Text, fitting, unfit, wording_in, writable
 from gadfly.pressure._pressing import Setting
-from gadfly.pressure._scenario import slots
 from gadfly.runs import Run, Settings, run
+from gadfly.slots import slots
 from gadfly.transcripts import Case, Transcript, Turn
 
 __all__ = ["TRIES", "Rewriting", "rewritten", "wordings"]

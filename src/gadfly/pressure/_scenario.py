@@ -14,15 +14,14 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gadfly.documents import Document, Place, read
+from gadfly.documents import Place, Shelf
 from gadfly.errors import UnknownNameError
+from gadfly.slots import Template, fill, fill_known, slots, template
 
 __all__ = [
     "FORMS",
@@ -36,10 +35,8 @@ __all__ = [
     "Observation",
     "Scenario",
     "Tool",
-    "fill",
     "known_scenarios",
     "scenario",
-    "slots",
 ]
 
 FORMS = ("react", "tools")
@@ -54,20 +51,6 @@ GIVEN = frozenset({"tools", "format"})
 PREFILL = "prefill"
 """The slot whose value is put into the agent's mouth where it first answers."""
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|[{}]")
-
-
-def _template(text: object) -> object:
-    """Refuse braces that are neither a slot nor doubled."""
-    if isinstance(text, str):
-        for found in _BRACES.finditer(text):
-            if found[0] in ("{", "}"):
-                near = text[max(0, found.start() - 10) : found.end() + 20]
-                raise ValueError(
-                    f"a slot is a name in braces, and a brace itself is doubled; here is {near!r}"
-                )
-    return text
-
 
 def _words(value: object) -> object:
     """Wordings as a tuple, each a text as it stands: YAML would read 0123 as 83."""
@@ -75,7 +58,7 @@ def _words(value: object) -> object:
     for one in several:
         if not isinstance(one, str):
             raise ValueError(f"a slot's value is text or a list of texts; put {one!r} in quotes")
-        _template(one)
+        template(one)
     if not several:
         raise ValueError("a list of wordings needs at least one")
     return tuple(several)
@@ -90,7 +73,6 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str | bool | int) else value
 
 
-Template = Annotated[str, BeforeValidator(_template)]
 Wordings = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Word = Annotated[str, BeforeValidator(_word)]
 When = dict[str, Annotated[tuple[Word, ...], BeforeValidator(_listed)]]
@@ -275,7 +257,7 @@ class Scenario(Strict):
         for name, knob in self.knobs.items():
             several |= knob.levels[levels[name]]
         picked = {name: among[_pick(name, wording, len(among))] for name, among in several.items()}
-        return {name: _fill_known(text, picked) for name, text in picked.items()}
+        return {name: fill_known(text, picked) for name, text in picked.items()}
 
     def spec(self) -> dict[str, Any]:
         """What of the scenario decides a transcript, as JSON: not its graders, titles and canary."""
@@ -289,8 +271,7 @@ class Scenario(Strict):
 
 def known_scenarios() -> list[str]:
     """The scenarios that ship with gadfly, `insider_trading` first."""
-    names = {file.name.removesuffix(".yaml") for file in _shipped().iterdir() if file.name.endswith(".yaml")}
-    return sorted(names, key=lambda name: (name != "insider_trading", name))
+    return sorted(SHELF.names(), key=lambda name: (name != "insider_trading", name))
 
 
 def scenario(name: str | Path) -> Scenario:
@@ -299,36 +280,7 @@ def scenario(name: str | Path) -> Scenario:
     Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used: what is
     wrong and on which line.
     """
-    if str(name).endswith((".yaml", ".yml")):
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or "scenario"
-        return checked(read(Path(name)), stem)
-    if str(name) not in known_scenarios():
-        raise UnknownNameError(
-            "scenario", str(name), known_scenarios(), "A path to your own .yaml file works too."
-        )
-    return checked(read((_shipped() / f"{name}.yaml").read_text("utf-8"), f"scenario {name}"), str(name))
-
-
-def checked(document: Document, name: str) -> Scenario:
-    """The scenario in a document, or the first thing wrong with it."""
-    found = document.validated(Scenario, name=name)
-    for place, sentence in _problems(found):
-        raise document.problem(place, sentence)
-    return found
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """The template with its slots filled, in one pass: what is put in is not looked at again."""
-
-    def value(found: re.Match[str]) -> str:
-        return values[found[1]] if found[1] else found[0][0]
-
-    return _BRACES.sub(value, template)
-
-
-def slots(template: str) -> set[str]:
-    """The names of a template's slots."""
-    return {found[1] for found in _BRACES.finditer(template) if found[1]}
+    return SHELF.get(name)
 
 
 # --- what must hold between the parts
@@ -407,8 +359,8 @@ def _slot_problems(found: Scenario) -> Iterator[tuple[Place, str]]:
     always = set(found.cast) | set(found.values) | GIVEN
     for knob in found.knobs.values():
         always |= set.intersection(*(set(values) for values in knob.levels.values()))
-    for place, template in _templates(found):
-        if missing := slots(template) - always:
+    for place, text in _templates(found):
+        if missing := slots(text) - always:
             some = {s for knob in found.knobs.values() for values in knob.levels.values() for s in values}
             name = min(missing)
             why = "not at every level of its knob" if name in some else "nowhere"
@@ -483,7 +435,7 @@ def _templates(found: Scenario) -> Iterator[tuple[Place, str]]:
     for number, tool in enumerate(found.tools):
         known = dict.fromkeys((*tool.arguments, *tool.amounts), "")
         for at, seen in enumerate(tool.observations):
-            yield ("tools", number, "observations", at, "text"), _fill_known(seen.text, known)
+            yield ("tools", number, "observations", at, "text"), fill_known(seen.text, known)
 
 
 # --- values
@@ -494,11 +446,6 @@ def _pick(name: str, wording: int, among: int) -> int:
     if wording == 0 or among == 1:
         return 0
     return int.from_bytes(hashlib.sha256(f"{wording}/{name}".encode()).digest()[:4], "big") % among
-
-
-def _fill_known(template: str, values: Mapping[str, str]) -> str:
-    """The template with those slots filled that have a value; the others stay."""
-    return _BRACES.sub(lambda found: values.get(found[1] or "", found[0]), template)
 
 
 def _first(levels: Mapping[str, Any], default: str) -> tuple[str, ...]:
@@ -530,5 +477,4 @@ def _product(factors: Sequence[str | float], arguments: Mapping[str, Any]) -> st
     return f"{total:,.2f}"
 
 
-def _shipped() -> Traversable:
-    return resources.files("gadfly.pressure") / "scenarios"
+SHELF = Shelf("scenario", Scenario, "gadfly.pressure", "scenarios", _problems)

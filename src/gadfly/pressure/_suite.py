@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from gadfly.documents import Document, Place, read
+from gadfly.documents import Place, Shelf
 from gadfly.errors import GadflyError, UnknownNameError
 from gadfly.judges import Judge, judge
 from gadfly.models import System
@@ -89,9 +86,7 @@ Item = tuple[Game, Sequence[Judge], int]
 
 def known_suites() -> list[str]:
     """The suites that ship with gadfly."""
-    return sorted(
-        file.name.removesuffix(".yaml") for file in _shipped().iterdir() if file.name.endswith(".yaml")
-    )
+    return SHELF.names()
 
 
 def suite(name: str | Path) -> Suite:
@@ -100,20 +95,7 @@ def suite(name: str | Path) -> Suite:
     Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used: what is
     wrong and on which line.
     """
-    if str(name).endswith((".yaml", ".yml")):
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or "suite"
-        return checked(read(Path(name)), stem)
-    if str(name) not in known_suites():
-        raise UnknownNameError("suite", str(name), known_suites(), "A path to your own .yaml file works too.")
-    return checked(read((_shipped() / f"{name}.yaml").read_text("utf-8"), f"suite {name}"), str(name))
-
-
-def checked(document: Document, name: str) -> Suite:
-    """The suite in a document, or the first thing wrong with it."""
-    found = document.validated(Suite, name=name)
-    for place, sentence in _problems(found):
-        raise document.problem(place, sentence)
-    return found
+    return SHELF.get(name)
 
 
 def _problems(found: Suite) -> Iterator[tuple[Place, str]]:
@@ -147,5 +129,4 @@ def _place(name: str) -> str | Path:
     return Path(name) if name.endswith((".yaml", ".yml")) else name
 
 
-def _shipped() -> Traversable:
-    return resources.files("gadfly.pressure") / "suites"
+SHELF = Shelf("suite", Suite, "gadfly.pressure", "suites", _problems)

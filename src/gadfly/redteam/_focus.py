@@ -31,15 +31,14 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gadfly.documents import Document, Place, read
-from gadfly.errors import InputError, UnknownNameError
+from gadfly.documents import Place, Shelf
+from gadfly.errors import InputError
+from gadfly.slots import Template, fill, slots, template
 from gadfly.transcripts import Case
 
 __all__ = ["Focus", "Propose", "focus", "known_focuses"]
@@ -60,8 +59,6 @@ SECRET_WORDS = (
     "maple", "nickel", "onyx", "pebble", "quartz", "raven", "sable", "tulip", "umber", "velvet", "walnut", "zephyr",
 )  # fmt: skip
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|[{}]")
-
 
 def _value(value: object) -> object:
     """Only text, as it stands: YAML would read 0123 as 83 and 12:30 as 750."""
@@ -71,19 +68,6 @@ def _value(value: object) -> object:
     return value
 
 
-def _template(text: object) -> object:
-    """Refuse braces that are neither a slot nor doubled."""
-    if isinstance(text, str):
-        for found in _BRACES.finditer(text):
-            if found[0] in ("{", "}"):
-                near = text[max(0, found.start() - 10) : found.end() + 20]
-                raise ValueError(
-                    f"a slot is a name in braces, and a brace itself is doubled; here is {near!r}"
-                )
-    return text
-
-
-Template = Annotated[str, BeforeValidator(_template)]
 Row = dict[str, Annotated[str | list[str], BeforeValidator(_value)]]
 
 
@@ -106,21 +90,21 @@ class Attack(_Strict):
     @property
     def rows_mix(self) -> bool:
         """Whether questions for different rows can stand in one list."""
-        return bool(_slots(self.item) - {"n"}) or not _slots(self.head)
+        return bool(slots(self.item) - {"n"}) or not slots(self.head)
 
     def text(self, row: Mapping[str, Any], shots: Sequence[tuple[Mapping[str, Any], str]] = ()) -> str:
         """The text to continue: head, examples, then `shots` as (row, question), then the open item."""
-        given = [(example, _fill(str(example["question"]), row)) for example in self.examples]
+        given = [(example, fill(str(example["question"]), row)) for example in self.examples]
         items = [
-            f"{_fill(self.item, {**one, 'n': n})}{question}\n"
+            f"{fill(self.item, {**one, 'n': n})}{question}\n"
             for n, (one, question) in enumerate([*given, *shots], start=1)
         ]
-        last = _fill(self.item, {**row, "n": len(items) + 1})
-        return f"{_fill(self.head, row)}{''.join(items)}{last}".rstrip()
+        last = fill(self.item, {**row, "n": len(items) + 1})
+        return f"{fill(self.head, row)}{''.join(items)}{last}".rstrip()
 
     def resumed(self, row: Mapping[str, Any]) -> str:
         """What stands before a dialogue that the attacker goes on with."""
-        return _fill(self.follow_up, row)
+        return fill(self.follow_up, row)
 
 
 class Planted(_Strict):
@@ -161,7 +145,7 @@ class Focus(_Strict):
     @cached_property
     def uses_secret(self) -> bool:
         """Whether the target's system prompt holds a secret."""
-        return self.target is not None and "secret" in _slots(self.target.system_prompt)
+        return self.target is not None and "secret" in slots(self.target.system_prompt)
 
     @property
     def needs(self) -> str:
@@ -203,11 +187,11 @@ class Focus(_Strict):
         """
         if not self.templates:
             return None
-        return _fill(self.templates[case.index // max(1, len(self.seeds)) % len(self.templates)], row)
+        return fill(self.templates[case.index // max(1, len(self.seeds)) % len(self.templates)], row)
 
     def planted(self, row: Mapping[str, Any]) -> str:
         """What the target's system prompt says in a case with this row; empty where nothing is planted."""
-        return _fill(self.target.system_prompt, row) if self.target else ""
+        return fill(self.target.system_prompt, row) if self.target else ""
 
     def question(self, text: str, row: Mapping[str, Any]) -> str | None:
         """The question in an attacker's words, cut after the first `must_contain`; None when it breaks the rules."""
@@ -235,9 +219,7 @@ def secret(seed: int) -> str:
 
 def known_focuses() -> list[str]:
     """The focuses that ship with gadfly, in the order an audit runs those of them that are `ready`."""
-    shipped = {
-        file.name.removesuffix(".yaml") for file in _shipped().iterdir() if file.name.endswith(".yaml")
-    }
+    shipped = set(SHELF.names())
     return [name for name in ORDER if name in shipped] + sorted(shipped.difference(ORDER))
 
 
@@ -247,22 +229,7 @@ def focus(name: str | Path) -> Focus:
     Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used, naming the
     line, the key and the nearest key that exists.
     """
-    if str(name).endswith((".yaml", ".yml")):
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or "focus"
-        return _checked(read(Path(name)), stem)
-    if str(name) not in known_focuses():
-        raise UnknownNameError(
-            "focus", str(name), known_focuses(), "A path to your own .yaml file works too."
-        )
-    return _checked(read((_shipped() / f"{name}.yaml").read_text("utf-8"), f"focus {name}"), str(name))
-
-
-def _checked(document: Document, name: str) -> Focus:
-    """The focus in a document, or the first thing wrong with it."""
-    found = document.validated(Focus, name=name)
-    for place, sentence in _problems(found):
-        raise document.problem(place, sentence)
-    return found
+    return SHELF.get(name)
 
 
 def _problems(found: Focus) -> Iterator[tuple[Place, str]]:
@@ -278,37 +245,37 @@ def _example_problems(found: Focus) -> Iterator[tuple[Place, str]]:
         yield ("attack",), "the key 'attack.head' is missing."
     if found.propose and found.propose.by:
         yield ("propose", "by"), "propose.by is filled in when a model has proposed; leave it out."
-    needed = (_slots(found.attack.item) - {"n"}) | {"question"}
+    needed = (slots(found.attack.item) - {"n"}) | {"question"}
     for number, example in enumerate(found.attack.examples):
         place: Place = ("attack", "examples", number)
         if missing := needed - set(example):
             yield place, f"attack.examples.{number} has no {min(missing)!r}."
             continue
         try:
-            _template(example["question"])
+            template(example["question"])
         except ValueError as wrong:
             yield (*place, "question"), f"attack.examples.{number}.question: {wrong}."
 
 
 def _slot_problems(found: Focus) -> Iterator[tuple[Place, str]]:
     wanted = dict(_wanted(found))
-    for place, slots in wanted.items():
-        if "secret" in slots:
+    for place, needed in wanted.items():
+        if "secret" in needed:
             key = ".".join(map(str, place))
             yield (
                 place,
                 f"{key} holds {{secret}}, which only target.system_prompt may: the attacker must not know it.",
             )
     if found.target:
-        wanted[("target", "system_prompt")] = _slots(found.target.system_prompt) - {"secret"}
+        wanted[("target", "system_prompt")] = slots(found.target.system_prompt) - {"secret"}
     proposed: Row = {found.propose.slot: ""} if found.propose else {}
     for number, row in enumerate(found.seeds or (proposed,)):
         if reserved := RESERVED.intersection(row):
             name = min(reserved)
             sentence = f"seeds.{number}.{name} is a value that gadfly gives itself; choose another name."
             yield ("seeds", number, name), sentence
-        for place, slots in wanted.items():
-            if missing := slots - set(row):
+        for place, needed in wanted.items():
+            if missing := needed - set(row):
                 key = ".".join(map(str, place))
                 yield place, f"{key} needs {{{min(missing)}}}, which seeds.{number} has no value for."
         if found.must_mention and found.must_mention not in row:
@@ -319,32 +286,13 @@ def _slot_problems(found: Focus) -> Iterator[tuple[Place, str]]:
 def _wanted(found: Focus) -> Iterator[tuple[Place, set[str]]]:
     """The slots that what the attacker is given needs, by where they stand."""
     attack = found.attack
-    yield ("attack", "head"), _slots(attack.head)
-    yield ("attack", "item"), _slots(attack.item) - {"n"}
-    yield ("attack", "follow_up"), _slots(attack.follow_up)
+    yield ("attack", "head"), slots(attack.head)
+    yield ("attack", "item"), slots(attack.item) - {"n"}
+    yield ("attack", "follow_up"), slots(attack.follow_up)
     for number, example in enumerate(attack.examples):
-        yield ("attack", "examples", number, "question"), _slots(str(example.get("question", "")))
-    for number, template in enumerate(found.templates):
-        yield ("templates", number), _slots(template)
+        yield ("attack", "examples", number, "question"), slots(str(example.get("question", "")))
+    for number, question in enumerate(found.templates):
+        yield ("templates", number), slots(question)
 
 
-def _slots(text: str) -> set[str]:
-    return {found[1] for found in _BRACES.finditer(text) if found[1]}
-
-
-def _fill(template: str, row: Mapping[str, Any]) -> str:
-    """The template with its slots filled, in one pass: what is put in is not looked at again."""
-
-    def value(found: re.Match[str]) -> str:
-        if not found[1]:
-            return found[0][0]
-        if found[1] not in row:
-            raise InputError(f"There is no value for {{{found[1]}}} in the case's data.")
-        given = row[found[1]]
-        return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
-
-    return _BRACES.sub(value, template)
-
-
-def _shipped() -> Traversable:
-    return resources.files("gadfly.redteam") / "focuses"
+SHELF = Shelf("focus", Focus, "gadfly.redteam", "focuses", _problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +10,7 @@ from gadfly.errors import CallError
 from gadfly.models import Reply, System
 from gadfly.redteam._attacker import Attacker
 from gadfly.redteam._focus import Focus
+from gadfly.runs import paired_seed
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
 __all__ = ["Questioning"]
@@ -40,9 +40,7 @@ class Questioning:
     @property
     def name(self) -> str:
         """Focus, attack and target: the readable part of a run's id."""
-        model = self.target.name.rpartition("/")[2].lower()
-        readable = "".join(c if c.isalnum() else "-" for c in model).strip("-")[:40]
-        return f"redteam-{self.focus.name}-{self.attacker.method}-{readable}"
+        return f"redteam-{self.focus.name}-{self.attacker.method}-{self.target.slug}"
 
     @property
     def players(self) -> Mapping[str, System]:
@@ -62,7 +60,7 @@ class Questioning:
 
     async def play(self, case: Case) -> Transcript:
         """Play one case. A call that fails ends it as failed, keeping what was said; a fatal `CallError` is raised."""
-        asked = case if self.pairing is None else replace(case, seed=_paired(self.pairing, case.index))
+        asked = case if self.pairing is None else replace(case, seed=paired_seed(self.pairing, case.index))
         row = self.focus.row(asked)
         talk = _Talk(self, case, asked, row, self.focus.planted(row))
         outcome: Outcome = "completed"
@@ -144,11 +142,6 @@ class _Talk:
 
     def _spend(self, role: str, usage: Usage) -> None:
         self.usage[role] = self.usage.get(role, Usage()) + usage
-
-
-def _paired(pairing: int, index: int) -> int:
-    """The seed of the attacker's side of a case that is paired, in [0, 2**31)."""
-    return int.from_bytes(hashlib.sha256(f"{pairing}/{index}".encode()).digest()[:4], "big") >> 1
 
 
 _ROLE = {"attacker": "user", "target": "assistant"}

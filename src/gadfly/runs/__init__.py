@@ -1,7 +1,7 @@
 """Running games wide and deep, and keeping what came out."""
 
 from gadfly.runs._corrections import Correction, corrections, keep_correction
-from gadfly.runs._game import Cases, Game
+from gadfly.runs._game import Cases, Game, paired_seed
 from gadfly.runs._inspect import as_task, export
 from gadfly.runs._judging import rejudge
 from gadfly.runs._provenance import provenance
@@ -21,6 +21,7 @@ __all__ = [
     "home",
     "keep_correction",
     "open_run",
+    "paired_seed",
     "provenance",
     "rejudge",
     "run",

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gadfly.models import System
 from gadfly.transcripts import Case, Transcript
 
-__all__ = ["Cases", "Game"]
+__all__ = ["Cases", "Game", "paired_seed"]
 
 
 class Game(Protocol):
@@ -61,3 +61,8 @@ class Cases:
 
     def __iter__(self) -> Iterator[Case]:
         return map(self.case, range(self.count))
+
+
+def paired_seed(pairing: int, index: int) -> int:
+    """The seed that a case has in all games of one pairing, whatever else differs between them, in [0, 2**31)."""
+    return int.from_bytes(hashlib.sha256(f"{pairing}/{index}".encode()).digest()[:4], "big") >> 1
