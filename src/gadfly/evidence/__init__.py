@@ -1,0 +1,1 @@
+"""Answers that show their evidence, and a model that declines."""
