@@ -1,0 +1,217 @@
+"""Passages that are searched by their words: a tantivy index that also keeps the texts.
+
+BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over title and text. Words are compared in compatibility form,
+without case and accents, and by their English stem; scripts that put nothing between words count every character as a
+word. A query is words and nothing else: it has no operators, so that no text can be a wrong one.
+
+A commit puts a new `meta.json` in place and never changes a file that is there: an index may be copied by hard links.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from gadfly.corpora._splitting import SIZE, pieces, trimmed
+from gadfly.corpora._types import Document, Found, Passage
+
+__all__ = ["Index", "clean"]
+
+MOST_TERMS = 64
+"""Distinct words of a query that are looked up: the rarest."""
+MOST_CHARS = 20_000
+"""Characters of a query that are read."""
+MEMORY = 256 << 20
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates, which are no characters, as U+FFFD: as long as before."""
+    return _SURROGATE.sub("\ufffd", text) if not text.isascii() else text
+
+
+def _words() -> Any:
+    keep = tantivy.Filter
+    steps = (keep.remove_long(64), keep.lowercase(), keep.ascii_fold(), keep.stemmer("english"))
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    for step in steps:
+        builder = builder.filter(step)
+    return builder.build()
+
+
+def _schema() -> Any:
+    return (
+        tantivy.SchemaBuilder()
+        .add_text_field("words", tokenizer_name="words", index_option="freq")
+        .add_text_field("document", tokenizer_name="raw", index_option="basic")
+        .add_text_field("origin", tokenizer_name="raw", index_option="basic")
+        .add_unsigned_field("start", fast=True)
+        .add_unsigned_field("number", indexed=True, fast=True)
+        .add_bytes_field("about", stored=True)
+        .add_bytes_field("piece", stored=True)
+        .build()
+    )
+
+
+def _prepared(text: str) -> str:
+    """The text so that the analyser finds its words."""
+    if text.isascii():
+        return text
+    return _UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFKC", clean(text)))
+
+
+class Index:
+    """Passages under one directory, or in memory. What `add` and `forget` do shows after `commit`.
+
+    A passage's `number` is the caller's, never given twice; `origin` is what `forget` names.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        if path:
+            path.mkdir(parents=True, exist_ok=True)
+        self._words = _words()
+        self._index = tantivy.Index(_schema(), str(path) if path else None)
+        self._index.register_tokenizer("words", self._words)
+        self._writer: Any = None
+        self._searcher = self._index.searcher()
+
+    # --- writing ---
+
+    def add(self, document: Document, origin: str, number: int, size: int = SIZE) -> int:
+        """Add a document's passages under numbers from `number` on; returns how many."""
+        self._writer = self._writer or self._index.writer(MEMORY, 1)
+        about = json.dumps([document.id, document.title, document.source]).encode()
+        title, text, count = _prepared(document.title), document.text, 0
+        for start, end in pieces(text, size):
+            piece = text[start:end]
+            row = tantivy.Document()
+            row.add_text("words", f"{title}\n{_prepared(piece)}")
+            row.add_text("document", document.id)
+            row.add_text("origin", origin)
+            row.add_unsigned("start", start)
+            row.add_unsigned("number", number + count)
+            row.add_bytes("about", about)
+            row.add_bytes("piece", piece.encode())
+            self._writer.add_document(row)
+            count += 1
+        return count
+
+    def forget(self, origin: str) -> None:
+        """Remove every passage of an origin that was added before."""
+        self._writer = self._writer or self._index.writer(MEMORY, 1)
+        self._writer.delete_documents_by_term("origin", origin)
+
+    def commit(self) -> None:
+        """Make what was added and forgotten show, and last."""
+        if self._writer:
+            self._writer.commit()
+            self._index.reload()
+            self._searcher = self._index.searcher()
+
+    def close(self) -> None:
+        """Wait for merges and let go of the writer."""
+        if self._writer:
+            self._writer.wait_merging_threads()
+            self._writer = None
+            self._index.reload()
+            self._searcher = self._index.searcher()
+
+    # --- reading ---
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def search(self, query: str, k: int, without: Collection[str] = ()) -> list[tuple[Found, int]]:
+        """The `k` best passages with their numbers, best first; ties by document and place."""
+        asked = [(tantivy.Occur.Should, self._term("words", term)) for term in self._terms(query)]
+        if not asked or k < 1:
+            return []
+        wanted = tantivy.Query.boolean_query(asked)
+        if without:
+            left_out = tantivy.Query.term_set_query(
+                self._index.schema, "document", [clean(i) for i in without]
+            )
+            must, must_not = tantivy.Occur.Must, tantivy.Occur.MustNot
+            wanted = tantivy.Query.boolean_query([(must, wanted), (must_not, left_out)])
+        hits = self._searcher.search(wanted, 2 * k + 8, count=False).hits
+        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        found = [
+            (Found(self._passage(address), score), int(n))
+            for (score, address), n in zip(hits, numbers, strict=True)
+        ]
+        return sorted(found, key=_order)[:k]
+
+    def pieces(self, document: str) -> list[tuple[list[str], str]]:
+        """The pieces of a document in order, each with the document's id, title and source; empty when unknown."""
+        document = clean(document)
+        most = self._searcher.doc_freq("document", document)
+        if not most:
+            return []
+        query, order = self._term("document", document), tantivy.Order.Asc
+        hits = self._searcher.search(query, most, count=False, order_by_field="start", order=order).hits
+        return [self._stored(address) for _, address in hits]
+
+    def numbered(self, numbers: Sequence[int]) -> dict[int, Passage]:
+        """The passages with these numbers, those that are there."""
+        found = {}
+        for number in numbers:
+            hits = self._searcher.search(self._term("number", number), 1, count=False).hits
+            found.update({number: self._passage(address) for _, address in hits})
+        return found
+
+    def numbers(self) -> list[int]:
+        """The numbers of all passages, in order."""
+        hits = self._searcher.search(
+            tantivy.Query.all_query(),
+            max(1, len(self)),
+            count=False,
+            order_by_field="number",
+            order=tantivy.Order.Asc,
+        ).hits
+        return [int(number) for number, _ in hits]
+
+    def _terms(self, query: str) -> list[str]:
+        """The distinct words of a query, the rarest where there are too many."""
+        terms = list(dict.fromkeys(self._words.analyze(_prepared(query[:MOST_CHARS]))))
+        if len(terms) > MOST_TERMS:
+            terms.sort(key=lambda term: self._searcher.doc_freq("words", term) or len(self))
+        return terms[:MOST_TERMS]
+
+    def _term(self, field: str, value: str | int) -> Any:
+        option = "freq" if field == "words" else "basic"
+        return tantivy.Query.term_query(self._index.schema, field, value, option)
+
+    def _stored(self, address: Any) -> tuple[list[str], str]:
+        row = self._searcher.doc(address)
+        return json.loads(bytes(row.get_first("about"))), bytes(row.get_first("piece")).decode()
+
+    def _passage(self, address: Any) -> Passage:
+        (document, title, source), piece = self._stored(address)
+        [start] = self._searcher.fast_field_values("start", [address])
+        return trimmed(document, title, source, int(start), piece)
+
+
+def _order(found: tuple[Found, int]) -> tuple[float, str, int]:
+    return (-found[0].score, found[0].passage.document, found[0].passage.start)
+
+
+def whole(stored: Sequence[tuple[list[str], str]]) -> Document:
+    """The document that these pieces are all of."""
+    id_, title, source = stored[0][0]
+    return Document(id_, title, "".join(piece for _, piece in stored), source)
+
+
+def every(index: Index, numbers: Sequence[int], at_once: int = 512) -> Iterator[list[tuple[int, Passage]]]:
+    """The passages with these numbers, so many at once."""
+    for start in range(0, len(numbers), at_once):
+        yield list(index.numbered(numbers[start : start + at_once]).items())
