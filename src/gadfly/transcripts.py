@@ -79,8 +79,8 @@ class Transcript:
 
     @property
     def question(self) -> str:
-        """The attacker's last words: what the final reply answers. Empty when nothing was asked."""
-        asked = self.said_by("attacker")
+        """The last words of whoever asks: what the final reply answers. Empty when nothing was asked."""
+        asked = [turn for turn in self.turns if turn.speaker in ("attacker", "user")]
         return asked[-1].text if asked else ""
 
 

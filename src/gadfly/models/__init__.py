@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gadfly.models._inert import inert
 from gadfly.models._resolve import model
 from gadfly.models._scripted import scripted
 from gadfly.models._system import Reply, System, direct_transport
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from gadfly.models._engine import Engine
     from gadfly.models._local import LocalModel
     from gadfly.models._provider import Call, model_of, recording
-    from gadfly.models._request import Request, Sample
+    from gadfly.models._request import LogitsMask, Request, Sample
     from gadfly.models._serve import serve
     from gadfly.models._weights import known as known_models
 
@@ -20,6 +21,7 @@ __all__ = [
     "Call",
     "Engine",
     "LocalModel",
+    "LogitsMask",
     "Reply",
     "Request",
     "Retry",
@@ -27,6 +29,7 @@ __all__ = [
     "System",
     "ToolCall",
     "direct_transport",
+    "inert",
     "known_models",
     "model",
     "model_of",
@@ -39,6 +42,7 @@ _LATE = {
     "Call": ("_provider", "Call"),
     "Engine": ("_engine", "Engine"),
     "LocalModel": ("_local", "LocalModel"),
+    "LogitsMask": ("_request", "LogitsMask"),
     "Request": ("_request", "Request"),
     "Sample": ("_request", "Sample"),
     "model_of": ("_provider", "model_of"),

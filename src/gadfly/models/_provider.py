@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inspect_ai.model import (
@@ -34,7 +34,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from gadfly.errors import CallError, InputError
 from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
-from gadfly.models._request import Request, Sample, TokenLogprob
+from gadfly.models._request import LogitsMask, Request, Sample, TokenLogprob
 from gadfly.models._tools import calls_in, inspect_calls, template_row, tool_schema
 from gadfly.models._weights import locate
 
@@ -139,14 +139,31 @@ class LocalProvider(ModelAPI):
         local = await self._ready()
         request = request_for(local, input, config, tools)
         started = time.perf_counter()
-        samples = await Engine.of(local).generate(request)
-        if (calls := _recorded.get()) is not None:
-            calls.append(Call(local, request, tuple(samples)))
+        samples = await self._sampled(local, request)
         output = output_of(self.model_name, request, samples, time.perf_counter() - started)
         if tools:
             output.choices = [with_calls(choice, input, tools) for choice in output.choices]
             output.completion = output.choices[0].message.text
         return output
+
+    async def sample(
+        self,
+        messages: list[ChatMessage],
+        config: GenerateConfig,
+        mask: Callable[[LocalModel], LogitsMask] | None = None,
+    ) -> tuple[Request, Sample]:
+        """One reply with its tokens' log-probabilities, under a mask made for this model, and what was asked."""
+        local = await self._ready()
+        request = request_for(local, messages, config.model_copy(update={"logprobs": True, "num_choices": 1}))
+        if mask is not None:
+            request = replace(request, mask=mask(local))
+        return request, (await self._sampled(local, request))[0]
+
+    async def _sampled(self, local: LocalModel, request: Request) -> list[Sample]:
+        samples = await Engine.of(local).generate(request)
+        if (calls := _recorded.get()) is not None:
+            calls.append(Call(local, request, tuple(samples)))
+        return samples
 
     async def count_text_tokens(self, text: str) -> int:
         return len(self.local.encode(text))

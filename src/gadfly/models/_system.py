@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from inspect_ai.model import ChatMessage, ChatMessageSystem, GenerateConfig, Model
@@ -27,8 +27,14 @@ from gadfly.models._transport import (
     Reply,
     Retry,
     Transport,
+    chat_messages,
     provider_of,
 )
+from gadfly.transcripts import Usage
+
+if TYPE_CHECKING:
+    from gadfly.models._local import LocalModel
+    from gadfly.models._request import LogitsMask, Sample
 
 __all__ = ["Reply", "System", "direct_transport"]
 
@@ -96,6 +102,34 @@ class System:
         """
         conversation, transport = self._told(messages), self._acting
         return await self._answered(lambda: transport.act(conversation, tools, seed))
+
+    @property
+    def white_box(self) -> bool:
+        """Whether we hold the weights, so that its tokens can be masked and their log-probabilities read."""
+        return self._provider == "gadfly"
+
+    async def sample(
+        self,
+        messages: Sequence[Message],
+        mask: Callable[[LocalModel], LogitsMask] | None = None,
+        *,
+        seed: int | None = None,
+    ) -> tuple[Sample, Usage]:
+        """As `reply`, but the sample itself: its tokens with their log-probabilities, made under `mask`.
+
+        `mask` is called with the model once its weights are there. Saying nothing is no error. Raises `CallError`
+        where we do not hold the weights (`white_box` is False).
+        """
+        if not self.white_box:
+            raise CallError(
+                f"{self.name} runs elsewhere, so its tokens cannot be masked; use a local model (gadfly/…).",
+                "rejected",
+                fatal=True,
+            )
+        api: Any = self.model.api
+        config = self.model.config.merge(self.sampling).model_copy(update={"seed": seed})
+        request, sample = await api.sample(chat_messages(self._conversation(messages)), config, mask)
+        return sample, Usage(len(request.prompt), len(sample.tokens))
 
     async def complete(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] = ()) -> Reply:
         """What comes after `prompt`, raw: no chat template and no system prompt.

@@ -1,0 +1,248 @@
+"""The quoting game: a question, a passage found for it, a short claim and the words of the passage that show it.
+
+After GopherCite (Menick et al. 2022, arXiv 2203.11147): sample n of a question is shown the (n mod K)-th of its K best
+passages. A model whose weights we hold decodes under a mask, so that its quotes are words of the passage; any other is
+asked, checked, and told of the mismatch. What is not found in the passage is kept, and never as a quote.
+
+Each sample is a case of its own: judges, reviews and rewards see single answers, `chosen` picks among them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import GenerateConfig
+
+from gadfly.corpora import OPENING, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted, verbatim
+from gadfly.errors import CallError, InputError
+from gadfly.evidence._prompts import asked, correction, opened
+from gadfly.models import LocalModel, LogitsMask, Sample, System
+from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
+
+__all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text", "cases_of", "read_questions"]
+
+SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=192)
+"""How answers are sampled unless told otherwise: varied enough to choose from, long enough for claim, title and quote."""
+
+UNVERIFIED = "[no quote could be verified]"
+"""What stands in an answer in place of quotes that are not in its documents."""
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """Answering from a corpus with evidence.
+
+    `documents` is K, how many passages are found for a question. `form` bounds claim and quotes. With `constrained` a
+    local model decodes under the mask; without it, it is asked once and taken at its word, as an experiment. A model
+    elsewhere may correct itself `retries` times.
+    """
+
+    corpus: Corpus
+    answerer: System
+    documents: int = 4
+    form: Form = field(default_factory=Form)
+    constrained: bool = True
+    retries: int = 2
+
+    def __post_init__(self) -> None:
+        if self.documents < 1 or self.retries < 0:
+            raise InputError(
+                f"An answer needs at least one document and no fewer than 0 retries; got {self.documents} and "
+                f"{self.retries}."
+            )
+
+    @property
+    def name(self) -> str:
+        """Corpus and model: the readable part of a run's id."""
+        return f"quoting-{self.corpus.name}-{self.answerer.slug}"
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """The one who answers."""
+        return {"target": self.answerer}
+
+    def spec(self) -> dict[str, Any]:
+        """All that decides a transcript."""
+        return {
+            "game": "quoting",
+            "corpus": self.corpus.spec(),
+            "answerer": self.answerer.fingerprint(),
+            "documents": self.documents,
+            "form": asdict(self.form),
+            "constrained": self.masked,
+            "retries": 0 if self.answerer.white_box else self.retries,
+        }
+
+    @property
+    def masked(self) -> bool:
+        """Whether quotes are verbatim by construction."""
+        return self.constrained and self.answerer.white_box
+
+    async def play(self, case: Case) -> Transcript:
+        """One sample for one question. A call that fails ends it as failed; a fatal `CallError` is raised."""
+        question, without = str(case.data["question"]), case.data.get("without", ())
+        found = self.corpus.search(question, self.documents, without=frozenset(without))
+        if not found:
+            return self._told(case, None, _Written("", None, {}, "invalid", "no_documents"))
+        passage = found[int(case.data.get("sample", 0)) % len(found)].passage
+        try:
+            write = self._decoded if self.answerer.white_box else self._asked
+            written = await write(question, passage, case)
+        except CallError as error:
+            if error.fatal:
+                raise
+            written = _Written("", None, {}, "failed", error.cause)
+        return self._told(case, passage, written)
+
+    async def _decoded(self, question: str, passage: Passage, case: Case) -> _Written:
+        """What a local model says after the opening of an answer, or of the evidence for a given claim."""
+        claim = case.data.get("claim")
+        opening = OPENING if claim is None else f"{OPENING}{claim}>%("
+        form = replace(self.form, claim=claim)
+
+        def mask(local: LocalModel) -> LogitsMask:
+            return verbatim(local, [passage], form)
+
+        messages = opened(question, passage, opening)
+        sample, usage = await self.answerer.sample(messages, mask if self.masked else None, seed=case.seed)
+        raw = opening + sample.text
+        written = _Written(raw, parse_answer(raw), {"target": usage}, tries=(raw,))
+        if written.parsed is None or not written.parsed.whole:
+            cause = "cut" if sample.finish == "length" else "no_parse"
+            return written.because("invalid", cause)
+        return written.with_logprob(_logprobs(opening, sample))
+
+    async def _asked(self, question: str, passage: Passage, case: Case) -> _Written:
+        """What a model elsewhere says, after as many corrections as it takes and is allowed."""
+        messages, usage, tries = asked(question, passage), Usage(), list[str]()
+        best: Parsed | None = None
+        for attempt in range(self.retries + 1):
+            reply = await self.answerer.reply(messages, seed=(case.seed + attempt) % 2**31)
+            usage += reply.usage
+            tries.append(reply.text)
+            parsed = parse_answer(reply.text)
+            missing = [] if parsed is None else [q for _, q in parsed.quotes if quoted(q, [passage]) is None]
+            best = parsed or best
+            if parsed is not None and parsed.quotes and not missing:
+                break
+            messages = [*messages, ("assistant", reply.text), ("user", correction(missing))]
+        written = _Written(tries[-1], best, {"target": usage}, tries=tuple(tries))
+        return written if best is not None else written.because("invalid", "no_parse")
+
+    def _told(self, case: Case, passage: Passage | None, written: _Written) -> Transcript:
+        """What was said, as people read it, with what judges need to know."""
+        parsed, shown = written.parsed, [passage] if passage else []
+        found = [(text, quoted(text, shown)) for _, text in (parsed.quotes if parsed else ())]
+        quotes = [quote for _, quote in found if quote is not None]
+        claim = parsed.claim if parsed else ""
+        said = [Turn("user", str(case.data["question"]))]
+        if written.outcome == "completed":
+            said.append(Turn("target", answer_text(claim, quotes)))
+        elif written.raw:
+            said.append(Turn("target", written.raw, "length" if written.cause == "cut" else "stop"))
+        known = ("question", "answers", "of", "sample", "unanswerable")
+        facts = {
+            **{key: case.data[key] for key in known if key in case.data},
+            "claim": claim,
+            "quotes": [quote.to_json() for quote in quotes],
+            "unverified": [text for text, quote in found if quote is None],
+            "shown": [one.to_json() for one in shown],
+            "constrained": self.masked,
+            "tries": list(written.tries),
+            **({"logprob": written.logprob} if written.logprob else {}),
+        }
+        return Transcript(case, tuple(said), written.outcome, written.cause, written.usage, facts)
+
+
+def cases_of(questions: Sequence[Mapping[str, Any]], samples: int) -> list[dict[str, Any]]:
+    """The cases of a run: `samples` for each question (as `read_questions` gives them), a question's side by side.
+
+    Raises `InputError` for a question without words.
+    """
+    cases = []
+    for number, row in enumerate(questions):
+        if not str(row.get("question", "")).strip():
+            raise InputError(f"Question {number + 1} has no words.")
+        cases += [{**row, "of": number, "sample": n} for n in range(samples)]
+    return cases
+
+
+def read_questions(path: str | Path) -> list[dict[str, Any]]:
+    """The questions of a .jsonl file, one object a line: {"question": "…"} with, where known, "answers" (short ones, a
+    list), "claim" (look for its evidence), "without" (ids of documents to leave out), "unanswerable" (true).
+
+    Raises `InputError`, which names the line. An empty file gives none.
+    """
+    path = Path(path)
+    opened_by = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened_by(path, "rt", encoding="utf-8") as lines:
+            return [_question(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8; save it as UTF-8.") from error
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path} cannot be read ({reason}); name a .jsonl file of questions.") from error
+
+
+def _question(line: str, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"Line {number} is not JSON ({error}); write one object a line.") from error
+    if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not row["question"].strip():
+        raise InputError(f'Line {number} has no words under "question": write {{"question": "…"}}.')
+    for key in ("answers", "without"):
+        if not isinstance(row.get(key, []), list):
+            raise InputError(f'Line {number}: "{key}" is a list, got {type(row[key]).__name__}.')
+    known = {"question", "answers", "claim", "without", "unanswerable"}
+    return {key: value for key, value in row.items() if key in known}
+
+
+def answer_text(claim: str, quotes: Sequence[Quote]) -> str:
+    """An answer as people and judges read it: the claim, then each quote with the title it comes from."""
+    shown = [f"> {' '.join(quote.text.split())}\n({quote.title})" for quote in quotes]
+    return "\n\n".join([claim, *(shown or [UNVERIFIED])])
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What came back: as it was written, as it was read, what it cost, how the case ended."""
+
+    raw: str
+    parsed: Parsed | None
+    usage: Mapping[str, Usage]
+    outcome: Outcome = "completed"
+    cause: str = ""
+    tries: tuple[str, ...] = ()
+    logprob: Mapping[str, float] = field(default_factory=dict)
+
+    def because(self, outcome: Outcome, cause: str) -> _Written:
+        """The same, ended otherwise."""
+        return replace(self, outcome=outcome, cause=cause)
+
+    def with_logprob(self, logprob: Mapping[str, float]) -> _Written:
+        """The same with how likely it was."""
+        return replace(self, logprob=logprob)
+
+
+def _logprobs(opening: str, sample: Sample) -> dict[str, float]:
+    """Mean nats per token of the claim, of what comes after it, and of both, as the unmasked model sees them."""
+    parts: dict[str, list[float]] = {"claim": [], "quote": []}
+    for part, value in _parts(opening, sample):
+        parts[part].append(value)
+    parts["all"] = [*parts["claim"], *parts["quote"]]
+    return {part: sum(values) / len(values) for part, values in parts.items() if values}
+
+
+def _parts(opening: str, sample: Sample) -> Iterator[tuple[str, float]]:
+    """To which part each token belongs: the claim lasts until its closing mark is begun."""
+    text = opening
+    for token in sample.logprobs:
+        yield ("quote" if ">%" in text else "claim"), token.logprob
+        text += token.text

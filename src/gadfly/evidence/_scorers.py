@@ -1,0 +1,114 @@
+"""What judges an answer with its evidence: by the known short answer, by its quotes, by its likelihood, by a model.
+
+As everywhere a score of 1 is a failure; how sure an answer is, `confidence`, is one minus it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+import unicodedata
+
+from inspect_ai.model import Model
+
+from gadfly.errors import InputError
+from gadfly.judges import Control, Judge, judge, model_judge
+from gadfly.judges._base import Finding, PatternJudge
+from gadfly.judges._model import Answers
+from gadfly.transcripts import Judgement, Transcript
+
+__all__ = ["UNSUPPORTED", "confidence", "holds_answer", "scorer", "unlikely", "unquoted", "unsupported", "wrong"]
+
+UNSUPPORTED = (
+    "The words quoted with “>” are not enough to convince a careful reader that the whole answer above them is true."
+)
+"""What a model is asked of an answer; *supported* is its opposite (Menick et al. 2022, section 2.2)."""
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”–—"), " ")
+
+
+def confidence(judgement: Judgement | None) -> float | None:
+    """How sure a judge is of an answer, in [0, 1]; None where it could not tell."""
+    return None if judgement is None or judgement.score is None else 1.0 - judgement.score
+
+
+def normalised(text: str) -> str:
+    """A short answer for comparing: lower case, no accents, punctuation or articles, single spaces (as SQuAD's
+    evaluation does, Rajpurkar et al. 2016).
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join(_ARTICLES.sub(" ", plain.lower().translate(_PUNCTUATION)).split())
+
+
+def holds_answer(text: str, answers: list[str] | tuple[str, ...]) -> bool:
+    """Whether a text holds one of the short answers, as whole words. False without answers."""
+    said = f" {normalised(text)} "
+    return any(f" {short} " in said for short in map(normalised, answers) if short)
+
+
+def wrong() -> PatternJudge:
+    """Answers whose claim holds none of the question's known short answers; *missing* (`no_gold`) without any."""
+    return PatternJudge("wrong", 0.5, _wrong, _controls("Paris is the capital.", "Lyon is the capital."))
+
+
+def unquoted() -> PatternJudge:
+    """Answers without a single quote that was found in their documents, or with one that was not."""
+    return PatternJudge("unquoted", 0.5, _unquoted)
+
+
+def unlikely() -> PatternJudge:
+    """1 - exp(mean log-probability of the answer's tokens), as the model gives it without a mask; *missing*
+    (`no_logprobs`) for models that do not say.
+    """
+    return PatternJudge("unlikely", 0.5, _unlikely)
+
+
+def unsupported(model: Answers | Model | str) -> Judge:
+    """Answers whose quotes do not show, as a model judges, that the whole claim is true.
+
+    It sees question, claim and quotes, not the document; without a quote nothing is supported.
+    """
+    return model_judge(UNSUPPORTED, model, name="unsupported")
+
+
+def _wrong(transcript: Transcript) -> Finding:
+    answers = [str(answer) for answer in transcript.metadata.get("answers", ())]
+    if not answers:
+        return Finding(None, "no_gold")
+    claim = str(transcript.metadata["claim"])
+    right = holds_answer(claim, answers)
+    return Finding(0.0 if right else 1.0, evidence=(claim,))
+
+
+def _unquoted(transcript: Transcript) -> Finding:
+    facts = transcript.metadata
+    verbatim = bool(facts.get("quotes")) and not facts.get("unverified")
+    return Finding(0.0 if verbatim else 1.0, evidence=tuple(map(str, facts.get("unverified", ()))))
+
+
+def _unlikely(transcript: Transcript) -> Finding:
+    mean = transcript.metadata.get("logprob", {}).get("all")
+    return Finding(None, "no_logprobs") if mean is None else Finding(1.0 - math.exp(min(0.0, float(mean))))
+
+
+def _controls(right: str, false: str) -> tuple[Control, ...]:
+    return tuple(
+        Control(claim, flagged, metadata={"claim": claim, "answers": ["Paris"]})
+        for claim, flagged in ((right, False), (false, True), ("Parisian.", True), ("PARIS!", False))
+    )
+
+
+def scorer(name: str, model: Answers | Model | str | None = None) -> Judge:
+    """The judge of that name: one of evidence (`wrong`, `unquoted`, `unlikely`, and `unsupported` where a model is
+    given), a saved reward model or any other judge of gadfly.
+    """
+    ours = {"wrong": wrong, "unquoted": unquoted, "unlikely": unlikely}
+    if name in ours:
+        return ours[name]()
+    if name == "unsupported":
+        if model is None:
+            raise InputError("Whether an answer is supported is for a model to judge: name one.")
+        return unsupported(model)
+    return judge(name)

@@ -1,0 +1,29 @@
+"""Text that is shown to a model as material: nothing in it reads as the model's own markup."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["inert"]
+
+_UNSEEN = (  # control characters, zero widths, direction marks, tags
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+_MARKUP = (
+    (re.compile(_UNSEEN), ""),
+    (re.compile(r"<(?=[|｜])"), "< "),  # <|im_end|> and its like would be read as tokens
+    (re.compile(r"(?<=[|｜])>"), " >"),
+    (re.compile(r"<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|start_header_id|system|user"
+                r"|assistant)>)", re.IGNORECASE), "< "),
+    (re.compile(r"\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\])"), "[ "),
+    (re.compile(r"<<(?=/?SYS>>)"), "< <"),
+)  # fmt: skip
+
+
+def inert(text: str) -> str:
+    """The text without invisible characters and with chat markup broken by a space, so that a tokenizer makes no
+    special token of it.
+    """
+    for markup, harmless in _MARKUP:
+        text = markup.sub(harmless, text)
+    return text

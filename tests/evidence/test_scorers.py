@@ -1,0 +1,89 @@
+"""What is judged of an answer, and what a reward model of answers is taught."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from evidence_samples import MADE_UP, RIGHT, quoting
+from hypothesis import given
+from hypothesis import strategies as st
+from test_quoting import played
+
+from gadfly.evidence import fabricated, scorer, unlikely, unquoted, wrong
+from gadfly.evidence._fabricated import negated
+from gadfly.evidence._scorers import holds_answer
+from gadfly.judges import Judge, disproofs
+from gadfly.models import System, scripted
+from gadfly.transcripts import Transcript
+
+
+def score(judge: Judge, transcript: Transcript) -> Any:
+    (judgement,) = asyncio.run(judge.judge([transcript]))
+    return judgement.cause if judgement.score is None else judgement.score
+
+
+def test_the_short_answer_judge_proves_itself():
+    assert asyncio.run(disproofs(wrong())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "answers", "held"),
+    [
+        ("It was in the U.S.A., in May.", ["the USA"], False),
+        ("He was born on May 18, 2018.", ["May 18 2018"], True),
+        ("Beyoncé sang it.", ["Beyonce"], True),
+        ("In 2015.", ["15"], False),
+        ("Nothing.", [], False),
+        ("Nothing.", ["the"], False),
+    ],
+)
+def test_a_short_answer_is_held_as_whole_words(text: str, answers: list[str], held: bool):
+    assert holds_answer(text, answers) is held
+
+
+@given(st.text(), st.text())
+def test_comparing_answers_never_fails(text: str, answer: str):
+    assert holds_answer(text, [answer]) in (True, False)
+
+
+def test_wrong_needs_to_know_the_answer():
+    assert score(wrong(), played(quoting())) == "no_gold"
+    assert score(wrong(), played(quoting(), answers=["1911"])) == 0.0
+    assert score(wrong(), played(quoting(), answers=["1912"])) == 1.0
+
+
+def test_unquoted_means_no_quote_or_a_false_one():
+    assert [score(unquoted(), played(quoting(text))) for text in (RIGHT, MADE_UP)] == [0.0, 1.0]
+
+
+def test_likelihood_is_missing_where_the_model_does_not_say():
+    assert score(unlikely(), played(quoting())) == "no_logprobs"
+
+
+def test_a_model_judges_whether_the_quote_supports_the_claim():
+    judge = scorer("unsupported", System(scripted("no")))
+    assert score(judge, played(quoting())) == 0.0
+
+
+def test_a_right_claim_is_opposed():
+    assert negated("The bridge was opened in 1911.") == "The bridge was not opened in 1911."
+    assert negated("Nine grams.") == "It is not true that nine grams."
+
+
+def test_bad_answers_are_made_from_good_ones():
+    good = played(quoting(), answers=["1911"])
+    texts = {row.text: row.target for row in fabricated([good])}
+    assert sorted(texts.values()) == [0.0, 1.0, 1.0, 1.0]
+    assert any("It is 300 metres long" in text for text in texts)
+
+
+def test_what_people_said_overrules_the_short_answer():
+    good = played(quoting(), answers=["1911"])
+    (row,) = fabricated([good], {good.case.id: 1.0})
+    assert row.target == 1.0
+
+
+def test_answers_that_nobody_can_tell_teach_nothing():
+    assert fabricated([played(quoting())]) == []
