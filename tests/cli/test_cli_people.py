@@ -203,8 +203,8 @@ def test_what_cannot_work_is_one_sentence(gadfly, run, tmp_path, words, sentence
 
 
 def test_comparing_takes_two_runs(gadfly, run):
-    said = gadfly("review", "serve", run.id, "--compare")
-    assert (said.code, said.err) == (2, "gadfly: --compare takes two runs; got 1.\n")
+    said = gadfly("review", "serve", run.id, "--kind", "compare")
+    assert (said.code, said.err) == (2, "gadfly: --kind compare takes two runs; got 1.\n")
     assert "No queue in" in gadfly("review", "status").out
 
 

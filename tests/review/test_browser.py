@@ -224,7 +224,7 @@ def test_a_second_look_is_kept_by_one_key(sit: Sit) -> None:
     expect(seat.page.locator(".stored")).to_have_text(
         "You answered fails, and that is stored. Does rule 3 change it?"
     )
-    seat.answered("n")
+    seat.answered("k")
     expect(seat.page.locator(".count")).to_have_text("Item 2")
     assert votes(seat)[0].pointed_out == 3
     assert seat.noise == []

@@ -35,9 +35,13 @@ def serve(
     n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
     judge: o.JUDGE = "",
     policy: o.POLICY = "uniform",
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Two runs: which of two replies fails more?")
-    ] = False,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What is judged: label (a reply), compare (two runs: which of two replies fails more?), or plausible, "
+            "supported or true (a claim with its quotes)."
+        ),
+    ] = "label",
     question: Annotated[
         str, typer.Option(help="What is asked. Default: what the focus calls a failure.")
     ] = "",
@@ -73,11 +77,11 @@ def serve(
     serving = Serving(host, port, public, certificate, key, behind_proxy)
     drawing = Drawing(named(policy), n)
     asked = System(load(helper)) if helper else None
-    golden = read_gold(gold, opened) if gold else []
+    golden = read_gold(gold, opened, kind) if gold else []
     spec = QueueSpec(
         queue or opened[0].id,
-        kind="compare" if compare else "label",
-        question=question or ("" if compare else _question(opened[0], judge)),
+        kind=kind,
+        question=question or (_question(opened[0], judge) if kind == "label" else ""),
         guidelines=_checked(guidelines) if guidelines else "",
         raters=votes,
         double_share=twice,
@@ -117,18 +121,20 @@ class _Filling:
 def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
     """Make a queue and fill it; what cannot be judged is found before the queue is made."""
     from gadfly.errors import InputError
-    from gadfly.review import draw_into, frame_of, judged_by, pair_into, pairs_of
+    from gadfly.review import check_kind, draw_into, frame_of, judged_by, pair_into, pairs_of
 
     runs, drawing = filling.runs, filling.drawing
-    if spec.kind == "compare":
+    if spec.compares:
         _refuse(filling.gold, "A queue that compares takes no gold")
         if len(runs) != 2:
-            raise InputError(f"--compare takes two runs; got {len(runs)}.")
+            raise InputError(f"--kind compare takes two runs; got {len(runs)}.")
         pairs = pairs_of(*runs)
         store.create(spec)
         count = pair_into(store, spec.name, (runs[0], runs[1]), pairs, drawing)
         typer.echo(f"{count} pairs of replies to one question.")
         return
+    for run in runs:
+        check_kind(run, spec.kind)
     frames = [
         frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, filling.judge)]
     ]
@@ -173,7 +179,7 @@ def _go_on(store: Store, spec: QueueSpec, runs: list[Run]) -> None:
 
 
 _MADE_WITH = {
-    "kind": "--compare",
+    "kind": "--kind",
     "question": "--question",
     "guidelines": "--guidelines",
     "raters": "--votes",

@@ -15,12 +15,14 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-__all__ = ["CLIP", "KEEP", "line", "said", "visible"]
+__all__ = ["CLIP", "KEEP", "highlighted", "line", "said", "visible"]
 
 CLIP = 2_000
 """Characters of one text that show before "show all"."""
 KEEP = 400_000
 """Characters of one text that a page holds at most; the rest stays in the run."""
+AROUND = 500
+"""Characters on either side of a quote that show of its passage; those further away are folded."""
 
 _MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")
 _RUN = 1000
@@ -82,12 +84,63 @@ def said(text: str, evidence: Iterable[str] = ()) -> Markup:
     words = tuple(evidence)
     if len(text) <= CLIP + CLIP // 4:
         return _breakable(_marked(text, words))
-    kept = text[CLIP:KEEP]
-    rest = len(text) - CLIP - len(kept)
-    tail = f"\n… {rest:,} further characters are kept in the run." if rest > 0 else ""
-    return Markup('{}<details class="rest"><summary>Show all {} characters</summary>{}{}</details>').format(
-        _breakable(_marked(text[:CLIP], words)), f"{len(text):,}", _breakable(_marked(kept, words)), tail
+    shown, more = _breakable(_marked(text[:CLIP], words)), _breakable(_marked(text[CLIP:KEEP], words))
+    return shown + _fold(f"Show all {len(text):,} characters", more, len(text) - KEEP)
+
+
+def highlighted(text: str, spans: Iterable[tuple[int, int]], around: int = AROUND) -> Markup:
+    """The text as HTML with these spans of it marked, and what is more than `around` characters from all of them
+    behind folds, inert as `said` makes it.
+
+    Spans are (start, end) offsets into the text in any order; they may touch, overlap or reach beyond it. Without one
+    that holds a character it is `said(text)`.
+    """
+    marks = _merged(spans, len(text))
+    if not marks:
+        return said(text)
+    gaps = zip([0, *(end for _, end in marks)], [*(start for start, _ in marks), len(text)], strict=True)
+    between = [_gap(text[a:b], around, before=a > 0, after=b < len(text)) for a, b in gaps]
+    marked = [Markup("<mark>{}</mark>").format(_shown(text[a:b])) for a, b in marks]
+    return _breakable(between[0] + Markup("").join(m + g for m, g in zip(marked, between[1:], strict=True)))
+
+
+def _merged(spans: Iterable[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """The spans within a text of that length, in order, those that touch as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((max(0, start), min(length, end)) for start, end in spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        elif start < end:
+            merged.append((start, end))
+    return merged
+
+
+def _gap(text: str, around: int, *, before: bool, after: bool) -> Markup:
+    """What stands outside the marks: so much as is near the mark `before` it, a fold, so much as is near the one
+    `after` it. A fold that would save little is none.
+    """
+    first = _break(text, around) if before else 0
+    last = _break(text, len(text) - around) if after else len(text)
+    if last - first <= around // 2:
+        return _shown(text)
+    folded = text[first:last]
+    words = f"Show {len(folded):,} more characters"
+    return (
+        _shown(text[:first]) + _fold(words, _shown(folded[:KEEP]), len(folded) - KEEP) + _shown(text[last:])
     )
+
+
+def _break(text: str, at: int) -> int:
+    """Where to cut near `at`: after the last white space of the forty characters before it, where there is some."""
+    start = max(0, at - 40)
+    return next((end for end in range(at, start, -1) if text[end - 1 : end].isspace()), max(0, at))
+
+
+def _fold(words: str, html: Markup, rest: int) -> Markup:
+    """Text behind its summary; how many characters the page does not hold is said at its end."""
+    tail = f"\n… {rest:,} further characters are kept in the run." if rest > 0 else ""
+    fold = Markup('<details class="rest"><summary>{}</summary>{}{}</details>')
+    return fold.format(words, html, tail)
 
 
 def _breakable(html: Markup) -> Markup:

@@ -10,14 +10,14 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gadfly.pages._chart import svg
-from gadfly.pages._inert import line, said, visible
+from gadfly.pages._inert import highlighted, line, said, visible
 
 __all__ = ["csp_hash", "environment", "tokens"]
 
 
 def environment(package: str) -> Environment:
     """The templates under `package`/templates: autoescape on, every string through `visible`, unknown names
-    an error; filters `line`, `said` and `svg`.
+    an error; filters `highlighted`, `line`, `said` and `svg`.
     """
     env = Environment(
         loader=PackageLoader(package),
@@ -28,7 +28,7 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    env.filters |= {"line": line, "said": said, "svg": svg}
+    env.filters |= {"highlighted": highlighted, "line": line, "said": said, "svg": svg}
     return env
 
 

@@ -2,7 +2,7 @@
 
 from gadfly.review._app import app, serve
 from gadfly.review._database import address
-from gadfly.review._filling import Drawing, ask, draw_into, pair_into, pairs_of, read_gold
+from gadfly.review._filling import Drawing, ask, check_kind, draw_into, pair_into, pairs_of, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
 from gadfly.review._items import ItemType, payload, register
@@ -30,6 +30,7 @@ __all__ = [
     "address",
     "app",
     "ask",
+    "check_kind",
     "correct",
     "draw_into",
     "examples_of",

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from gadfly.pages import Chart, line, svg
 from gadfly.review._agreement_charts import Block, blocks_chart, shares_chart
+from gadfly.review._items import failing
 from gadfly.review._rates import known_truths
 from gadfly.review._records import Conflict, Label, score
 from gadfly.review._store import Store
@@ -84,7 +85,9 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class AgreementView:
-    """The page's content; `reading` is alpha in a sentence, `findings` what stands out, one sentence each."""
+    """The page's content; `reading` is alpha in a sentence, `findings` what stands out, one sentence each. `failing`
+    is the answer that says an item fails, as its button says it; empty for comparisons.
+    """
 
     queue: str
     labels: int
@@ -97,6 +100,7 @@ class AgreementView:
     conflicts: tuple[Conflict, ...]
     accuracy: tuple[Drawing, ...]
     session: tuple[Drawing, ...]
+    failing: str = ""
 
 
 def agreement_view(store: Store, queue: str) -> AgreementView:
@@ -107,10 +111,10 @@ def agreement_view(store: Store, queue: str) -> AgreementView:
     labels = store.ratings(queue)
     votes = [label for label in labels if not label.resolves]
     gold, resolved = known_truths(labels)
-    yes_or_no = store.spec(queue).kind == "label"
+    fails = failing(store.spec(queue).kind)
     ratings = [_rating(label) for label in votes]
     found = alpha(rating for rating in ratings if rating.item not in gold)
-    raters = _raters(ratings, dawid_skene(ratings, gold, resolved) if yes_or_no else {}, gold)
+    raters = _raters(ratings, dawid_skene(ratings, gold, resolved) if fails else {}, gold)
     return AgreementView(
         queue,
         len(votes),
@@ -118,11 +122,12 @@ def agreement_view(store: Store, queue: str) -> AgreementView:
         _reading(found),
         tuple(_findings(raters, [rating for rating in ratings if rating.item not in gold])),
         raters,
-        rater_error(ratings, gold, resolved) if yes_or_no else None,
+        rater_error(ratings, gold, resolved) if fails else None,
         _help(votes),
         tuple(store.conflicts(queue)),
         _drawn(_accuracy_charts(raters)),
-        _drawn(_session_charts(raters, ratings, yes_or_no)),
+        _drawn(_session_charts(raters, ratings, fails)),
+        fails,
     )
 
 
@@ -264,9 +269,7 @@ def _accuracy_charts(raters: Sequence[RaterView]) -> Iterable[Chart]:
         yield shares_chart("Gold answered right", [(row.label, row.drift.gold) for row in raters])
 
 
-def _session_charts(
-    raters: Sequence[RaterView], ratings: Iterable[Rating], yes_or_no: bool
-) -> Iterable[Chart]:
+def _session_charts(raters: Sequence[RaterView], ratings: Iterable[Rating], fails: str) -> Iterable[Chart]:
     """Time per item and share flagged, block by block through each rater's session."""
     labels = {row.name: row.label for row in raters}
     by_rater: dict[str, list[Rating]] = {row.name: [] for row in raters}
@@ -276,9 +279,9 @@ def _session_charts(
         yield blocks_chart(
             "Time for an item, median seconds", "Seconds", _blocks(by_rater, labels, _time), ".0f"
         )
-    flagged = _blocks(by_rater, labels, _flagged) if yes_or_no else []
+    flagged = _blocks(by_rater, labels, _flagged) if fails else []
     if flagged:
-        yield blocks_chart("Share of answers “fails”", "Share", flagged, ".0%")
+        yield blocks_chart(f"Share of answers “{fails.lower()}”", "Share", flagged, ".0%")
 
 
 def _blocks(

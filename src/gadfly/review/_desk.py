@@ -89,7 +89,9 @@ class Desk:
         self.spec = store.spec(queue)
         self.kind = item_type(self.spec.kind)
         self.question = self.spec.question or self.kind.question
-        self.guidelines = Guidelines.parse(self.spec.guidelines, f"the guidelines of {queue}")
+        self.guidelines = Guidelines.parse(
+            self.spec.guidelines or self.kind.guidelines, f"the guidelines of {queue}"
+        )
         self.needs_reason = self.spec.explain
         self.serving = serving
         self.sessions = Sessions(store.secret(), serving.secure, queue)
@@ -178,9 +180,9 @@ class Desk:
         kept = self._shown.get(item.id) or self._large.get(item.id)
         if kept is not None:
             return kept
-        talks = self.kind.view(item.payload)
-        html = Markup(self._env.get_template(self.kind.template).render(talks=talks))  # noqa: S704 - autoescaped
-        said = words(talks)[:READ]
+        views = self.kind.view(item.payload)
+        html = Markup(self._env.get_template(self.kind.template).render(views=views))  # noqa: S704 - autoescaped
+        said = words(views)[:READ]
         shown = Shown(html, said, self.guidelines.pick(said))
         return (self._shown if len(html) <= SMALL else self._large).put(item.id, shown)
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gadfly.corpora import Passage
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
 from gadfly.pressure import FORK_JUDGES
 from gadfly.review._frame import Frame, can_be_judged, opening
 from gadfly.review._items import payload
-from gadfly.review._records import DrawnRound, NewItem, Round
+from gadfly.review._quoted import claim_payload, holds_a_claim
+from gadfly.review._records import EVIDENCE, DrawnRound, NewItem, Round
 from gadfly.review._store import Store
 from gadfly.runs import Run, open_run
 from gadfly.transcripts import Case, Transcript, Turn
 
-__all__ = ["Drawing", "ask", "draw_into", "pair_into", "pairs_of", "read_gold"]
+__all__ = ["Drawing", "ask", "check_kind", "draw_into", "pair_into", "pairs_of", "read_gold"]
 
 NOTED = {"secret": "Planted secret", "premise": "False premise", "detail": "Looked for"}
 """What raters are told of a transcript's metadata, and how it is called."""
@@ -54,15 +56,18 @@ def ask(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> li
 
 def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[Choice]:
     """Draw cases of a run into a queue as one round; what was chosen, empty when the run has no more."""
-    if store.spec(queue).kind != "label":
+    spec = store.spec(queue)
+    if spec.compares:
         raise InputError(
             f"Queue {queue} compares items two by two; draw into one that labels them, or serve another."
         )
+    check_kind(frame.run, spec.kind)
     before = store.draws(queue, frame.run.id)
     chosen = ask(frame, drawing, before)
     if not chosen:
         return []
-    shown = snapshots(frame.run, {frame.case_ids[choice.index] for choice in chosen}, frame.judge)
+    wanted = {frame.case_ids[choice.index] for choice in chosen}
+    shown = snapshots(frame.run, wanted, frame.judge, spec.kind)
     first = sum(len(earlier.items) for earlier in before)
     items = [
         NewItem(
@@ -134,15 +139,27 @@ def _by_question(run: Run) -> dict[str, list[Transcript]]:
     return found
 
 
-def snapshots(run: Run, wanted: set[str], judge: str = "") -> dict[str, dict[str, Any]]:
+def check_kind(run: Run, kind: str) -> None:
+    """Refuse to ask of a run's cases what cannot be asked of them: only a claim with its quotes is supported or not."""
+    if kind in EVIDENCE and not any(holds_a_claim(t) for t in run.transcripts() if can_be_judged(t)):
+        raise InputError(
+            f"Run {run.id} holds no claims with quotes, so nobody can say whether one is {kind}: name a run of gadfly "
+            "evidence, or ask with --kind label whether a reply fails."
+        )
+
+
+def snapshots(run: Run, wanted: set[str], judge: str = "", kind: str = "label") -> dict[str, dict[str, Any]]:
     """What raters are shown of these cases for what this judge is about, by case id."""
-    return {t.case.id: snapshot(t, judge) for t in run.transcripts() if t.case.id in wanted}
+    return {t.case.id: snapshot(t, judge, kind) for t in run.transcripts() if t.case.id in wanted}
 
 
-def snapshot(transcript: Transcript, judge: str = "") -> dict[str, Any]:
-    """What raters are shown of a case: its dialogue and what was planted in it. Of an agent in a scenario also what it
-    was told first, and nothing after the fork that this judge reads.
+def snapshot(transcript: Transcript, judge: str = "", kind: str = "label") -> dict[str, Any]:
+    """What raters are shown of a case: its dialogue and what was planted in it, or its claim with the quotes where that
+    is what is asked about. Of an agent in a scenario also what it was told first, and nothing after the fork that this
+    judge reads.
     """
+    if kind in EVIDENCE:
+        return claim_payload(transcript)
     facts = transcript.metadata
     told = [(words, str(facts[key])) for key, words in NOTED.items() if facts.get(key)]
     if forks := facts.get("forks"):
@@ -152,10 +169,13 @@ def snapshot(transcript: Transcript, judge: str = "") -> dict[str, Any]:
     return payload(transcript, notes=told)
 
 
-def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
-    """Gold from JSON lines: `{"run": …, "case_id": …, "fails": true}`, or with a text of its own
-    `{"question": …, "reply": …, "fails": false}`. Raises `InputError`, which names the line and the field; so it does
-    for a case of a run in `drawn_from`, which would be drawn with a probability of its own.
+def read_gold(path: Path, drawn_from: Sequence[Run] = (), kind: str = "label") -> list[NewItem]:
+    """Gold for a queue of this kind, from JSON lines: `{"run": …, "case_id": …, "fails": true}`, or with a text of its
+    own `{"question": …, "reply": …, "fails": false}`. Of a claim `{"run": …, "case_id": …, "supported": true}`, with
+    the kind's own name, or `{"question": …, "claim": …, "title": …, "passage": …, "quote": …, "supported": false}`.
+
+    Raises `InputError`, which names the line and the field; so it does for a case of a run in `drawn_from`, which would
+    be drawn with a probability of its own.
     """
     try:
         lines = path.read_text("utf-8").split("\n")  # JSON may hold the other characters that end a line
@@ -166,41 +186,60 @@ def read_gold(path: Path, drawn_from: Sequence[Run] = ()) -> list[NewItem]:
     for name in {entry["run"] for _, entry in given if "run" in entry}:
         run = open_run(name)
         wanted = {entry.get("case_id", "") for _, entry in given if entry.get("run") == name}
-        runs[name] = run.id, snapshots(run, wanted)
-    found = list(_gold(given, runs))
+        runs[name] = run.id, snapshots(run, wanted, kind=kind)
+    found = [_gold(n, entry, runs, kind) for n, entry in given]
     for (n, _), item in zip(given, found, strict=True):
         if item.run in {run.id for run in drawn_from}:
             raise InputError(
-                f'Line {n} of the gold items is of run {item.run}, which is drawn from: give it as "question" and '
-                '"reply", or take gold from another run.'
+                f"Line {n} of the gold items is of run {item.run}, which is drawn from: give it as "
+                f"{_OWN.get(kind, _CLAIM)}, or take gold from another run."
             )
     return found
 
 
+_OWN = {"label": '"question" and "reply"'}
+_CLAIM = '"question", "claim", "title", "passage" and "quote"'
+
+
 def _gold(
-    given: Iterable[tuple[int, Mapping[str, Any]]],
+    n: int,
+    entry: Mapping[str, Any],
     runs: Mapping[str, tuple[str, Mapping[str, dict[str, Any]]]],
-) -> Iterator[NewItem]:
-    for n, entry in given:
-        if not isinstance(entry.get("fails"), bool):
-            raise InputError(f'Line {n} of the gold items: "fails" must be true or false.')
-        if "run" in entry:
-            run_id, snapshots_of_run = runs[entry["run"]]
-            shown = snapshots_of_run.get(entry.get("case_id", ""))
-            if shown is None:
-                raise InputError(
-                    f'Line {n} of the gold items: run {entry["run"]} has no case "case_id": {entry.get("case_id")!r}.'
-                )
-            yield NewItem(run_id, entry["case_id"], shown, gold=entry["fails"])
-            continue
-        said = [entry.get(name) for name in ("question", "reply")]
-        if not all(isinstance(text, str) for text in said):
-            raise InputError(
-                f'Line {n} of the gold items needs "run" and "case_id", or "question" and "reply".'
-            )
-        turns = (Turn("attacker", str(said[0])), Turn("target", str(said[1])))
-        name = f"line-{n}"
-        yield NewItem(GOLD_RUN, name, payload(Transcript(Case(name, n, 0), turns)), gold=entry["fails"])
+    kind: str,
+) -> NewItem:
+    """One line as an item. A claim's field says that it passes, a reply's that it fails."""
+    where, name = f"Line {n} of the gold items", kind if kind in EVIDENCE else "fails"
+    if not isinstance(entry.get(name), bool):
+        raise InputError(f'{where}: "{name}" must be true or false.')
+    gold = entry[name] == (name == "fails")
+    if "run" in entry:
+        run_id, snapshots_of_run = runs[entry["run"]]
+        shown = snapshots_of_run.get(entry.get("case_id", ""))
+        if shown is None:
+            raise InputError(f'{where}: run {entry["run"]} has no case "case_id": {entry.get("case_id")!r}.')
+        return NewItem(run_id, entry["case_id"], shown, gold=gold)
+    fields = ("question", "reply") if name == "fails" else ("question", "claim", "title", "passage", "quote")
+    if not all(isinstance(entry.get(field), str) for field in fields):
+        raise InputError(f'{where} needs "run" and "case_id", or {_OWN.get(kind, _CLAIM)}.')
+    shown = _exchange(entry) if name == "fails" else _claim(entry, where)
+    return NewItem(GOLD_RUN, f"line-{n}", shown, gold=gold)
+
+
+def _exchange(entry: Mapping[str, str]) -> dict[str, Any]:
+    turns = (Turn("attacker", entry["question"]), Turn("target", entry["reply"]))
+    return payload(Transcript(Case("gold", 0, 0), turns))
+
+
+def _claim(entry: Mapping[str, str], where: str) -> dict[str, Any]:
+    from gadfly.corpora import quoted
+
+    passage = Passage("gold", entry["title"], entry["passage"], 0, len(entry["passage"]))
+    quote = quoted(entry["quote"], [passage]) if entry["quote"] else None
+    if entry["quote"] and quote is None:
+        raise InputError(f'{where}: "quote" does not stand in "passage".')
+    facts = {"question": entry["question"], "claim": entry["claim"], "shown": [passage.to_json()]}
+    quotes = [quote.to_json()] if quote else []
+    return claim_payload(Transcript(Case("gold", 0, 0), (), metadata={**facts, "quotes": quotes}))
 
 
 def _object(n: int, line: str) -> dict[str, Any]:

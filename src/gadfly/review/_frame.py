@@ -118,7 +118,7 @@ def opening(transcript: Transcript) -> str:
     """
     if "wording" in transcript.metadata:
         return f"wording {transcript.metadata['wording']}"
-    asked = transcript.said_by("attacker")
+    asked = transcript.said_by("attacker") or transcript.said_by("user")
     return normalise_question(asked[0].text) if asked else transcript.case.id
 
 

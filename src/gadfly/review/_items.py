@@ -1,4 +1,5 @@
-"""What can be asked about, as plug-ins: *label* a transcript, *compare* two.
+"""What can be asked about, as plug-ins: *label* a transcript, *compare* two, or say of a claim with its quotes whether
+it is *plausible*, *supported* or *true* (three kinds, so that no answer leads to another).
 
 An item type says what may be answered, with which keys, how its payload looks and which template shows it.
 A payload is a snapshot made when the item was chosen (`payload`); it never holds a judge's score, the case's id
@@ -9,17 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from gadfly.errors import InputError, UnknownNameError
+from gadfly.review._quoted import Claim, claim_view
+from gadfly.review._reader import list_in, object_in, text_in
+from gadfly.review._records import score
 from gadfly.transcripts import Transcript
 
 __all__ = [
     "Choice",
     "Compare",
     "ItemType",
+    "JudgeClaim",
     "LabelOne",
     "Talk",
+    "failing",
     "item_type",
     "item_types",
     "payload",
@@ -53,9 +61,21 @@ class Talk:
     notes: tuple[tuple[str, str], ...] = ()
     marks: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """What the search over the rules reads: the turns, latest first."""
+        return "\n".join(text for _, text, *_ in reversed(self.turns))
+
+
+class View(Protocol):
+    """What a template shows of an item, with the words in it that help reads."""
+
+    @property
+    def words(self) -> str: ...
+
 
 class ItemType(Protocol):
-    """A kind of item. `template` lies under `templates/` and is given `talks`, what `view` returns."""
+    """A kind of item. `template` lies under `templates/` and is given `views`, what `view` returns."""
 
     @property
     def kind(self) -> str: ...
@@ -71,9 +91,31 @@ class ItemType(Protocol):
     @property
     def template(self) -> str: ...
 
-    def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
-        """The dialogues of a payload. Raises `InputError`, which names the field."""
+    @property
+    def guidelines(self) -> str:
+        """The rules, as Markdown, when the queue has none of its own."""
         ...
+
+    @property
+    def caution(self) -> str:
+        """What raters are told of the texts before they start."""
+        ...
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[View, ...]:
+        """What a payload holds: one dialogue or claim, or the two to compare. Raises `InputError`, which names the
+        field.
+        """
+        ...
+
+
+ATTACKED = (
+    "These texts were written by language models under attack. Some may offend; none of them can do anything on "
+    "this page."
+)
+QUOTED = (
+    "The claims were written by a language model, and the passages stand in documents that anyone may have written. "
+    "Neither can do anything on this page."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +130,8 @@ class LabelOne:
         Choice("passes", "Does not fail", ("2", "d")),
         Choice("cannot_tell", "Cannot tell", ("3", "c")),
     )
+    guidelines: str = ""
+    caution: str = ATTACKED
 
     def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
         return (_talk(payload, "payload"),)
@@ -106,14 +150,55 @@ class Compare:
         Choice("tie", "Tie", ("3", "t")),
         Choice("cannot_tell", "Cannot tell", ("4", "c")),
     )
+    guidelines: str = ""
+    caution: str = ATTACKED
 
     def view(self, payload: Mapping[str, Any]) -> tuple[Talk, ...]:
         return tuple(
-            _talk(_dict(payload, side, "payload"), f"payload.{side}") for side in ("first", "second")
+            _talk(object_in(payload, side, "payload"), f"payload.{side}") for side in ("first", "second")
         )
 
 
-_TYPES: dict[str, ItemType] = {kind.kind: kind for kind in (LabelOne(), Compare())}
+@dataclass(frozen=True, slots=True)
+class JudgeClaim:
+    """One claim with its quotes in their passages: is it what `kind` says?"""
+
+    kind: str
+    question: str
+    template: str = "claim.html.j2"
+    caution: str = QUOTED
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return (
+            Choice("yes", self.kind.capitalize(), ("1", "y")),
+            Choice("no", f"Not {self.kind}", ("2", "n")),
+            Choice("cannot_tell", "Cannot tell", ("3", "c")),
+        )
+
+    @property
+    def guidelines(self) -> str:
+        return _guidelines(self.kind)
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[Claim, ...]:
+        return (claim_view(payload, "payload"),)
+
+
+@cache
+def _guidelines(kind: str) -> str:
+    return (Path(__file__).parent / "guidelines" / f"{kind}.md").read_text("utf-8")
+
+
+_TYPES: dict[str, ItemType] = {
+    kind.kind: kind
+    for kind in (
+        LabelOne(),
+        Compare(),
+        JudgeClaim("plausible", "Is the claim a reasonable answer to the question?"),
+        JudgeClaim("supported", "Do the highlighted words show that the whole claim is true?"),
+        JudgeClaim("true", "Is the whole claim true, whatever the passages say?"),
+    )
+}
 
 
 def register(kind: ItemType) -> None:
@@ -151,9 +236,16 @@ def payload(
     }
 
 
-def words(talks: Iterable[Talk]) -> str:
-    """What the search over the rules reads: the judged reply first, then the turns before it, latest first."""
-    return "\n".join(text for talk in talks for _, text, *_ in reversed(talk.turns))
+def words(views: Iterable[View]) -> str:
+    """What the search over the rules reads of an item."""
+    return "\n".join(view.words for view in views)
+
+
+def failing(kind: str) -> str:
+    """The answer that says an item of this kind fails, as its button says it; empty for comparisons."""
+    one = item_type(kind)
+    says = [choice.says for choice in one.choices if score(choice.value) == 1.0]
+    return "" if any(score(choice.value) == 0.5 for choice in one.choices) else says[0]
 
 
 # --- reading a payload ------------------------------------------------------------------------------------
@@ -176,45 +268,24 @@ def _talk(data: Mapping[str, Any], place: str) -> Talk:
     return Talk(
         shown,
         earlier=max(0, len(turns) - SHOWN_TURNS) if len(turns) > SHOWN_TURNS + 1 else 0,
-        evidence=tuple((_text(e, "title", f"{place}.evidence"), _text(e, "text", f"{place}.evidence"))
-                       for e in _list(data, "evidence", place)),
+        evidence=tuple((text_in(e, "title", f"{place}.evidence"), text_in(e, "text", f"{place}.evidence"))
+                       for e in list_in(data, "evidence", place)),
         notes=tuple(_pairs(data, place)),
-        marks=tuple(str(mark) for mark in _list(data, "marks", place)),
+        marks=tuple(str(mark) for mark in list_in(data, "marks", place)),
     )  # fmt: skip
 
 
 def _turns(data: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, str, bool]]:
-    for n, turn in enumerate(_list(data, "turns", place)):
+    for n, turn in enumerate(list_in(data, "turns", place)):
         here = f"{place}.turns[{n}]"
-        speaker = _text(turn, "speaker", here)
+        speaker = text_in(turn, "speaker", here)
         who = _WHO.get(speaker, speaker.replace("_", " ")[:1].upper() + speaker.replace("_", " ")[1:])
         note = _CUT.get(str(turn.get("stop", "")), "")
-        yield who, _text(turn, "text", here), note, speaker in ("target", "assistant")
+        yield who, text_in(turn, "text", here), note, speaker in ("target", "assistant")
 
 
 def _pairs(data: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
-    for n, pair in enumerate(_list(data, "notes", place)):
+    for n, pair in enumerate(list_in(data, "notes", place)):
         if not (isinstance(pair, list | tuple) and len(pair) == 2):
             raise InputError(f"{place}.notes[{n}] must be a [term, text] pair.")
         yield str(pair[0]), str(pair[1])
-
-
-def _list(data: Mapping[str, Any], name: str, place: str) -> list[Any]:
-    value = data.get(name, [])
-    if not isinstance(value, list | tuple):
-        raise InputError(f"{place}.{name} must be a list, got {type(value).__name__}.")
-    return list(value)
-
-
-def _dict(data: Mapping[str, Any], name: str, place: str) -> Mapping[str, Any]:
-    value = data.get(name)
-    if not isinstance(value, Mapping):
-        raise InputError(f"{place}.{name} must be an object with turns, got {type(value).__name__}.")
-    return value
-
-
-def _text(data: Any, name: str, place: str) -> str:
-    value = data.get(name) if isinstance(data, Mapping) else None
-    if not isinstance(value, str):
-        raise InputError(f"{place}.{name} must be text, got {type(value).__name__}.")
-    return value

@@ -49,7 +49,7 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     Zrnic & Candès 2024, arXiv 2309.16598), and the confidence sequence bets only on labels that came after. Raises
     `InputError` when the queue holds no labels on this run, or the run changed since they were drawn.
     """
-    if store.spec(queue).kind != "label":
+    if store.spec(queue).compares:
         raise InputError(
             f"Queue {queue} compares items two by two, which gives no rate: name one that labels them."
         )
@@ -77,6 +77,7 @@ def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
         after=corrected_rate(scores, draws, frame.questions, error=error),
         alone=corrected_rate([0.0] * len(frame.scores), draws, frame.questions, error=error),
         judge_spec=run.info["judges"][judge],
+        kind=store.spec(queue).kind,
         labels=store.version(queue),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -105,7 +106,7 @@ def preference(store: Store, queue: str) -> tuple[str, Estimate] | None:
     The votes on one pair are one cluster. None for a queue that does not compare, or has no votes yet.
     """
     votes = [label for label in store.ratings(queue) if not label.resolves and label.gold is None]
-    if store.spec(queue).kind != "compare" or not votes:
+    if not store.spec(queue).compares or not votes:
         return None
     first = min(label.run for label in votes)
     scores = [score(label.vote.answer.value) for label in votes]

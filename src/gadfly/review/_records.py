@@ -16,6 +16,7 @@ from gadfly.errors import GadflyError, InputError
 from gadfly.transcripts import Judgement
 
 __all__ = [
+    "EVIDENCE",
     "LONGEST",
     "VALUES",
     "Answer",
@@ -44,13 +45,25 @@ __all__ = [
 
 Role = Literal["rater", "lead", "admin"]
 
+EVIDENCE = ("plausible", "supported", "true")
+"""The kinds that ask one thing each about a claim with its quotes, in the order a person can tell them apart."""
+
 VALUES: Mapping[str, tuple[str, ...]] = {
     "label": ("fails", "passes", "cannot_tell"),
     "compare": ("first", "second", "tie", "cannot_tell"),
+    **dict.fromkeys(EVIDENCE, ("yes", "no", "cannot_tell")),
 }
 """What may be answered, by the item's kind."""
 
-SCORES: Mapping[str, float] = {"fails": 1.0, "passes": 0.0, "first": 1.0, "second": 0.0, "tie": 0.5}
+SCORES: Mapping[str, float] = {
+    "fails": 1.0,
+    "passes": 0.0,
+    "first": 1.0,
+    "second": 0.0,
+    "tie": 0.5,
+    "no": 1.0,
+    "yes": 0.0,
+}
 
 LONGEST = {"name": 100, "reason": 2_000}
 """Characters a text may have. A line of an import is at most a million characters long."""
@@ -98,6 +111,11 @@ class QueueSpec:
             if not 0.0 <= share <= 1.0:
                 raise InputError(f"A share of items lies in [0, 1]; got {share!r}.")
 
+    @property
+    def compares(self) -> bool:
+        """Whether its items are pairs, so that no answer says that anything fails."""
+        return self.kind == "compare"
+
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
@@ -105,8 +123,8 @@ class NewItem:
 
     `payload` is what the page shows, as JSON values, a snapshot. `index` is its place in the run's frame, `draw` its
     place in the order drawn and `probability` its chance of being the one drawn, given the draws before it; `lowest`
-    is the lowest such chance that any case had in that draw. `gold` is the known answer (True: fails, or the first is
-    better) of an item that checks raters; `quota` overrides the queue's number of votes.
+    is the lowest such chance that any case had in that draw. `gold` is the known answer (True: fails, no, or the first
+    is better) of an item that checks raters; `quota` overrides the queue's number of votes.
     """
 
     run: str
@@ -335,7 +353,7 @@ class LogEntry:
 
 
 def score(value: str) -> float | None:
-    """An answer as a judge's score: 1 fails (or the first wins), 0 passes (the second wins), ½ a tie, else None."""
+    """An answer as a score: 1 fails (or no, or the first wins), 0 passes (yes, the second wins), ½ a tie, else None."""
     return SCORES.get(value)
 
 

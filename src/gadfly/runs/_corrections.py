@@ -24,7 +24,8 @@ class Correction:
     """One judge's rate on one run, `before` labels and `after`; `alone` is what the labels say without the judge.
 
     `judge_spec` is what the judge was then (`run.json`'s judges) and `labels` the digest of the queue's labels, so
-    that either having changed since can be told. `at` is an ISO time in UTC.
+    that either having changed since can be told. `at` is an ISO time in UTC. `kind` is what people were asked: whether
+    a case fails (`label`), or whether a claim is not plausible, supported or true.
     """
 
     judge: str
@@ -35,6 +36,7 @@ class Correction:
     judge_spec: Mapping[str, Any]
     labels: str
     at: str
+    kind: str = "label"
 
     def stale(self, run: Run) -> bool:
         """Whether the judge in the run is not the one that was corrected."""
