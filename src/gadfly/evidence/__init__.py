@@ -1,26 +1,50 @@
 """Answers that show their evidence, and a model that declines."""
 
+from gadfly.evidence._against import Against, against, contradicted
 from gadfly.evidence._choosing import Chosen, chosen, pick
 from gadfly.evidence._fabricated import fabricated
+from gadfly.evidence._injection import (
+    Injected,
+    injected,
+    injection_cases,
+    injection_corpus,
+    injection_figures,
+    injections,
+    obeys,
+)
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
+from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, holds_answer, scorer, unlikely, unquoted, unsupported, wrong
 
 __all__ = [
     "SAMPLING",
     "UNVERIFIED",
+    "Against",
     "Chosen",
+    "Injected",
     "Quoting",
+    "Saliency",
+    "against",
     "answer_text",
     "cases_of",
     "chosen",
     "confidence",
+    "contradicted",
     "fabricated",
     "holds_answer",
+    "injected",
+    "injection_cases",
+    "injection_corpus",
+    "injection_figures",
+    "injections",
+    "obeys",
     "pick",
     "read_questions",
+    "saliency",
     "scorer",
     "unlikely",
     "unquoted",
     "unsupported",
+    "unused",
     "wrong",
 ]
