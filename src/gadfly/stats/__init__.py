@@ -21,6 +21,14 @@ from gadfly.stats._mean import mean
 from gadfly.stats._ranking import Ranked, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
+from gadfly.stats._risk import (
+    RiskCoverage,
+    RiskPoint,
+    Threshold,
+    attempted_difference,
+    risk_coverage,
+    risk_threshold,
+)
 from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
 
 __all__ = [
@@ -33,7 +41,11 @@ __all__ = [
     "Ranked",
     "RaterError",
     "Rating",
+    "RiskCoverage",
+    "RiskPoint",
+    "Threshold",
     "alpha",
+    "attempted_difference",
     "confidence_sequence",
     "corrected_rate",
     "dawid_skene",
@@ -52,6 +64,8 @@ __all__ = [
     "rate",
     "rate_by_group",
     "rater_error",
+    "risk_coverage",
+    "risk_threshold",
     "self_bleu",
     "sensitivity_floor",
     "spearman",

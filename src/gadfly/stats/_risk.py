@@ -215,8 +215,9 @@ def _ranks(n: int, risk: float, alpha: float) -> list[int]:
         needed = _needed(losses, risk, alpha)
         if losses == 0 or needed <= n / 4:
             first = needed
-    steps = np.linspace(first, n, STEPS) if first <= n else []
-    return sorted({round(float(step)) for step in steps})
+    if first > n:
+        return []
+    return sorted({round(float(step)) for step in np.linspace(first, n, STEPS)})
 
 
 def _needed(losses: int, risk: float, alpha: float) -> int:
