@@ -1,21 +1,45 @@
 """Bodies of documents: reading and searching them, and what may be called a quote from them."""
 
+from typing import TYPE_CHECKING, Any
+
 from gadfly.corpora._building import Built, build
 from gadfly.corpora._corpus import Corpus, corpora, corpora_home, corpus, in_memory, remove
+from gadfly.corpora._quotes import MIN_WORDS, quoted
+from gadfly.corpora._syntax import OPENING, Form, Parsed, parse_answer
 from gadfly.corpora._types import ELLIPSIS, Document, Found, Passage, Quote
+
+if TYPE_CHECKING:
+    from gadfly.corpora._verbatim import Verbatim, verbatim
 
 __all__ = [
     "ELLIPSIS",
+    "MIN_WORDS",
+    "OPENING",
     "Built",
     "Corpus",
     "Document",
+    "Form",
     "Found",
+    "Parsed",
     "Passage",
     "Quote",
+    "Verbatim",
     "build",
     "corpora",
     "corpora_home",
     "corpus",
     "in_memory",
+    "parse_answer",
+    "quoted",
     "remove",
+    "verbatim",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The mask brings torch with it, which takes seconds: loaded when first used."""
+    if name not in ("Verbatim", "verbatim"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gadfly.corpora import _verbatim
+
+    return getattr(_verbatim, name)

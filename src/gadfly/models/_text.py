@@ -38,6 +38,14 @@ class Vocabulary:
         self._special = frozenset(tokenizer.all_special_ids) | {i for i, text in added if text.special}
         self._table = byte_table(tokenizer)
 
+    @property
+    def spoken(self) -> list[bytes] | None:
+        """What every token adds to a text, by its id; special tokens add nothing. None for a tokenizer whose pieces
+        do not say; the first piece of a text may lose a leading space.
+        """
+        table = self._table or byte_table(self._tokenizer, anywhere=True)
+        return table and [b"" if i in self._special else said for i, said in enumerate(table)]
+
     def detokenizer(self) -> Detokenizer:
         if self._table is None:
             return _Asking(self._tokenizer)
@@ -59,8 +67,11 @@ class Vocabulary:
         return None if self._table is None else said(self._table, token)
 
 
-def byte_table(tokenizer: PreTrainedTokenizerBase) -> list[bytes] | None:
-    """The bytes of every token, or None for a tokenizer whose decoding depends on a token's neighbours."""
+def byte_table(tokenizer: PreTrainedTokenizerBase, anywhere: bool = False) -> list[bytes] | None:
+    """The bytes of every token, or None for a tokenizer whose decoding depends on a token's neighbours.
+
+    `anywhere`: also where only the first piece of a text is decoded otherwise, by losing its leading space.
+    """
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None
@@ -71,7 +82,8 @@ def byte_table(tokenizer: PreTrainedTokenizerBase) -> list[bytes] | None:
     if steps == ["ByteLevel"]:
         back = {char: byte for byte, char in bytes_to_unicode().items()}  # type: ignore[no-untyped-call]
         return [added.get(i) or level_bytes(str(piece or ""), back) for i, piece in enumerate(pieces)]
-    if steps == ["Replace", "ByteFallback", "Fuse"]:
+    fallback = ["Replace", "ByteFallback", "Fuse"]
+    if steps == fallback or (anywhere and steps in ([*fallback, "Strip"], ["Metaspace"])):
         return [added.get(i) or fallback_bytes(str(piece or "")) for i, piece in enumerate(pieces)]
     return None
 
