@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from gadfly.corpora._apart import Apart
 from gadfly.corpora._corpus import (
     FORMAT,
     checked,
@@ -32,7 +33,7 @@ from gadfly.corpora._corpus import (
     read_info,
 )
 from gadfly.corpora._index import Index, clean
-from gadfly.corpora._reading import File, Unreadable, files, read
+from gadfly.corpora._reading import File, UnreadableError, absolute, files, read
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document
 from gadfly.errors import InputError, StoreError
@@ -83,10 +84,11 @@ def build(
                 f"The corpus {name} has passages of {before['size']} characters; remove it first, or take another name."
             )
         skipped: dict[str, str] = {}
-        found = files(sources, skipped.__setitem__)
+        known = _Journal(generation(where, before.get("generation", 0)) / "sources.jsonl").load().records
+        found = files(sources, skipped.__setitem__, known)
         try:
             work = _Work(where, before, size or before.get("size", SIZE))
-            built = work.run(found, [Path(os.path.abspath(s.expanduser())) for s in sources], progress)
+            built = work.run(found, [absolute(source) for source in sources], progress)
         except OSError as error:
             raise StoreError(
                 f"The corpus {name} cannot be written in {where} ({error.strerror or error}); what was there stays."
@@ -181,7 +183,7 @@ class _Work:
         old = _Journal(generation(self.where, self.number - 1) / "sources.jsonl").load().records
         with self.journal.path.open("a", encoding="utf-8") as self._stream:
             self._forget_gone(found, roots)
-            with _bar(sum(file.stamp[0] for file in found), progress) as advance:
+            with Apart() as self.apart, _bar(sum(file.stamp[0] for file in found), progress) as advance:
                 for file in found:
                     self._read(file)
                     advance(file.stamp[0])
@@ -221,10 +223,10 @@ class _Work:
         self.altered = True
         notes, hashes = _Notes(file.origin), list[str]()
         try:
-            for document in read(file, notes.skip):
+            for document in read(file, self.apart, notes.skip):
                 if kept := self._added(document, file, notes):
                     hashes.append(digest(kept))
-        except Unreadable as error:
+        except UnreadableError as error:
             notes.skip(file.origin, str(error))
         record = {
             "origin": file.origin,

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
-from gadfly.corpora._index import Index, clean, whole
+from gadfly.corpora._index import Index, clean
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document, Found
 from gadfly.errors import InputError, StoreError, UnknownNameError
@@ -57,12 +57,12 @@ class Corpus:
         """
         return tuple(found for found, _ in self._index.search(query, k, without))
 
-    def document(self, id: str) -> Document:
+    def document(self, id: str) -> Document:  # noqa: A002 - what it is
         """The whole document. Raises `InputError` when there is none with this id."""
-        stored = self._index.pieces(id)
-        if not stored:
+        found = self._index.document(id)
+        if found is None:
             raise InputError(f"There is no document {id[:200]!r} in the corpus {self.name!r}.")
-        return whole(stored)
+        return found
 
     def spec(self) -> dict[str, Any]:
         """What decides what a search finds, as JSON values."""
@@ -213,7 +213,8 @@ def _opened(where: Path) -> Corpus:
 
 def _broken(where: Path, error: Exception) -> StoreError:
     return StoreError(
-        f"The corpus in {where} cannot be read ({error}); remove it and build it again: gadfly corpus remove {where.name}"
+        f"The corpus in {where} cannot be read ({error}); remove it and build it again: gadfly corpus remove "
+        f"{where.name}"
     )
 
 

@@ -9,7 +9,6 @@ A commit puts a new `meta.json` in place and never changes a file that is there:
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
@@ -27,8 +26,12 @@ MOST_TERMS = 64
 """Distinct words of a query that are looked up: the rarest."""
 MOST_CHARS = 20_000
 """Characters of a query that are read."""
+TIES = 32
+"""Passages beyond the `k` best that are looked at, so that equal scores come in an order that does not depend on how
+the index was made."""
 MEMORY = 256 << 20
 
+_KEPT = ("document", "title", "source", "piece")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -41,24 +44,28 @@ def clean(text: str) -> str:
 
 
 def _words() -> Any:
-    keep = tantivy.Filter
-    steps = (keep.remove_long(64), keep.lowercase(), keep.ascii_fold(), keep.stemmer("english"))
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for step in steps:
-        builder = builder.filter(step)
-    return builder.build()
+    """The analyser of what is searched."""
+    steps = tantivy.Filter
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(steps.remove_long(64))
+    return words.filter(steps.lowercase()).filter(steps.ascii_fold()).filter(steps.stemmer("english")).build()
+
+
+def _none() -> Any:
+    """The analyser of what is only kept: tantivy indexes every field of text, and this one finds no word."""
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.remove_long(1)).build()
 
 
 def _schema() -> Any:
     return (
         tantivy.SchemaBuilder()
         .add_text_field("words", tokenizer_name="words", index_option="freq")
-        .add_text_field("document", tokenizer_name="raw", index_option="basic")
+        .add_text_field("document", stored=True, tokenizer_name="raw", index_option="basic")
         .add_text_field("origin", tokenizer_name="raw", index_option="basic")
         .add_unsigned_field("start", fast=True)
         .add_unsigned_field("number", indexed=True, fast=True)
-        .add_bytes_field("about", stored=True)
-        .add_bytes_field("piece", stored=True)
+        .add_text_field("title", stored=True, tokenizer_name="none", index_option="basic")
+        .add_text_field("source", stored=True, tokenizer_name="none", index_option="basic")
+        .add_text_field("piece", stored=True, tokenizer_name="none", index_option="basic")
         .build()
     )
 
@@ -82,6 +89,7 @@ class Index:
         self._words = _words()
         self._index = tantivy.Index(_schema(), str(path) if path else None)
         self._index.register_tokenizer("words", self._words)
+        self._index.register_tokenizer("none", _none())
         self._writer: Any = None
         self._searcher = self._index.searcher()
 
@@ -90,7 +98,6 @@ class Index:
     def add(self, document: Document, origin: str, number: int, size: int = SIZE) -> int:
         """Add a document's passages under numbers from `number` on; returns how many."""
         self._writer = self._writer or self._index.writer(MEMORY, 1)
-        about = json.dumps([document.id, document.title, document.source]).encode()
         title, text, count = _prepared(document.title), document.text, 0
         for start, end in pieces(text, size):
             piece = text[start:end]
@@ -100,8 +107,9 @@ class Index:
             row.add_text("origin", origin)
             row.add_unsigned("start", start)
             row.add_unsigned("number", number + count)
-            row.add_bytes("about", about)
-            row.add_bytes("piece", piece.encode())
+            row.add_text("title", document.title)
+            row.add_text("source", document.source)
+            row.add_text("piece", piece)
             self._writer.add_document(row)
             count += 1
         return count
@@ -139,34 +147,42 @@ class Index:
         wanted = tantivy.Query.boolean_query(asked)
         if without:
             left_out = tantivy.Query.term_set_query(
-                self._index.schema, "document", [clean(i) for i in without]
+                self._index.schema, "document", [clean(id_) for id_ in without]
             )
-            must, must_not = tantivy.Occur.Must, tantivy.Occur.MustNot
-            wanted = tantivy.Query.boolean_query([(must, wanted), (must_not, left_out)])
-        hits = self._searcher.search(wanted, 2 * k + 8, count=False).hits
-        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+            wanted = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, wanted), (tantivy.Occur.MustNot, left_out)]
+            )
+        hits = self._searcher.search(wanted, k + TIES, count=False).hits
+        least = hits[min(k, len(hits)) - 1][0] if hits else 0.0
+        hits = [hit for hit in hits if hit[0] >= least]
+        numbers = self._fast("number", [address for _, address in hits])
         found = [
-            (Found(self._passage(address), score), int(n))
+            (Found(self._passage(address), score), n)
             for (score, address), n in zip(hits, numbers, strict=True)
         ]
         return sorted(found, key=_order)[:k]
 
-    def pieces(self, document: str) -> list[tuple[list[str], str]]:
-        """The pieces of a document in order, each with the document's id, title and source; empty when unknown."""
-        document = clean(document)
-        most = self._searcher.doc_freq("document", document)
+    def document(self, id_: str) -> Document | None:
+        """The whole document; None when there is none with this id."""
+        id_ = clean(id_)
+        most = self._searcher.doc_freq("document", id_)
         if not most:
-            return []
-        query, order = self._term("document", document), tantivy.Order.Asc
-        hits = self._searcher.search(query, most, count=False, order_by_field="start", order=order).hits
-        return [self._stored(address) for _, address in hits]
+            return None
+        hits = self._searcher.search(
+            self._term("document", id_), most, count=False, order_by_field="start", order=tantivy.Order.Asc
+        ).hits
+        stored = [self._stored(address) for _, address in hits]
+        if not stored:
+            return None
+        return Document(id_, stored[0][1], "".join(piece for *_, piece in stored), stored[0][2])
 
     def numbered(self, numbers: Sequence[int]) -> dict[int, Passage]:
         """The passages with these numbers, those that are there."""
         found = {}
         for number in numbers:
             hits = self._searcher.search(self._term("number", number), 1, count=False).hits
-            found.update({number: self._passage(address) for _, address in hits})
+            if hits:
+                found[number] = self._passage(hits[0][1])
         return found
 
     def numbers(self) -> list[int]:
@@ -178,7 +194,7 @@ class Index:
             order_by_field="number",
             order=tantivy.Order.Asc,
         ).hits
-        return [int(number) for number, _ in hits]
+        return [int(number or 0) for number, _ in hits]
 
     def _terms(self, query: str) -> list[str]:
         """The distinct words of a query, the rarest where there are too many."""
@@ -191,24 +207,22 @@ class Index:
         option = "freq" if field == "words" else "basic"
         return tantivy.Query.term_query(self._index.schema, field, value, option)
 
-    def _stored(self, address: Any) -> tuple[list[str], str]:
+    def _stored(self, address: Any) -> tuple[str, str, str, str]:
         row = self._searcher.doc(address)
-        return json.loads(bytes(row.get_first("about"))), bytes(row.get_first("piece")).decode()
+        document, title, source, piece = (row.get_first(field) or "" for field in _KEPT)
+        return document, title, source, piece
 
     def _passage(self, address: Any) -> Passage:
-        (document, title, source), piece = self._stored(address)
-        [start] = self._searcher.fast_field_values("start", [address])
-        return trimmed(document, title, source, int(start), piece)
+        document, title, source, piece = self._stored(address)
+        [start] = self._fast("start", [address])
+        return trimmed(document, title, source, start, piece)
+
+    def _fast(self, field: str, addresses: list[Any]) -> list[int]:
+        return [int(value or 0) for value in self._searcher.fast_field_values(field, addresses)]
 
 
 def _order(found: tuple[Found, int]) -> tuple[float, str, int]:
     return (-found[0].score, found[0].passage.document, found[0].passage.start)
-
-
-def whole(stored: Sequence[tuple[list[str], str]]) -> Document:
-    """The document that these pieces are all of."""
-    id_, title, source = stored[0][0]
-    return Document(id_, title, "".join(piece for _, piece in stored), source)
 
 
 def every(index: Index, numbers: Sequence[int], at_once: int = 512) -> Iterator[list[tuple[int, Passage]]]:

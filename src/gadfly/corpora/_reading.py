@@ -9,15 +9,17 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from gadfly.corpora._apart import Apart, ApartError
 from gadfly.corpora._types import Document
 from gadfly.errors import InputError
 
-__all__ = ["File", "Unreadable", "files", "read"]
+__all__ = ["File", "UnreadableError", "files", "read"]
 
 MOST_BYTES = 200 << 20
 """Bytes of a text file at most."""
@@ -30,7 +32,7 @@ TEXTS = ("text", "passage", "content", "body")
 Skip = Callable[[str, str], None]
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A file that no text can be had from; the message says why."""
 
 
@@ -44,15 +46,23 @@ class File:
     stamp: tuple[int, int]
 
 
-def files(sources: Sequence[Path], skip: Skip) -> list[File]:
+def absolute(source: Path) -> Path:
+    """The path from the root on, links left as they are."""
+    return Path(os.path.abspath(source.expanduser()))  # noqa: PTH100 - resolve would follow links
+
+
+def files(sources: Sequence[Path], skip: Skip, known: Collection[str] = ()) -> list[File]:
     """Every file under these paths once, by name; hidden ones are left out unless they are named themselves.
 
-    Links to directories are not followed. Raises `InputError` for a path that is not there.
+    Links to directories are not followed. Raises `InputError` for a path that is not there and leads to none of the
+    `known` files.
     """
     found: dict[str, File] = {}
     for source in sources:
-        root = Path(os.path.abspath(source.expanduser()))
+        root = absolute(source)
         if not root.exists():
+            if any(root.resolve() in (Path(origin), *Path(origin).parents) for origin in known):
+                continue
             raise InputError(f"{source} does not exist; name files or directories to read.")
         for path in _walked(root, skip) if root.is_dir() else [root]:
             try:
@@ -72,19 +82,57 @@ def _walked(root: Path, skip: Skip) -> Iterator[Path]:
     for above, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and (path := Path(above, name)).is_file():
-                yield path
+            path = Path(above, name)
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
+                if path.is_file():
+                    yield path
+                elif not path.is_dir():
+                    skip(str(path), "is a link that leads nowhere or to itself")
 
 
-def read(file: File, skip: Skip) -> Iterator[Document]:
-    """The documents of a file. Raises `Unreadable`; lines that cannot be read are told to `skip`."""
+def read(file: File, apart: Apart, skip: Skip) -> Iterator[Document]:
+    """The documents of a file. Raises `UnreadableError`; lines and pages that cannot be read are told to `skip`."""
     try:
-        if file.path.name.lower().endswith((".jsonl", ".jsonl.gz", ".ndjson")):
+        kind = _kind(file.path)
+        if kind == "jsonl":
             yield from _lines(file, skip)
-        else:
+        elif kind == "text":
             yield _text(file)
-    except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror or error})") from error
+        else:
+            yield _parsed(file, kind, apart, skip)
+    except EOFError as error:
+        raise UnreadableError("is cut off") from error
+    except (OSError, zlib.error) as error:
+        raise UnreadableError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _kind(path: Path) -> str:
+    name = path.name.lower()
+    if name.endswith((".jsonl", ".jsonl.gz", ".ndjson")):
+        return "jsonl"
+    if name.endswith((".html", ".htm", ".xhtml")):
+        return "html"
+    with path.open("rb") as stream:
+        return "pdf" if stream.read(5) == b"%PDF-" or name.endswith(".pdf") else "text"
+
+
+def _parsed(file: File, kind: str, apart: Apart, skip: Skip) -> Document:
+    """An HTML or PDF file, read in another process."""
+    if file.stamp[0] > MOST_BYTES:
+        raise UnreadableError(_too_large())
+    try:
+        text, title, skipped = apart.read(file.path, kind)
+    except ApartError as error:
+        raise UnreadableError(str(error)) from error
+    for where, why in skipped.items():
+        skip(where, why)
+    if kind == "pdf" and not text.strip():
+        raise UnreadableError("holds no text: is it a scan?")
+    return document(file.id, title or file.path.stem, text, file.origin)
+
+
+def _too_large() -> str:
+    return f"has more than {MOST_BYTES >> 20} MiB; make it several files"
 
 
 # --- text ---
@@ -92,34 +140,37 @@ def read(file: File, skip: Skip) -> Iterator[Document]:
 
 def _text(file: File) -> Document:
     if file.stamp[0] > MOST_BYTES:
-        raise Unreadable(f"has more than {MOST_BYTES >> 20} MiB; make it several files")
+        raise UnreadableError(_too_large())
     text = decoded(file.path.read_bytes())
     return document(file.id, _heading(file.path, text), text, file.origin)
 
 
 def decoded(raw: bytes) -> str:
-    """The text of a file. Raises `Unreadable` for what is none in UTF-8 or, with its mark in front, UTF-16."""
+    """The text of a file. Raises `UnreadableError` for what is none in UTF-8 or, with its mark in front, UTF-16."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace")
     if b"\0" in raw[:8192]:
-        raise Unreadable("is binary")
+        raise UnreadableError("is binary")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = raw.decode("utf-8-sig", "replace")
         if 1_000 * text.count("\ufffd") > len(text):
-            raise Unreadable(f"is not text in UTF-8 (byte {error.start:,}); save it as that") from error
+            raise UnreadableError(f"is not text in UTF-8 (byte {error.start:,}); save it as that") from error
         return text
 
 
-_CONTROLS = {code: " " for code in (*range(32), 0x7F)} | {9: "\t", 10: "\n", 11: "\n", 12: "\n", 13: "\n"}
+_CONTROLS = dict.fromkeys((*range(32), *range(0x7F, 0xA0)), " ") | {
+    9: "\t",
+    **dict.fromkeys((*range(10, 14), 0x85), "\n"),
+}
 
 
 def document(id_: str, title: str, text: str, source: str) -> Document:
-    """A document without control characters, its title on one line. Raises `Unreadable` when nothing is left."""
+    """A document without control characters, its title on one line. Raises `UnreadableError` when nothing is left."""
     text = text.replace("\r\n", "\n").translate(_CONTROLS)
     if not text.strip():
-        raise Unreadable("holds no text")
+        raise UnreadableError("holds no text")
     title = " ".join(title.translate(_CONTROLS).split())[:LONGEST_TITLE].strip()
     return Document(id_, title or id_, text, source)
 
@@ -145,10 +196,10 @@ def _lines(file: File, skip: Skip) -> Iterator[Document]:
             try:
                 yield _row(line, f"{file.id}:{number}", where)
                 read_one = True
-            except Unreadable as error:
+            except UnreadableError as error:
                 skip(where, str(error))
     if not read_one:
-        raise Unreadable("has no line that holds a text")
+        raise UnreadableError("has no line that holds a text")
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -164,19 +215,19 @@ def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _row(line: bytes, default_id: str, where: str) -> Document:
     if len(line) > LONGEST_LINE:
-        raise Unreadable(f"is longer than {LONGEST_LINE >> 20} MiB")
+        raise UnreadableError(f"is longer than {LONGEST_LINE >> 20} MiB")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise Unreadable("is not JSON") from error
+        raise UnreadableError("is not JSON") from error
     if not isinstance(row, dict):
-        raise Unreadable("is no JSON object")
+        raise UnreadableError("is no JSON object")
     text = next((row[key] for key in TEXTS if isinstance(row.get(key), str)), None)
     if text is None:
-        raise Unreadable(f"has no text under {', '.join(TEXTS)}")
+        raise UnreadableError(f"has no text under {', '.join(TEXTS)}")
     id_ = row.get("id", default_id)
     id_ = default_id if id_ is None or id_ == "" else str(id_)
     if len(id_) > LONGEST_ID:
-        raise Unreadable(f"has an id of more than {LONGEST_ID} characters")
+        raise UnreadableError(f"has an id of more than {LONGEST_ID} characters")
     title = row.get("title")
     return document(id_, title if isinstance(title, str) else "", text, where)

@@ -60,11 +60,9 @@ def _cut(text: str, start: int, size: int) -> int:
         return len(text)
     least = start + size // 3
     for pattern in _ENDS:
-        last = None
-        for last in pattern.finditer(text, least, start + size + 1):
-            pass
-        if last:
-            return last.end()
+        ends = [found.end() for found in pattern.finditer(text, least, start + size)]
+        if ends:
+            return ends[-1]
     cut = start + size
     for back in range(cut, max(least, cut - _LONGEST_STACK), -1):
         if not unicodedata.category(text[back]).startswith("M") and text[back] != "\u200d":
