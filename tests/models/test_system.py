@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import pytest
+import torch
 from inspect_ai import Task, eval_async
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig
@@ -121,6 +122,26 @@ async def test_a_local_models_logprobs_come_through(local):
     reply = await local.with_sampling(logprobs=True, top_logprobs=3, temperature=0).reply([("user", "Hello")])
     assert len(reply.first_token) == 3
     assert reply.logprob < max(reply.first_token.values())
+
+
+async def test_a_local_system_gives_its_tokens_under_a_mask(local):
+    class OnlyA:
+        def start(self):
+            allowed = torch.zeros(260, dtype=torch.bool)
+            allowed[ord("a")] = True
+            return lambda tokens: allowed
+
+    sample, usage = await local.with_sampling(max_tokens=3).sample(
+        [("user", "Hi")], lambda model: OnlyA(), seed=1
+    )
+    assert (sample.text, len(sample.logprobs), usage.output_tokens) == ("aaa", 3, 3)
+
+
+async def test_what_runs_elsewhere_gives_no_tokens():
+    system = System(scripted("Hello."))
+    assert not system.white_box
+    with pytest.raises(CallError, match="runs elsewhere, so its tokens cannot be masked"):
+        await system.sample([("user", "Hi")])
 
 
 async def test_a_local_models_raw_completion_has_no_template(local):
