@@ -1,18 +1,22 @@
 """Everything that may follow the claim of an answer, byte by byte: titles, and spans of the passages under them.
 
 A reading is where one way of reading the text so far stands; what has been written may be read in several ways, so
-a state is a tuple of readings. Every reading can be brought to an end: none is kept that cannot.
+a state is a tuple of readings. Every reading can be brought to an end: none is kept that cannot. Axes: S starts of a
+group, E entries of its table of tokens.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from gadfly.corpora._quotes import units
 from gadfly.corpora._syntax import QUOTE_END, TITLE_END, Form
+from gadfly.corpora._tokens import Node
 from gadfly.corpora._types import ELLIPSIS, Passage
 
 __all__ = ["DONE", "Reading", "Spans", "State"]
@@ -39,10 +43,9 @@ characters used) · SPAN(quotes, passage, byte, first end, last end, characters 
 at) · LEFT_OUT(quotes, group, byte, from offset, characters used) · CLOSING(quotes)"""
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where a span may begin in a passage: the offset in the document, in the passage, the first place where the
-    span may end, the last one, and the byte where it begins. All but `byte` count characters.
+class Start(NamedTuple):
+    """Where a span may begin in a passage: the offset in the document, the passage, the characters it begins at, may
+    first end at and may last end at, and the bytes of the first two.
     """
 
     offset: int
@@ -51,6 +54,7 @@ class Start:
     first: int
     last: int
     byte: int
+    first_byte: int
 
 
 class Text:
@@ -111,8 +115,63 @@ def finds(text: str, part: str) -> list[int]:
     return found
 
 
+class Group:
+    """The passages of one title and document, in which a quote begins and goes on. `starts` are in the document's
+    order; `least_from[i]` is the fewest characters of a span that begins at start i or later.
+    """
+
+    def __init__(self, starts: list[Start], texts: Sequence[Text]) -> None:
+        self.starts = sorted(starts)
+        self.offsets = [start.offset for start in self.starts]
+        self.least_S = np.array([start.first - start.begin for start in self.starts])
+        self.least_from = np.minimum.accumulate(self.least_S[::-1])[::-1].tolist()
+        self._texts = texts
+        self._by_byte: dict[int, list[int]] = {}
+        for i, start in enumerate(self.starts):
+            self._by_byte.setdefault(texts[start.passage].bytes[start.byte], []).append(i)
+        self._entries: dict[Node, Entries] = {}
+
+    def beginning(self, text: bytes, offset: int, room: int) -> list[Start]:
+        """The starts from an offset on whose first bytes these are, as far as no span ends, and that have room."""
+        found = []
+        for i in self._by_byte.get(text[0], ()):
+            start = self.starts[i]
+            if start.offset >= offset and start.first - start.begin <= room:
+                known = text[: start.first_byte - start.byte]
+                if self._texts[start.passage].bytes.startswith(known, start.byte):
+                    found.append(start)
+        return found
+
+    def entries(self, node: Node) -> Entries:
+        """What may be said below `node` at the beginning of a span, over all starts; made once."""
+        if node not in self._entries:
+            at, ids, through = [], [], []
+            for i, start in enumerate(self.starts):
+                text, byte, here = self._texts[start.passage].bytes, start.byte, node
+                while byte < start.first_byte and (below := here.children.get(text[byte])) is not None:
+                    here, byte = below, byte + 1
+                    ids.extend(here.ids)
+                    at.extend([i] * len(here.ids))
+                if byte == start.first_byte and here.children:
+                    through.append((i, here))
+            self._entries[node] = Entries(np.array(at, dtype=int), np.array(ids, dtype=int), through)
+        return self._entries[node]
+
+
+class Entries(NamedTuple):
+    """Tokens (E) by the start they follow, ascending, and the starts whose first end a token may reach beyond, each
+    with the place in the tree of tokens that is reached there.
+    """
+
+    start_E: npt.NDArray[np.int_]
+    token_E: npt.NDArray[np.int_]
+    through: list[tuple[int, Node]]
+
+
 class Spans:
     """What passages allow after a claim. `begin` is the state before the first `(`."""
+
+    begin: State = (Reading(0, 0),)
 
     def __init__(
         self, passages: Sequence[Passage], form: Form, spellable: frozenset[str] | None = None
@@ -120,76 +179,72 @@ class Spans:
         self.form = form
         self.most = form.quote_chars[1]
         self.texts = [Text(p, form.quote_chars[0], spellable) for p in passages]
-        self.starts: list[list[Start]] = []
-        self.least_from: list[list[int]] = []
-        self.by_byte: list[dict[int, list[Start]]] = []
+        self.groups: list[Group] = []
         self.group_of = [-1] * len(passages)
-        groups: dict[tuple[str, str], list[int]] = {}
+        self.groups_of: dict[bytes, list[int]] = {}
+        members: dict[tuple[str, str], list[int]] = {}
         for i, passage in enumerate(passages):
-            groups.setdefault((passage.title, passage.document), []).append(i)
-        self.titles: list[bytes] = []
-        self.groups_of: list[list[int]] = []
-        for (title, _), members in groups.items():
-            if can_be_written(title, spellable) and self._add(members):
-                self._name(title.encode() + TITLE_END.encode())
-        self.begin: State = (Reading(DONE, 0),)
+            members.setdefault((passage.title, passage.document), []).append(i)
+        for (title, _), of in members.items():
+            starts = [start for i in of for start in self._starts(i)]
+            if starts and can_be_written(title, spellable):
+                for i in of:
+                    self.group_of[i] = len(self.groups)
+                self.groups_of.setdefault((title + TITLE_END).encode(), []).append(len(self.groups))
+                self.groups.append(Group(starts, self.texts))
+        self.titles = list(self.groups_of)
 
-    def _add(self, members: list[int]) -> bool:
-        """A group of passages, of one title and document; False if nothing can be quoted from it."""
-        starts = []
-        for i in members:
-            text = self.texts[i]
-            for begin, first, last in text.spans:
-                if first - begin <= self.most:
-                    at = text.byte_at[begin]
-                    starts.append(Start(text.offset + begin, i, begin, first, last, at))
-        if not starts:
-            return False
-        starts.sort(key=lambda s: s.offset)
-        least, below = [], self.most + 1
-        for start in reversed(starts):
-            below = min(below, start.first - start.begin)
-            least.append(below)
-        by_byte: dict[int, list[Start]] = {}
-        for start in starts:
-            by_byte.setdefault(self.texts[start.passage].bytes[start.byte], []).append(start)
-        for i in members:
-            self.group_of[i] = len(self.starts)
-        self.starts.append(starts)
-        self.least_from.append(least[::-1])
-        self.by_byte.append(by_byte)
-        return True
-
-    def _name(self, ending: bytes) -> None:
-        if ending not in self.titles:
-            self.titles.append(ending)
-            self.groups_of.append([])
-        self.groups_of[self.titles.index(ending)].append(len(self.starts) - 1)
+    def _starts(self, passage: int) -> Iterator[Start]:
+        text = self.texts[passage]
+        for begin, first, last in text.spans:
+            if first - begin <= self.most:
+                places = text.byte_at[begin], text.byte_at[first]
+                yield Start(text.offset + begin, passage, begin, first, last, *places)
 
     def in_title(self, quotes: int) -> State:
         """Just after a `(`."""
         return tuple(Reading(TITLE, quotes, title, 0) for title in range(len(self.titles)))
 
-    def branches(self, state: State) -> dict[int, dict[Reading, None]]:
-        """The readings after each byte that may come next, in a fixed order."""
-        found: dict[int, dict[Reading, None]] = {}
-        for reading in state:
-            for byte, after in self._next(reading):
-                found.setdefault(byte, {})[after] = None
-        return found
-
     def advance(self, state: State, text: bytes) -> State:
         """The state after these bytes; empty if they may not come."""
-        for byte in text:
-            state = tuple(self.branches(state).get(byte, ()))
-        return state
+        found: dict[Reading, None] = {}
+        for reading in state:
+            found.update(dict.fromkeys(self._after(reading, text)))
+        return tuple(found)
+
+    def _after(self, reading: Reading, text: bytes) -> Iterable[Reading]:
+        """What becomes of one reading; inside a span all at once where the bytes cannot end it."""
+        if not text:
+            return (reading,)
+        if reading.kind == START:
+            return self._after_start(reading, text)
+        if reading.kind == SPAN and b"]" not in text and b" [" not in text and text[-1:] != b" ":
+            after = reading.c + len(text)
+            fits = after <= reading.e and self.texts[reading.b].bytes.startswith(text, reading.c)
+            return (reading._replace(c=after),) if fits else ()
+        return self.advance(tuple(to for byte, to in self._next(reading) if byte == text[0]), text[1:])
+
+    def _after_start(self, reading: Reading, text: bytes) -> Iterator[Reading]:
+        _, _, group, offset, used, *_ = reading
+        for start in self.groups[group].beginning(text, offset, self.most - used):
+            known = min(len(text), start.first_byte - start.byte)
+            yield from self._after(self._begun(reading, start, start.byte + known), text[known:])
+
+    def _begun(self, reading: Reading, start: Start, byte: int) -> Reading:
+        """A span that began at `start` and has come to a byte."""
+        text = self.texts[start.passage]
+        reach = min(start.last, start.begin + self.most - reading.d)
+        last = text.byte_at[text.end_chars[bisect_right(text.end_chars, reach) - 1]]
+        base = reading.d - start.begin
+        return Reading(SPAN, reading.a, start.passage, byte, start.first_byte, last, base)
 
     def _next(self, reading: Reading) -> list[tuple[int, Reading]]:
+        """Every byte that may come next, with what becomes of the reading; for all but START."""
         kind, quotes, b, c, *_ = reading
         if kind == SPAN:
-            return self._in_span(reading)
-        if kind == START:
-            return self._starting(reading)
+            text = self.texts[b]
+            onward = [(text.bytes[c], reading._replace(c=c + 1))] if c < reading.e else []
+            return [*onward, *self._ending(reading, c)]
         if kind == LEFT_OUT:
             if c + 1 == len(GAP):
                 return [(GAP[c], Reading(START, quotes, b, reading.d, reading.e))]
@@ -201,40 +256,71 @@ class Spans:
         ending = self.titles[b]
         if c + 1 < len(ending):
             return [(ending[c], reading._replace(c=c + 1))]
-        return [(ending[c], Reading(START, quotes, group, 0, 0)) for group in self.groups_of[b]]
+        return [(ending[c], Reading(START, quotes, group, 0, 0)) for group in self.groups_of[ending]]
 
-    def _starting(self, reading: Reading) -> list[tuple[int, Reading]]:
-        """The first byte of a span that begins at or after an offset of the document."""
-        _, quotes, group, offset, used, *_ = reading
-        found = []
-        for byte, starts in self.by_byte[group].items():
-            for start in starts[bisect_left(starts, offset, key=lambda s: s.offset) :]:
-                text = self.texts[start.passage]
-                reach = min(start.last, start.begin + self.most - used)
-                if start.first <= reach:
-                    last = text.end_chars[bisect_right(text.end_chars, reach) - 1]
-                    ends = text.byte_at[start.first], text.byte_at[last]
-                    base = used - start.begin
-                    found.append((byte, Reading(SPAN, quotes, start.passage, start.byte + 1, *ends, base)))
-        return found
-
-    def _in_span(self, reading: Reading) -> list[tuple[int, Reading]]:
-        """Another byte of the passage, or the end of the span where it has reached one."""
-        _, quotes, passage, at, first, last, base = reading
+    def _ending(self, reading: Reading, at: int) -> list[tuple[int, Reading]]:
+        """How a span ends that has come to a byte, if it may end there."""
+        _, quotes, passage, _, first, _, base = reading
         text = self.texts[passage]
-        found = [(text.bytes[at], reading._replace(c=at + 1))] if at < last else []
-        if at >= first and at in text.ends:
-            found.append((ord("]"), Reading(CLOSING, quotes)))
-            end = text.ends[at]
-            used, group = base + end + len(ELLIPSIS), self.group_of[passage]
-            if self._goes_on(group, text.offset + end, used):
-                found.append((GAP[0], Reading(LEFT_OUT, quotes, group, 1, text.offset + end, used)))
-        return found
+        if at < first or at not in text.ends:
+            return []
+        end, group = text.ends[at], self.group_of[passage]
+        offset, used = text.offset + end, base + end + len(ELLIPSIS)
+        closing = (ord("]"), Reading(CLOSING, quotes))
+        if self._goes_on(self.groups[group], offset, used):
+            return [closing, (GAP[0], Reading(LEFT_OUT, quotes, group, 1, offset, used))]
+        return [closing]
 
-    def _goes_on(self, group: int, offset: int, used: int) -> bool:
+    def _goes_on(self, group: Group, offset: int, used: int) -> bool:
         """Whether another span fits after what has been quoted."""
-        at = bisect_left(self.starts[group], offset, key=lambda s: s.offset)
-        return at < len(self.starts[group]) and used + self.least_from[group][at] <= self.most
+        at = bisect_left(group.offsets, offset)
+        return at < len(group.offsets) and used + group.least_from[at] <= self.most
+
+    def tokens(self, node: Node, state: State) -> list[int]:
+        """The tokens below `node` whose further bytes may come; some more than once."""
+        ids: list[int] = []
+        for reading in state:
+            if reading.kind == START:
+                self._starting(node, reading, ids)
+            elif reading.kind == SPAN:
+                self._in_span(node, reading, ids)
+            else:
+                self._below(node, self._next(reading), ids)
+        return ids
+
+    def _below(self, node: Node, ways: Iterable[tuple[int, Reading]], ids: list[int]) -> None:
+        for byte, reading in ways:
+            below = node.children.get(byte)
+            if below is not None:
+                ids.extend(below.ids)
+                if below.children:
+                    ids.extend(self.tokens(below, (reading,)))
+
+    def _starting(self, node: Node, reading: Reading, ids: list[int]) -> None:
+        _, _, index, offset, used, *_ = reading
+        group = self.groups[index]
+        entries = group.entries(node)
+        fits_S = group.least_S <= self.most - used
+        fits_S[: bisect_left(group.offsets, offset)] = False
+        ids.extend(entries.token_E[fits_S[entries.start_E]].tolist())
+        for i, here in entries.through:
+            if fits_S[i]:
+                start = group.starts[i]
+                self._in_span(here, self._begun(reading, start, start.first_byte), ids)
+
+    def _in_span(self, node: Node, reading: Reading, ids: list[int]) -> None:
+        _, _, passage, at, first, last, _ = reading
+        text = self.texts[passage]
+        while True:
+            if at >= first and at in text.ends and (93 in node.children or 32 in node.children):
+                self._below(node, self._ending(reading, at), ids)
+            if at == last:
+                return
+            below = node.children.get(text.bytes[at])
+            if below is None:
+                return
+            node, at = below, at + 1
+            ids.extend(node.ids)
 
 
 def can_be_written(title: str, spellable: frozenset[str] | None) -> bool:

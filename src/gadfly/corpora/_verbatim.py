@@ -13,11 +13,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 
 from gadfly.corpora._spans import DONE, Spans, State
 from gadfly.corpora._syntax import Form
-from gadfly.corpora._tokens import CLAIM_START, Node, Tokens
+from gadfly.corpora._tokens import CLAIM_START, Tokens
 from gadfly.corpora._types import Passage
 from gadfly.errors import InputError
 from gadfly.models._request import Allowed
@@ -122,22 +123,12 @@ class Verbatim:
         return mask
 
     def _after_claim(self, state: State) -> torch.Tensor:
-        ids: list[int] = []
-        self._collect(self.tokens.root, state, ids)
+        ids = self.spans.tokens(self.tokens.root, state)
         if any(reading.kind == DONE and reading.a > 0 for reading in state):
             ids.extend(self.eos)
-        mask = torch.zeros(self.size, dtype=torch.bool)
-        mask[torch.tensor(ids, dtype=torch.long)] = True
-        return mask
-
-    def _collect(self, node: Node, state: State, ids: list[int]) -> None:
-        """The tokens below `node` whose further bytes may come after `state`."""
-        children = node.children
-        for byte, readings in self.spans.branches(state).items():
-            child = children.get(byte)
-            if child is not None:
-                ids.extend(child.ids)
-                self._collect(child, tuple(readings), ids)
+        mask = np.zeros(self.size, dtype=np.bool_)
+        mask[ids] = True
+        return torch.from_numpy(mask)
 
 
 def verbatim(local: LocalModel, passages: Sequence[Passage], form: Form = Form()) -> Verbatim:  # noqa: B008
