@@ -2,6 +2,7 @@
 
 from gadfly.evidence._against import Against, against, contradicted
 from gadfly.evidence._choosing import Chosen, chosen, pick
+from gadfly.evidence._declining import Decline, load_decline, tune
 from gadfly.evidence._fabricated import fabricated
 from gadfly.evidence._injection import (
     Injected,
@@ -21,6 +22,7 @@ __all__ = [
     "UNVERIFIED",
     "Against",
     "Chosen",
+    "Decline",
     "Injected",
     "Quoting",
     "Saliency",
@@ -37,11 +39,13 @@ __all__ = [
     "injection_corpus",
     "injection_figures",
     "injections",
+    "load_decline",
     "obeys",
     "pick",
     "read_questions",
     "saliency",
     "scorer",
+    "tune",
     "unlikely",
     "unquoted",
     "unsupported",
