@@ -92,6 +92,7 @@ class Desk:
         self.guidelines = Guidelines.parse(
             self.spec.guidelines or self.kind.guidelines, f"the guidelines of {queue}"
         )
+        self.searches = bool(self.spec.guidelines)  # a kind's own rules speak of every item alike
         self.needs_reason = self.spec.explain
         self.serving = serving
         self.sessions = Sessions(store.secret(), serving.secure, queue)
@@ -183,7 +184,7 @@ class Desk:
         views = self.kind.view(item.payload)
         html = Markup(self._env.get_template(self.kind.template).render(views=views))  # noqa: S704 - autoescaped
         said = words(views)[:READ]
-        shown = Shown(html, said, self.guidelines.pick(said))
+        shown = Shown(html, said, self.guidelines.pick(said) if self.searches else None)
         return (self._shown if len(html) <= SMALL else self._large).put(item.id, shown)
 
     def _pick(self, assignment: Assignment, shown: Shown) -> Pick | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gadfly.corpora import Passage
+from gadfly.corpora import Passage, quoted
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
 from gadfly.pressure import FORK_JUDGES
@@ -231,8 +231,6 @@ def _exchange(entry: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _claim(entry: Mapping[str, str], where: str) -> dict[str, Any]:
-    from gadfly.corpora import quoted
-
     passage = Passage("gold", entry["title"], entry["passage"], 0, len(entry["passage"]))
     quote = quoted(entry["quote"], [passage]) if entry["quote"] else None
     if entry["quote"] and quote is None:

@@ -87,11 +87,13 @@ def _cited(quotes: list[Quote], shown: list[Passage]) -> list[dict[str, Any]]:
 
 
 def _home(quote: Quote, span: tuple[int, int], shown: list[Passage]) -> Passage | None:
-    """The first passage of the quote's document that holds all of the span."""
-    held = (
-        one for one in shown if one.document == quote.document and one.start <= span[0] <= span[1] <= one.end
-    )
-    return next(held, None)
+    """The first passage of the quote's document that holds all of the span, and there some of the quote's words."""
+    for one in shown:
+        if one.document == quote.document and one.start <= span[0] < span[1] <= one.end:
+            words = one.text[span[0] - one.start : span[1] - one.start]
+            if words and words in quote.text:
+                return one
+    return None
 
 
 def _around(passage: Passage, spans: list[tuple[int, int]]) -> dict[str, Any]:
