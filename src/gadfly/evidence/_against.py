@@ -144,17 +144,23 @@ class Contradicted:
 
 
 def contradicted(
-    corpus: Corpus, adversary: System, judge: Judge | Answers | Model | str, **limits: int
+    corpus: Corpus,
+    adversary: System,
+    judge: Judge | Answers | Model | str,
+    *,
+    queries: int = 3,
+    passages: int = 6,
+    quotes: int = 3,
 ) -> Contradicted:
     """Answers that other words of the corpus contradict: a judge of quoting games whose adversary searches for them.
 
     `judge` reads both sides: a judge of one's own, or a model asked `CONTRADICTED`, which proves itself on `CONTROLS`.
-    `limits` are `queries`, `passages` and `quotes`. A judgement's metadata["against"] is `Against.to_json()`. Where the
-    adversary quotes nothing the score is 0 and the judge is not asked; *missing* where no passage was found
-    (`no_documents`) or all it wrote stands nowhere (`unverified`).
+    It searches for its own `queries`, the claim and the question. A judgement's metadata["against"] is
+    `Against.to_json()`. Where the adversary quotes nothing the score is 0 and the judge is not asked; *missing* where
+    no passage was found (`no_documents`) or all it wrote stands nowhere (`unverified`).
     """
     asked = judge if isinstance(judge, Judge) else model_judge(CONTRADICTED, judge, name="contradicted")
-    return Contradicted(corpus, adversary, asked, **limits)
+    return Contradicted(corpus, adversary, asked, queries, passages, quotes)
 
 
 async def against(

@@ -81,7 +81,7 @@ class _Cache:
         from transformers import DynamicCache
 
         self.local = local
-        self.states = DynamicCache()
+        self.states: Any = DynamicCache()
 
     @property
     def length(self) -> int:
