@@ -145,15 +145,17 @@ def _normalised(text: str) -> _Readable:
 
 
 _Read = Sequence[tuple[Passage, _Readable]]
+_Place = tuple[int, int, int]
+"""Where a span stands: its offsets in the document, and which of the passages it was found in."""
 
 
 def _spans(
     pieces: list[str], gaps: list[str], passages: _Read, read: Callable[[str], _Readable]
-) -> tuple[tuple[int, int], ...] | None:
+) -> tuple[_Place, ...] | None:
     """Where the pieces stand, one after another; a gap may also be the document's own words."""
 
     @functools.cache
-    def place(at: int, after: int, left: int) -> tuple[tuple[int, int], ...] | None:
+    def place(at: int, after: int, left: int) -> tuple[_Place, ...] | None:
         if at == len(pieces):
             return ()
         if not left:
@@ -171,11 +173,11 @@ def _spans(
     return place(0, 0, MOST_SPANS)
 
 
-def _first(wanted: str, passages: _Read, after: int) -> tuple[int, int] | None:
+def _first(wanted: str, passages: _Read, after: int) -> _Place | None:
     """The first place from offset `after` of the document on where it stands as a span."""
     found = [
-        (passage.start + start, passage.start + end)
-        for passage, readable in passages
+        (passage.start + start, passage.start + end, i)
+        for i, (passage, readable) in enumerate(passages)
         for start, end in _places(wanted, passage.text, readable, after - passage.start)
     ]
     return min(found, default=None)
@@ -194,7 +196,8 @@ def _places(wanted: str, text: str, readable: _Readable, after: int) -> Iterator
         at = readable.text.find(wanted, at + 1)
 
 
-def _quote(spans: tuple[tuple[int, int], ...], passages: Sequence[Passage]) -> Quote:
-    home = [next(p for p in passages if p.start <= a and b <= p.start + len(p.text)) for a, b in spans]
-    texts = [p.text[a - p.start : b - p.start] for (a, b), p in zip(spans, home, strict=True)]
-    return Quote(home[0].document, home[0].title, ELLIPSIS.join(texts), spans, home[0].source)
+def _quote(places: tuple[_Place, ...], passages: Sequence[Passage]) -> Quote:
+    of = [passages[i] for _, _, i in places]
+    texts = [p.text[a - p.start : b - p.start] for p, (a, b, _) in zip(of, places, strict=True)]
+    spans = tuple((a, b) for a, b, _ in places)
+    return Quote(of[0].document, of[0].title, ELLIPSIS.join(texts), spans, of[0].source)
