@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gadfly.cli import (
     _audit,
+    _corpus,
     _curves,
     _judge,
     _lists,
@@ -45,6 +46,7 @@ app.command("export")(_runs.export)
 app.command("resume")(_runs.resume)
 app.command("sql")(_runs.sql)
 app.add_typer(_review.app, name="review")
+app.add_typer(_corpus.app, name="corpus")
 app.add_typer(_judge.app, name="judge")
 _judge.app.command("curves")(_curves.curves)
 app.add_typer(_train.app, name="train")

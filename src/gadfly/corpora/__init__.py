@@ -3,15 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpora._building import Built, build
-from gadfly.corpora._corpus import Corpus, corpora, corpora_home, corpus, in_memory, remove
+from gadfly.corpora._corpus import Corpus, How, corpora, corpora_home, corpus, in_memory, remove
 from gadfly.corpora._quotes import MIN_WORDS, quoted
-from gadfly.corpora._syntax import OPENING, Form, Parsed, parse_answer
+from gadfly.corpora._syntax import CLAIM_END, OPENING, Form, Parsed, parse_answer
 from gadfly.corpora._types import ELLIPSIS, Document, Found, Passage, Quote
+from gadfly.corpora._web import WebCorpus, web
 
 if TYPE_CHECKING:
     from gadfly.corpora._verbatim import Verbatim, verbatim
 
 __all__ = [
+    "CLAIM_END",
     "ELLIPSIS",
     "MIN_WORDS",
     "OPENING",
@@ -20,10 +22,12 @@ __all__ = [
     "Document",
     "Form",
     "Found",
+    "How",
     "Parsed",
     "Passage",
     "Quote",
     "Verbatim",
+    "WebCorpus",
     "build",
     "corpora",
     "corpora_home",
@@ -33,6 +37,7 @@ __all__ = [
     "quoted",
     "remove",
     "verbatim",
+    "web",
 ]
 
 

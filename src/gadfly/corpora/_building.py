@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,15 +28,19 @@ from gadfly.corpora._corpus import (
     combined,
     corpora_home,
     digest,
+    embed_missing,
     generation,
     locked,
+    opened_vectors,
     read_info,
+    told_of,
 )
 from gadfly.corpora._index import Index, clean
 from gadfly.corpora._reading import File, UnreadableError, absolute, files, read
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document
-from gadfly.errors import InputError, StoreError
+from gadfly.corpora._vectors import Vectors
+from gadfly.errors import GadflyError, InputError, StoreError
 
 __all__ = ["Built", "build"]
 
@@ -66,13 +70,15 @@ def build(
     *,
     folder: Path | None = None,
     size: int | None = None,
+    embedding: str | None = None,
     progress: bool = True,
 ) -> Built:
     """Make a corpus of these files and directories, or bring one up to date with them.
 
     What it holds from elsewhere stays. `size` is the longest passage in characters, 1,000 by default, and stays what
-    it was. Raises `InputError` for a path that is not there or another `size`, `StoreError` where nothing can be
-    written.
+    it was. With `embedding`, an embedding model's name, it can be searched by meaning too, now and after later builds.
+    Raises `InputError` for a path that is not there, another `size` or another model, `StoreError` where nothing can
+    be written.
     """
     if size is not None and size < 50:
         raise InputError(f"A passage of {size} characters holds no sentence: take 50 or more.")
@@ -87,8 +93,10 @@ def build(
         known = _Journal(generation(where, before.get("generation", 0)) / "sources.jsonl").load().records
         found = files(sources, skipped.__setitem__, known)
         try:
-            work = _Work(where, before, size or before.get("size", SIZE))
+            work = _Work(where, before, size or before.get("size", SIZE), embedding)
             built = work.run(found, [absolute(source) for source in sources], progress)
+        except GadflyError:
+            raise
         except OSError as error:
             raise StoreError(
                 f"The corpus {name} cannot be written in {where} ({error.strerror or error}); what was there stays."
@@ -151,7 +159,7 @@ class _Journal:
 class _Work:
     """One build, from the copy to its place."""
 
-    def __init__(self, where: Path, before: dict[str, Any], size: int) -> None:
+    def __init__(self, where: Path, before: dict[str, Any], size: int, embedding: str | None) -> None:
         self.where, self.before, self.size = where, before, size
         self.skipped: dict[str, str] = {}
         self.part = where / "building"
@@ -160,6 +168,7 @@ class _Work:
         self.journal = _Journal(self.part / "sources.jsonl").load()
         self.index = Index(self.part / "index")
         self.ids = _ids(self.journal)
+        self.vectors = self._vectors(embedding)
         self.altered = False
         self._waiting: list[dict[str, Any]] = []
         self._characters = 0
@@ -176,19 +185,35 @@ class _Work:
             if self.before:
                 _linked(generation(self.where, self.before["generation"]), self.part)
             mark.write_text(json.dumps(about), "utf-8")
-            return
+
+    def _vectors(self, embedding: str | None) -> Vectors | None:
+        """Where vectors go, if there are to be any."""
+        made_by = self.before.get("embedding")
+        if not (embedding or made_by):
+            return None
+        vectors = opened_vectors(embedding or made_by["name"], self.part / "vectors")
+        if made_by and told_of(vectors) != made_by:
+            raise InputError(
+                f"The corpus {self.where.name} has vectors by another model than {vectors.embedder.name} as it is now, "
+                f"{made_by['name']}; remove it first, or take another name."
+            )
+        return vectors
 
     def run(self, found: Sequence[File], roots: Sequence[Path], progress: bool) -> tuple[int, int, int, int]:
         """Bring the copy up to date and put it in its place; documents added, changed, unchanged, removed."""
         old = _Journal(generation(self.where, self.number - 1) / "sources.jsonl").load().records
         with self.journal.path.open("a", encoding="utf-8") as self._stream:
             self._forget_gone(found, roots)
-            with Apart() as self.apart, _bar(sum(file.stamp[0] for file in found), progress) as advance:
+            with Apart() as self.apart, _bar("reading", progress) as show:
+                total, read_bytes = sum(file.stamp[0] for file in found), 0
                 for file in found:
                     self._read(file)
-                    advance(file.stamp[0])
+                    show(read_bytes := read_bytes + file.stamp[0], total)
             self._commit()
         self.index.close()
+        if self.vectors:
+            with _bar("embedding", progress) as show:
+                self.altered |= embed_missing(self.index, self.vectors, show) > 0
         now = self.journal.records
         if self.altered or now != old or not self.before:
             self._into_place()
@@ -278,6 +303,7 @@ class _Work:
             "documents": sum(record["documents"] for record in records),
             "passages": len(self.index),
             "size": self.size,
+            "embedding": told_of(self.vectors) if self.vectors else None,
             "sha256": combined(record["sha256"] for record in records if record["documents"]),
             "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
@@ -352,12 +378,12 @@ def _sync(stream: TextIO) -> None:
 
 
 @contextmanager
-def _bar(total: int, shown: bool) -> Iterator[Any]:
-    """A bar over so many bytes; gives what advances it."""
+def _bar(what: str, shown: bool) -> Iterator[Callable[[int, int], object]]:
+    """A bar; gives what says how far it is, and how far it goes."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
-        task = bar.add_task("reading", total=total)
-        yield lambda amount: bar.advance(task, amount)
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

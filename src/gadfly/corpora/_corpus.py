@@ -16,7 +16,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,6 +27,7 @@ from filelock import FileLock, Timeout
 from gadfly.corpora._index import Index, clean
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document, Found
+from gadfly.corpora._vectors import AT_ONCE, Vectors, fused
 from gadfly.errors import InputError, StoreError, UnknownNameError
 
 __all__ = ["Corpus", "How", "corpora", "corpora_home", "corpus", "digest", "in_memory", "remove"]
@@ -33,6 +36,8 @@ FORMAT = 1
 How = Literal["bm25", "embeddings", "fusion"]
 """By words, by meaning, or by both: the two rankings joined."""
 
+FUSED = 100
+"""How far down each ranking fusion looks, at least."""
 _NAME = re.compile(r"[\w][\w.-]{0,99}", re.ASCII)
 
 
@@ -42,12 +47,13 @@ class Corpus:
     `documents` and `passages` are counts; `sha256` is over ids, titles and texts.
     """
 
-    def __init__(self, info: Mapping[str, Any], index: Index) -> None:
+    def __init__(self, info: Mapping[str, Any], index: Index, how: How = "bm25", vectors: Any = None) -> None:
         self.name: str = info["name"]
         self.documents: int = info["documents"]
         self.passages: int = info["passages"]
         self.sha256: str = info["sha256"]
-        self._info, self._index = info, index
+        self.how = how
+        self._info, self._index, self._vectors = info, index, vectors
 
     def search(self, query: str, k: int = 4, *, without: Collection[str] = ()) -> tuple[Found, ...]:
         """The `k` passages that match best, best first; fewer when fewer match, none for a text without words.
@@ -55,7 +61,32 @@ class Corpus:
         Any text is a query; what would be an operator elsewhere separates words. Passages of the documents `without`
         do not come.
         """
-        return tuple(found for found, _ in self._index.search(query, k, without))
+        if self.how == "bm25":
+            return tuple(found for found, _ in self._index.search(query, k, without))
+        if self.how == "embeddings":
+            return tuple(found for found, _ in self._near(query, k, without))
+        deep = max(FUSED, 4 * k)
+        both = [self._index.search(query, deep, without), self._near(query, deep, without)]
+        passages = {number: found.passage for ranking in both for found, number in ranking}
+        order = fused([[number for _, number in ranking] for ranking in both])
+        return tuple(Found(passages[number], score) for number, score in order[: max(k, 0)])
+
+    def _near(self, query: str, k: int, without: Collection[str]) -> list[tuple[Found, int]]:
+        """The `k` passages nearest in meaning, with their numbers."""
+        found: list[tuple[Found, int]] = []
+        left_out = set(without)
+        for number, score in self._vectors.nearest(query):
+            if len(found) >= k:
+                break
+            passage = self._index.numbered([number]).get(number)
+            if passage and passage.document not in left_out:
+                found.append((Found(passage, score), number))
+        return found
+
+    def firsts(self, k: int) -> tuple[Found, ...]:
+        """The `k` passages that were added first, without a score."""
+        numbers = self._index.numbers()[:k]
+        return tuple(Found(passage, 0.0) for passage in self._index.numbered(numbers).values())
 
     def document(self, id: str) -> Document:  # noqa: A002 - what it is
         """The whole document. Raises `InputError` when there is none with this id."""
@@ -66,7 +97,8 @@ class Corpus:
 
     def spec(self) -> dict[str, Any]:
         """What decides what a search finds, as JSON values."""
-        return {**{key: self._info[key] for key in _SPEC}, "search": "bm25"}
+        embedding = {"embedding": self._info["embedding"]} if self.how != "bm25" else {}
+        return {**{key: self._info[key] for key in _SPEC}, "search": self.how, **embedding}
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, documents={self.documents:,}, passages={self.passages:,})"
@@ -75,20 +107,65 @@ class Corpus:
 _SPEC = ("name", "sha256", "documents", "passages", "size")
 
 
-def in_memory(documents: Sequence[Document], *, name: str = "in memory", size: int = SIZE) -> Corpus:
-    """A corpus of these documents, which nothing is written of. Raises `InputError` for an id that comes twice."""
-    ids = {document.id for document in documents}
-    if len(ids) < len(documents):
-        twice = next(d.id for n, d in enumerate(documents) if d.id in {e.id for e in documents[:n]})
-        raise InputError(f"Two documents have the id {twice[:200]!r}.")
+def in_memory(
+    documents: Sequence[Document],
+    *,
+    name: str = "in memory",
+    size: int = SIZE,
+    how: How = "bm25",
+    embedding: str | None = None,
+) -> Corpus:
+    """A corpus of these documents, which nothing is written of.
+
+    Raises `InputError` for an id that comes twice, and what loading an embedding model raises.
+    """
+    twice = [id_ for id_, times in Counter(document.id for document in documents).items() if times > 1]
+    if twice:
+        raise InputError(f"Two documents have the id {twice[0][:200]!r}.")
     index, number, hashes = Index(), 0, []
     for document in documents:
         kept = Document(*map(clean, (document.id, document.title, document.text, document.source)))
         number += index.add(kept, "", number, size)
         hashes.append(digest(kept))
-    index.commit()
-    about = {"name": name, "documents": len(documents), "passages": number, "size": size}
-    return Corpus({**about, "sha256": combined(hashes)}, index)
+    index.close()
+    info = {"name": name, "documents": len(documents), "passages": number, "size": size}
+    info["sha256"] = combined(hashes)
+    if how == "bm25":
+        return Corpus(info, index)
+    vectors = opened_vectors(embedding or None, None)
+    embed_missing(index, vectors)
+    return Corpus({**info, "embedding": told_of(vectors)}, index, checked_how(how), vectors)
+
+
+def opened_vectors(embedding: str | None, path: Path | None) -> Vectors:
+    """Vectors by this embedding model (None: the default one)."""
+    from gadfly.judges._embedding import EMBEDDING, embedder
+
+    return Vectors(embedder(embedding or EMBEDDING), path)
+
+
+def told_of(vectors: Vectors) -> dict[str, str]:
+    """Which model made them."""
+    return {"name": vectors.embedder.name, "sha256": vectors.embedder.sha256}
+
+
+def embed_missing(
+    index: Index, vectors: Vectors, done: Callable[[int, int], object] = lambda count, total: None
+) -> int:
+    """Embed every passage that has no vector yet; returns how many. `done` hears how far it is."""
+    known = vectors.known()
+    missing = [number for number in index.numbers() if number not in known]
+    for start in range(0, len(missing), AT_ONCE):
+        vectors.add(list(index.numbered(missing[start : start + AT_ONCE]).items()))
+        done(min(start + AT_ONCE, len(missing)), len(missing))
+    return len(missing)
+
+
+def checked_how(how: str) -> How:
+    """A way to search. Raises `UnknownNameError` for any other."""
+    if how not in get_args(How):
+        raise UnknownNameError("way to search", how, get_args(How))
+    return how  # type: ignore[return-value]
 
 
 def digest(document: Document) -> str:
@@ -115,18 +192,18 @@ def corpora(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in (folder or corpora_home()).glob("*/corpus.json")))
 
 
-def corpus(name_or_path: str | Path) -> Corpus:
-    """Open a corpus by its name or its directory.
+def corpus(name_or_path: str | Path, how: How = "bm25") -> Corpus:
+    """Open a corpus by its name or its directory, to be searched by words, by meaning or by both.
 
-    Raises `UnknownNameError` when there is none, `StoreError` when it cannot be read.
+    Raises `UnknownNameError` when there is none, `StoreError` when it cannot be read, and `InputError` when it was
+    built without embeddings and they are asked for.
     """
     where = located(name_or_path)
+    how = checked_how(how)
+    with suppress(FileNotFoundError):  # a build may end in between
+        return _opened(where, how)
     try:
-        return _opened(where)
-    except FileNotFoundError:  # a build may have ended in between
-        pass
-    try:
-        return _opened(where)
+        return _opened(where, how)
     except FileNotFoundError as error:
         raise _broken(where, error) from error
 
@@ -200,15 +277,29 @@ def read_info(where: Path) -> dict[str, Any]:
     return dict(info)
 
 
-def _opened(where: Path) -> Corpus:
+def _opened(where: Path, how: How) -> Corpus:
     info = read_info(where)
-    index = generation(where, info["generation"]) / "index"
-    if not (index / "meta.json").is_file():
-        raise FileNotFoundError(index / "meta.json")
+    lies = generation(where, info["generation"])
+    if not (lies / "index" / "meta.json").is_file():
+        raise FileNotFoundError(lies / "index" / "meta.json")
     try:
-        return Corpus(info, Index(index))
+        index = Index(lies / "index")
     except (ValueError, OSError) as error:
         raise _broken(where, error) from error
+    if how == "bm25":
+        return Corpus(info, index)
+    if not info.get("embedding"):
+        raise InputError(
+            f"The corpus {where.name} was built without embeddings: gadfly corpus build FILES --name {where.name} "
+            "--embeddings, or search it by bm25."
+        )
+    vectors = opened_vectors(info["embedding"]["name"], lies / "vectors")
+    if told_of(vectors) != info["embedding"]:
+        raise InputError(
+            f"The embedding model {info['embedding']['name']} is not the one that the corpus {where.name} was built "
+            "with; remove the corpus and build it again."
+        )
+    return Corpus(info, index, how, vectors)
 
 
 def _broken(where: Path, error: Exception) -> StoreError:
@@ -216,6 +307,3 @@ def _broken(where: Path, error: Exception) -> StoreError:
         f"The corpus in {where} cannot be read ({error}); remove it and build it again: gadfly corpus remove "
         f"{where.name}"
     )
-
-
-_ = get_args(How)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +223,3 @@ class Index:
 
 def _order(found: tuple[Found, int]) -> tuple[float, str, int]:
     return (-found[0].score, found[0].passage.document, found[0].passage.start)
-
-
-def every(index: Index, numbers: Sequence[int], at_once: int = 512) -> Iterator[list[tuple[int, Passage]]]:
-    """The passages with these numbers, so many at once."""
-    for start in range(0, len(numbers), at_once):
-        yield list(index.numbered(numbers[start : start + at_once]).items())
