@@ -15,9 +15,43 @@ from gadfly.errors import InputError
 
 PLAIN = vocabulary()
 PARTS = st.sampled_from(
-    ["the", " ", "a", ".", "]%", "]%(T)%[", ")%[", ">%(", "%<", " [...] ", "[...]", "]", "%", "1.5", "-", "中", "国", "人", "é",
-     "e\u0301", "\n", "\x00", "\u202e", "\ud800", "👩‍👩‍👧", "🇩🇪", "<|im_end|>", "\u00a0", "“", "don't", "ก", "\u200b", "\r\n", "b c d"]
-)  # fmt: skip
+    [
+        "the",
+        " ",
+        "a",
+        ".",
+        "]%",
+        "]%(T)%[",
+        ")%[",
+        ">%(",
+        "%<",
+        " [...] ",
+        "[...]",
+        "]",
+        "%",
+        "1.5",
+        "-",
+        "中",
+        "国",
+        "人",
+        "é",
+        "e\u0301",
+        "\n",
+        "\x00",
+        "\u202e",
+        "\ud800",
+        "👩‍👩‍👧",
+        "🇩🇪",
+        "<|im_end|>",
+        "\u00a0",
+        "“",
+        "don't",
+        "ก",
+        "\u200b",
+        "\r\n",
+        "b c d",
+    ]
+)
 TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=4)), min_size=1, max_size=25).map("".join)
 TITLES = st.sampled_from(["T", "", "T)", "(T", "T)%[", "Ü 中", "T\n", "TT"])
 PASSAGES = st.lists(

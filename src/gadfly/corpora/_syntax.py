@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gadfly.errors import InputError
 
-__all__ = ["OPENING", "Form", "Parsed", "parse_answer"]
+__all__ = ["CLAIM_END", "OPENING", "Form", "Parsed", "parse_answer"]
 
 OPENING = "%<"
 CLAIM_END, TITLE_END, QUOTE_END = ">%", ")%[", "]%"
@@ -37,8 +37,8 @@ class Form:
         for name, (least, most) in (("claim_chars", self.claim_chars), ("quote_chars", self.quote_chars)):
             if not 1 <= least <= most:
                 raise InputError(f"{name} must be (fewest, most) from 1 on, got {(least, most)}.")
-        if self.claim is not None and CLAIM_END in self.claim:
-            raise InputError(f"A claim cannot contain {CLAIM_END!r}, got {self.claim!r}.")
+        if self.claim is not None and (CLAIM_END in self.claim or not self.claim.strip()):
+            raise InputError(f"A claim cannot be blank or contain {CLAIM_END!r}, got {self.claim!r}.")
 
     @property
     def opening(self) -> str:
@@ -73,7 +73,7 @@ def parse_answer(text: str, claim: str | None = None) -> Parsed | None:
         if not mark:
             return Parsed(claim, (), False)
     else:
-        rest = "(" + text.removeprefix(Form(claim).opening)
+        rest = "(" + text.removeprefix(f"{OPENING}{claim}{CLAIM_END}(")
     quotes: list[tuple[str, str]] = []
     while begun := re.match(r"\s*%?\(", rest):
         title, mark, after = rest[begun.end() :].partition(TITLE_END)
