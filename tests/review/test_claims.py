@@ -103,7 +103,7 @@ def test_a_passage_far_from_its_quote_is_folded_and_cut_between_words() -> None:
     shown = plain(re.sub("<details.*?</details>", "¦", html, flags=re.DOTALL))
     before, _, after = shown.partition(QUOTED)
     assert re.match("^¦[A-Za-z]+ ", before)
-    assert 195 < len(before) < 285 > len(after) > 195
+    assert 135 < len(before) < 225 > len(after) > 135
     assert plain(html) == TEXT
 
 

@@ -21,7 +21,7 @@ CLIP = 2_000
 """Characters of one text that show before "show all"."""
 KEEP = 400_000
 """Characters of one text that a page holds at most; the rest stays in the run."""
-AROUND = 240
+AROUND = 180
 """Characters on either side of a quote that show of its passage; those further away are folded."""
 
 _MARKER = re.compile(r"⟦U\+[^⟧]{4,20}⟧")

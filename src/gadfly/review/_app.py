@@ -7,6 +7,7 @@ nothing here knows the answers: gold never leaves the store.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System
+from gadfly.review._asked import Ask, Asks
 from gadfly.review._desk import Desk, Visit, link_ends
 from gadfly.review._forms import answer_in, field, number_in, read_form
 from gadfly.review._records import DeniedError, RefusedError
@@ -39,16 +41,18 @@ def serve(
     serving: Serving | None = None,
     *,
     helper: System | None = None,
+    ask: Ask | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve one queue until interrupted.
 
     `ready` is called with the page's address once it listens: a rater's link is that and `/enter/TOKEN`. `helper` is
-    the model that picks and points out rules; without one the rules are searched and nothing is pointed out.
+    the model that picks and points out rules; without one the rules are searched and nothing is pointed out. With `ask`
+    people may ask questions of documents there and judge the answers.
     """
     serving = serving or Serving()
     listener = listen(serving.host, serving.port)
-    page = server(app(store, queue, serving, helper=helper), serving)
+    page = server(app(store, queue, serving, helper=helper, ask=ask), serving)
     if ready is not None:
         ready(serving.origin(listener.getsockname()[1]))
     page.run(sockets=[listener])
@@ -75,27 +79,42 @@ THREADS = 4
 """Requests worked on at once; the others wait their turn. With anyio's 40 they fight over the interpreter."""
 
 
-@asynccontextmanager
-async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
-    to_thread.current_default_thread_limiter().total_tokens = THREADS
-    yield
+PATIENCE_S = 20.0
+"""Seconds a browser waits for an answer to a question before it asks for it again."""
 
 
-def app(store: Store, queue: str, serving: Serving | None = None, *, helper: System | None = None) -> ASGIApp:
+def app(
+    store: Store,
+    queue: str,
+    serving: Serving | None = None,
+    *,
+    helper: System | None = None,
+    ask: Ask | None = None,
+) -> ASGIApp:
     """The page of one queue as an ASGI application. Raises what `store.spec(queue)` raises for an unknown one."""
     serving = serving or Serving()
-    desk = Desk(store, queue, serving, helper)
+    desk = Desk(store, queue, serving, helper, ask)
+
+    @asynccontextmanager
+    async def few_threads(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        if desk.asks:
+            desk.asks.close()
+
     api = FastAPI(
         title="gadfly review",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_few_threads,
+        lifespan=few_threads,
     )
     _add_entrance(api, desk)
     _add_work(api, desk)
     _add_lead(api, desk)
+    if desk.asks:
+        _add_asking(api, desk, desk.asks)
     _add_errors(api, desk)
     return Gate(api, serving, desk.sessions, desk.refusal)
 
@@ -203,6 +222,39 @@ def _onward(request: Request, desk: Desk, visit: Visit, after: str) -> Response:
 
 def _redirected(after: str) -> Response:
     return RedirectResponse(f"/?after={after}", 303)
+
+
+# --- asking questions ---------------------------------------------------------------------------------------
+
+
+def _add_asking(api: FastAPI, desk: Desk, asks: Asks) -> None:
+    @api.get("/ask")
+    def ask_page(request: Request) -> Response:
+        return desk.asked(desk.visit(request))
+
+    @api.post("/ask")
+    async def ask(request: Request) -> Response:
+        form = await read_form(request)
+        visit = await in_thread(desk.checked, request, form)
+        asked = asks.begin(visit.rater, " ".join(field(form, "question").split()))
+        return RedirectResponse(f"/ask/{asked.id}", 303)
+
+    @api.get("/ask/{name}")
+    async def answered(request: Request, name: str, wait: str = "") -> Response:
+        """At once; with `wait`, when there is an answer, or when a browser should be told that there is none yet."""
+        visit = await in_thread(desk.visit, request)
+        asked = asks.get(name, visit.rater)
+        if wait:
+            await asyncio.wait([asked.task], timeout=PATIENCE_S)
+        return await in_thread(desk.asked, visit, asked)
+
+    @api.post("/ask/{name}")
+    async def judge(request: Request, name: str) -> Response:
+        form = await read_form(request)
+        visit = await in_thread(desk.checked, request, form)
+        asked = asks.get(name, visit.rater)
+        await in_thread(desk.judge, asks, asked, visit, form)
+        return RedirectResponse(f"/ask/{asked.id}#judged", 303)
 
 
 # --- the lead ---------------------------------------------------------------------------------------------

@@ -19,15 +19,16 @@ from markupsafe import Markup
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from gadfly.errors import GadflyError
+from gadfly.errors import GadflyError, InputError
 from gadfly.models import System
 from gadfly.pages import environment, tokens
 from gadfly.review._agreement import AgreementView, agreement_view
-from gadfly.review._forms import field
+from gadfly.review._asked import LONGEST_QUESTION, Ask, Asked, Asks
+from gadfly.review._forms import answer_in, field
 from gadfly.review._guidelines import READ, Guidelines, Pick, prose
 from gadfly.review._help import Helper
 from gadfly.review._items import item_type, words
-from gadfly.review._records import LONGEST, Answer, Assignment, DeniedError, Item, Rater
+from gadfly.review._records import EVIDENCE, LONGEST, Answer, Assignment, DeniedError, Item, Rater
 from gadfly.review._security import Serving, Session, Sessions, same
 from gadfly.review._store import Store
 
@@ -84,7 +85,9 @@ class Recent(Generic[K, V]):
 class Desk:
     """One queue's page. Its methods may be called from several threads at once."""
 
-    def __init__(self, store: Store, queue: str, serving: Serving, helper: System | None) -> None:
+    def __init__(
+        self, store: Store, queue: str, serving: Serving, helper: System | None, ask: Ask | None = None
+    ) -> None:
         self.store = store
         self.spec = store.spec(queue)
         self.kind = item_type(self.spec.kind)
@@ -97,6 +100,7 @@ class Desk:
         self.serving = serving
         self.sessions = Sessions(store.secret(), serving.secure, queue)
         self.helper = Helper(self.guidelines, helper, self.question) if helper and self.guidelines else None
+        self.asks = Asks(store, queue, ask) if ask else None
         self.assets = Assets()
         self._shown: Recent[int, Shown] = Recent(256)
         self._large: Recent[int, Shown] = Recent(8)
@@ -106,6 +110,8 @@ class Desk:
         self._env = environment("gadfly.review")
         self._env.filters |= {"prose": prose, "duration": _duration}
         self._env.globals |= {"desk": self, "asset": self.assets.url, "longest": LONGEST["reason"]}
+        self._env.globals["kinds"] = [item_type(kind) for kind in EVIDENCE]
+        self._env.globals["longest_question"] = LONGEST_QUESTION
 
     # --- who ---
 
@@ -234,6 +240,26 @@ class Desk:
         if pick is not None:
             with suppress(GadflyError):  # the answer may have been taken back meanwhile
                 await in_thread(self.store.point_out, assignment, visit.rater.id, pick.rule.number, pick.why)
+
+    # --- asking ---
+
+    def asked(self, visit: Visit, asked: Asked | None = None, status: int = 200) -> HTMLResponse:
+        """The page where a person asks, with what came of a question of theirs."""
+        mine = self.asks.of(visit.rater) if self.asks else []
+        shown = round(time.time(), 2)
+        return self.page("ask.html.j2", visit, status, title="Ask", asked=asked, mine=mine, now=shown)
+
+    def judge(self, asks: Asks, asked: Asked, visit: Visit, form: Mapping[str, str]) -> None:
+        """Keep what a form says of an answer: whichever of its three questions it holds."""
+        given = {
+            kind: answer_in(form, needs_reason=False, name=kind) for kind in EVIDENCE if field(form, kind)
+        }
+        if not given:
+            raise InputError("Nothing was marked: choose at least one answer, then store it.")
+        each = {
+            kind: replace(said, seconds=round(said.seconds / len(given), 2)) for kind, said in given.items()
+        }
+        asks.judge(asked, visit.rater, each)
 
     # --- lead ---
 

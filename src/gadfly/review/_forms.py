@@ -44,8 +44,8 @@ def number_in(form: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def answer_in(form: Mapping[str, str], *, needs_reason: bool) -> Answer:
-    """The answer a form holds; whether its value is one of the item's is the store's to check.
+def answer_in(form: Mapping[str, str], *, needs_reason: bool, name: str = "value") -> Answer:
+    """The answer a form holds under a name; whether its value is one of the item's is the store's to check.
 
     `seconds` is what the page's script counted while the page was visible, where that is no longer than the time since
     it was sent; without a script it is that time.
@@ -55,7 +55,7 @@ def answer_in(form: Mapping[str, str], *, needs_reason: bool) -> Answer:
         raise InputError("This queue asks for a reason: write one sentence, then answer.")
     rule = field(form, "rule")
     return Answer(
-        field(form, "value"),
+        field(form, name),
         reason=reason,
         seconds=_seconds(field(form, "shown"), field(form, "seconds")),
         rule=int(rule) if rule.isascii() and rule.isdecimal() and len(rule) < 5 else None,

@@ -40,6 +40,7 @@ from gadfly.review._records import (
     RefusedError,
     Role,
     Round,
+    Vote,
     checked_answer,
     checked_name,
     checked_role,
@@ -293,6 +294,23 @@ class Store:
         with self._database.write() as connection:
             return assigning.undone(connection, rater_id, self._clock())
 
+    def volunteer(self, queue: str, entry: NewItem, rater: Rater, answer: Answer) -> None:
+        """An answer that nobody asked for, to an item which is added where it is new, by a rater who may be of another
+        queue. Raises `RefusedError` when they answered it before.
+        """
+        now = self._clock()
+        with self._database.write() as connection:
+            row = _queue(connection, queue, lock=True)
+            its = sa.and_(
+                items.c.queue_id == row.id, items.c.run == entry.run, items.c.case_id == entry.case_id
+            )
+            if connection.execute(sa.select(items.c.id).where(its)).first() is None:
+                _append(connection, row, [entry], _round_of(connection, row, entry.run, now), [row.raters])
+            vote = Vote(rater.name, rater.role, checked_answer(answer, row.kind), now)
+            if connection.execute(_HAS_ANSWERED.where(its, raters.c.name == rater.name)).first():
+                raise RefusedError("You have judged this already.")
+            transfer.stored(connection, row, [transfer.Line(1, entry.run, entry.case_id, vote, False)], now)
+
     def progress(self, rater_id: int) -> Progress:
         """How far a rater is. Where very many items are left, their number is up to a second old."""
         with self._database.glance() as connection:
@@ -395,6 +413,14 @@ _BY_TOKEN = _PEOPLE.where(raters.c.token == sa.bindparam("its"))
 _BY_ID = _PEOPLE.where(raters.c.id == sa.bindparam("its"))
 
 
+_HAS_ANSWERED = (
+    sa.select(assignments.c.id)
+    .join(items, items.c.id == assignments.c.item_id)
+    .join(raters, raters.c.id == assignments.c.rater_id)
+    .where(assignments.c.state.in_(assigning.STANDING))
+)
+
+
 def _hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
@@ -441,6 +467,17 @@ def _quotas(connection: sa.Connection, queue: Any, new: Sequence[NewItem]) -> li
     chosen = random.Random(f"{queue.seed} {total}").sample(free, max(0, min(wanted, len(free))))
     twice = set(chosen)
     return [entry.quota or (2 if n in twice else 1) for n, entry in enumerate(new)]
+
+
+def _round_of(connection: sa.Connection, queue: Any, run: str, now: datetime) -> int:
+    """The round of a queue that takes what comes by itself from one run; made where there is none."""
+    found = sa.select(rounds.c.id).where(rounds.c.queue_id == queue.id, rounds.c.run == run)
+    if (known := connection.execute(found).scalar()) is not None:
+        return int(known)
+    values = {"queue_id": queue.id, "created": now, "run": run, "policy": "volunteered", "judge": ""}
+    made = connection.execute(sa.insert(rounds).values(**values, seed=0, frame=0, frame_digest=""))
+    assert made.inserted_primary_key is not None
+    return int(made.inserted_primary_key[0])
 
 
 def _append(
