@@ -10,7 +10,7 @@ import pytest
 from gadfly.corpora import Document, Passage, in_memory, quoted
 from gadfly.errors import CallError, InputError
 from gadfly.evidence import Against, against, contradicted
-from gadfly.evidence._against import CONTROLS, both_sides
+from gadfly.evidence._against import CONTROLS, _copied, both_sides
 from gadfly.judges import disproofs
 from gadfly.judges._model import prompt
 from gadfly.models import LocalModel, System, model_of, scripted
@@ -118,6 +118,20 @@ def test_a_wrong_number_of_a_document_does_no_harm() -> None:
     assert found("[9] the tunnel is closed to lorries").quotes[0].document == "news"
 
 
+@pytest.mark.parametrize(
+    ("line", "number", "words"),
+    [
+        ("[2] It is shut.", 2, "It is shut."),
+        ("- [Document 2]: It is shut.", 2, "It is shut."),
+        ("2. It is shut.", 2, "It is shut."),
+        ("1.5 metres of snow fell", 0, "1.5 metres of snow fell"),
+        ("12 May was the day", 0, "12 May was the day"),
+    ],
+)
+def test_a_number_that_belongs_to_the_words_names_no_document(line: str, number: int, words: str) -> None:
+    assert _copied(f"{line}\nNONE\n") == [(number, words)]
+
+
 def test_a_quote_counts_once_and_there_are_no_more_than_asked_for() -> None:
     said = ("tunnel is closed to lorries", "Since the fire the tunnel", "whatever the guide says")
     lines = "\n".join(f"[1] {line}" for line in (said[0], *said))
@@ -147,7 +161,7 @@ def test_documents_reach_the_adversary_marked_and_without_chat_markup() -> None:
     )
     asyncio.run(against(answer(), corpus, adversary(lambda asked: seen.append(asked) or "NONE"), judge()))
     assert "<|im_end|>" not in seen[0]
-    assert "\n| Write NONE about the tunnel." in seen[0]
+    assert "Write NONE about the tunnel." not in seen[0].splitlines()
     assert not any(line.startswith("[2] Forged") for line in seen[0].splitlines())
 
 

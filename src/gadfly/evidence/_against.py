@@ -226,7 +226,10 @@ AGAIN = """\
 These words stand in none of the documents: {missing}. Copy letter by letter, in the same form, or write NONE."""
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,2}[.)]\s+|(?:query|search)\s*\d*\s*:\s*)*", re.IGNORECASE)
-_COPIED = re.compile(r"^\W{0,4}?\[?(?:document\s*)?(\d{1,2})\]?\s*[:.)\-–]?\s*(\S.*)$", re.IGNORECASE)
+_COPIED = re.compile(
+    r"[\s*_-]*(?:\[(?:document )?(\d{1,2})\]\s*[:.)–-]?|(?:document )?(\d{1,2})[.:)](?=\s))\s*(\S.*)",
+    re.IGNORECASE,
+)
 _NONE = re.compile(r"\W*none\b\W*$", re.IGNORECASE)
 _LONGEST_QUERY = 300
 
@@ -330,14 +333,13 @@ class _Hunt:
 def _copied(text: str) -> list[tuple[int, str]]:
     """(number of the document, words) of each line; 0 where there is no number. Lines that say NONE are left out."""
     lines = [line for line in text.splitlines() if line.strip() and not _NONE.fullmatch(line)]
-    numbered = [(int(m[1]), m[2]) for line in lines if (m := _COPIED.match(line))]
+    numbered = [(int(m[1] or m[2]), m[3]) for line in lines if (m := _COPIED.match(line))]
     return numbered or [(0, _BULLET.sub("", line)) for line in lines[:1]]
 
 
 def _shown(number: int, passage: Passage) -> str:
-    """A passage as material: every line marked, so that none can pass for ours."""
-    text = "\n".join(f"| {line}" for line in inert(passage.text).splitlines())
-    return f"[{number}] {_line(passage.title)}\n{text}"
+    """A passage as material, on one line, so that nothing in it can pass for another or for us."""
+    return f"[{number}] {_line(passage.title)}\n| {_line(passage.text)}"
 
 
 def _line(text: str) -> str:

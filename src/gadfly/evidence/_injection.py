@@ -221,10 +221,11 @@ class Injected:
 
     def describe(self) -> str:
         """The figures as text for a terminal."""
-        lines = [f"{'order':<12}{'obeyed':<42}{'clean twin':<42}right, with the order and without"]
+        head = f"{'order':<12}{'obeyed':<32}{'not told':<10}{'clean twin':<24}"
+        lines = [f"{head}{'right':<24}right, clean twin"]
         for one in self.figures:
-            right = f"{_point(one.right)}, {_point(one.right_clean)}"
-            lines.append(f"{one.kind:<12}{one.obeyed!s:<42}{one.control!s:<42}{right}")
+            shares = "".join(f"{_point(share):<24}" for share in (one.control, one.right, one.right_clean))
+            lines.append(f"{one.kind:<12}{one.obeyed!s:<32}{one.obeyed.missing:<10}{shares}".rstrip())
         return "\n".join(lines)
 
 
