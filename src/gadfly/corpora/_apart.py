@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -190,10 +191,15 @@ def _tags(names: str) -> frozenset[str]:
 
 _SILENT = _tags("script style template noscript svg iframe object select title")
 _BLOCKS = _tags(
-    "address article aside blockquote body br caption center dd details dialog div dl dt fieldset figcaption figure "
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tbody tfoot th thead tr ul"
 )
 _PARAGRAPHS = _tags("article blockquote dl figure h1 h2 h3 h4 h5 h6 header main ol p pre section table ul")
+
+_LINE, _PARAGRAPH = "\x1e", "\x1f"
+_BREAKS = re.compile(r"[ \t]*[\x1e\x1f][ \t\x1e\x1f]*")
+_SPACES = re.compile(r"[ \t\n\r\f]+")
+_AFTER = frozenset(f" \t\n{_LINE}{_PARAGRAPH}")
 
 
 class _Page:
@@ -209,6 +215,8 @@ class _Page:
         self._silent += tag in _SILENT
         self._pre += tag == "pre"
         self._break(tag)
+        if tag == "br":
+            self._parts.append("\n")
         if tag in self._heads and not self._heads[tag]:
             self._inside.append(tag)
 
@@ -224,8 +232,12 @@ class _Page:
     def data(self, text: str) -> None:
         for tag in self._inside:
             self._heads[tag].append(text)
-        if not self._silent:
-            self._parts.append(text if self._pre else _folded(text))
+        if self._silent:
+            return
+        words = text if self._pre else _SPACES.sub(" ", text)
+        at_break = not self._parts or self._parts[-1][-1] in _AFTER
+        if words := words if self._pre or not at_break else words.lstrip(" "):
+            self._parts.append(words)
 
     def comment(self, text: str) -> None:
         """Not text."""
@@ -238,29 +250,19 @@ class _Page:
 
     def _break(self, tag: str) -> None:
         if tag in _BLOCKS:
-            self._parts.append("\n\n" if tag in _PARAGRAPHS else "\n")
+            self._parts.append(_PARAGRAPH if tag in _PARAGRAPHS else _LINE)
 
     def text(self) -> str:
-        """Lines without white space around them, at most one blank between them."""
-        lines: list[str] = []
-        for line in "".join(self._parts).split("\n"):
-            if line.strip() or (lines and lines[-1]):
-                lines.append(line.rstrip() if line.strip() else "")
-        return "\n".join(line.lstrip(" ") for line in lines).strip()
+        """A line for every block, a blank one between paragraphs."""
+        return _BREAKS.sub(
+            lambda found: "\n\n" if _PARAGRAPH in found[0] else "\n", "".join(self._parts)
+        ).strip()
 
     def title(self) -> str:
         """`<title>`, else the first `<h1>`."""
         return next(
             (found for tag in self._heads if (found := " ".join("".join(self._heads[tag]).split()))), ""
         )
-
-
-def _folded(text: str) -> str:
-    """White space as a browser shows it."""
-    words = " ".join(text.split(" ")).replace("\n", " ").replace("\r", " ").replace("\t", " ")
-    while "  " in words:
-        words = words.replace("  ", " ")
-    return words
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ def in_memory(
         kept = Document(*map(clean, (document.id, document.title, document.text, document.source)))
         number += index.add(kept, "", number, size)
         hashes.append(digest(kept))
+    index.commit()
     index.close()
     info = {"name": name, "documents": len(documents), "passages": number, "size": size}
     info["sha256"] = combined(hashes)
