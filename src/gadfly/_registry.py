@@ -14,7 +14,7 @@ from rich.markup import escape
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
 
-__all__ = ["SCENARIOS", "_providers", "pressure", "redteam"]
+__all__ = ["SCENARIOS", "_providers", "pressure", "redteam", "verified_quotes"]
 
 
 @task
@@ -39,6 +39,29 @@ def redteam(
     attacker = System(get_model(role="attacker", default=get_model()))
     game = Questioning(looked_for, Attacker(attacker_system(attacker)), target, turns)
     return as_task(game, cases, judges_for(looked_for), seed=seed)
+
+
+@task
+def verified_quotes(
+    corpus: str, questions: str, samples: int = 1, documents: int = 4, seed: int = 0, grader: str = ""
+) -> Task:
+    """Answers with quotes as an Inspect task: `inspect eval gadfly/verified_quotes -T corpus=C -T questions=q.jsonl`.
+
+    The model under evaluation answers; a local one decodes under the mask. `grader` is a model that judges whether the
+    quotes support the claim.
+    """
+    from gadfly import corpora, evidence
+    from gadfly.runs import as_task
+
+    try:
+        asked = evidence.cases_of(evidence.read_questions(questions), samples)
+        judges = [evidence.unquoted(), evidence.wrong(), *([evidence.unsupported(grader)] if grader else [])]
+        documents_of = corpora.corpus(corpus)
+    except GadflyError as error:  # this one Inspect prints without a traceback
+        raise PrerequisiteError(escape(str(error))) from error
+    answerer = get_model()
+    system = System(answerer, sampling=evidence.SAMPLING.merge(answerer.config))
+    return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
 
 
 @task

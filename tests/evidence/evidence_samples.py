@@ -8,7 +8,9 @@ from gadfly.models import System, scripted
 from gadfly.models._scripted import Script
 
 DOCUMENTS = (
-    Document("bridge", "Halden Bridge", "The Halden Bridge was opened in 1911. It is 300 metres long.", "b.txt"),
+    Document(
+        "bridge", "Halden Bridge", "The Halden Bridge was opened in 1911. It is 300 metres long.", "b.txt"
+    ),
     Document("wren", "Red wren", "The red wren eats seeds in winter. It weighs nine grams.", "w.txt"),
     Document("ferry", "Halden ferry", "The ferry crossed the river until the bridge was opened.", "f.txt"),
 )

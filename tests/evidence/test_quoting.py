@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from evidence_samples import MADE_UP, QUESTION, RIGHT, library, quoting
 
+from gadfly.corpora import Form
 from gadfly.errors import CallError, InputError
 from gadfly.evidence import UNVERIFIED, Quoting, cases_of, read_questions
 from gadfly.models import System, model
@@ -77,7 +78,8 @@ def test_a_failed_call_is_a_failed_case():
 
 
 def test_a_local_model_quotes_verbatim_whatever_its_weights(tiny_agent_dir: Path):
-    game = Quoting(library(), System(model(f"gadfly/{tiny_agent_dir}")))
+    short = Form(claim_chars=(1, 40), quote_chars=(10, 60))
+    game = Quoting(library(), System(model(f"gadfly/{tiny_agent_dir}")), form=short)
     told = [played(game, sample=n) for n in range(4)]
     assert [t.outcome for t in told] == ["completed"] * 4
     assert all(len(t.metadata["quotes"]) == 1 and not t.metadata["unverified"] for t in told)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from gadfly.cli import (
+    _ask,
     _audit,
     _corpus,
     _curves,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("audit")(_audit.audit)
 app.command("redteam")(_redteam.redteam)
 app.add_typer(_pressure.app, name="pressure")
+app.command("ask")(_ask.ask)
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)

@@ -1,6 +1,7 @@
 """Answers that show their evidence, and a model that declines."""
 
 from gadfly.evidence._against import Against, against, contradicted
+from gadfly.evidence._asking import Answered, Asking, answer
 from gadfly.evidence._choosing import Chosen, chosen, pick
 from gadfly.evidence._declining import Decline, load_decline, tune
 from gadfly.evidence._fabricated import fabricated
@@ -16,17 +17,25 @@ from gadfly.evidence._injection import (
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, holds_answer, scorer, unlikely, unquoted, unsupported, wrong
+from gadfly.evidence._table import FIGURES, EvidenceTable, Judges, Line, table, table_of
 
 __all__ = [
+    "FIGURES",
     "SAMPLING",
     "UNVERIFIED",
     "Against",
+    "Answered",
+    "Asking",
     "Chosen",
     "Decline",
+    "EvidenceTable",
     "Injected",
+    "Judges",
+    "Line",
     "Quoting",
     "Saliency",
     "against",
+    "answer",
     "answer_text",
     "cases_of",
     "chosen",
@@ -45,6 +54,8 @@ __all__ = [
     "read_questions",
     "saliency",
     "scorer",
+    "table",
+    "table_of",
     "tune",
     "unlikely",
     "unquoted",

@@ -98,9 +98,7 @@ def _as(transcript: Transcript, claim: str, quotes: Sequence[Quote]) -> Transcri
     """The same question, answered otherwise."""
     said = [turn for turn in transcript.turns if turn.speaker != "target"]
     facts = {**transcript.metadata, "claim": claim, "quotes": [quote.to_json() for quote in quotes]}
-    return Transcript(
-        Case("", -1, 0), (*said, Turn("target", answer_text(claim, quotes))), metadata=facts
-    )
+    return Transcript(Case("", -1, 0), (*said, Turn("target", answer_text(claim, quotes))), metadata=facts)
 
 
 def _row(transcript: Transcript, score: float) -> Row:

@@ -59,9 +59,7 @@ def correction(missing: Iterable[str]) -> str:
     again = "Answer again in the form %<sentence>%(title)%[copied words]% and nothing else."
     if not quotes:
         return f"That is not the form asked for, or it copies nothing. {again}"
-    return (
-        f"These words do not stand in the document: {', '.join(quotes)}. Copy letter by letter from it. {again}"
-    )
+    return f"These words do not stand in the document: {', '.join(quotes)}. Copy letter by letter from it. {again}"
 
 
 def narrowing(question: str, passage: Passage) -> list[Message]:

@@ -18,7 +18,17 @@ from typing import Any
 
 from inspect_ai.model import GenerateConfig
 
-from gadfly.corpora import OPENING, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted, verbatim
+from gadfly.corpora import (
+    CLAIM_END,
+    Corpus,
+    Form,
+    Parsed,
+    Passage,
+    Quote,
+    parse_answer,
+    quoted,
+    verbatim,
+)
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
 from gadfly.models import LocalModel, LogitsMask, Sample, System
@@ -26,8 +36,8 @@ from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
 __all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text", "cases_of", "read_questions"]
 
-SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=192)
-"""How answers are sampled unless told otherwise: varied enough to choose from, long enough for claim, title and quote."""
+SAMPLING = GenerateConfig(temperature=0.5, top_p=0.95, max_tokens=192)
+"""How answers are sampled unless told otherwise: varied enough to choose from, room for claim, title and quote."""
 
 UNVERIFIED = "[no quote could be verified]"
 """What stands in an answer in place of quotes that are not in its documents."""
@@ -102,20 +112,19 @@ class Quoting:
     async def _decoded(self, question: str, passage: Passage, case: Case) -> _Written:
         """What a local model says after the opening of an answer, or of the evidence for a given claim."""
         claim = case.data.get("claim")
-        opening = OPENING if claim is None else f"{OPENING}{claim}>%("
         form = replace(self.form, claim=claim)
 
         def mask(local: LocalModel) -> LogitsMask:
             return verbatim(local, [passage], form)
 
-        messages = opened(question, passage, opening)
+        messages = opened(question, passage, form.opening)
         sample, usage = await self.answerer.sample(messages, mask if self.masked else None, seed=case.seed)
-        raw = opening + sample.text
+        raw = form.opening + sample.text
         written = _Written(raw, parse_answer(raw), {"target": usage}, tries=(raw,))
-        if written.parsed is None or not written.parsed.whole:
+        if written.parsed is None or not written.parsed.quotes:
             cause = "cut" if sample.finish == "length" else "no_parse"
             return written.because("invalid", cause)
-        return written.with_logprob(_logprobs(opening, sample))
+        return written.with_logprob(_logprobs(form.opening, sample))
 
     async def _asked(self, question: str, passage: Passage, case: Case) -> _Written:
         """What a model elsewhere says, after as many corrections as it takes and is allowed."""
@@ -125,7 +134,7 @@ class Quoting:
             reply = await self.answerer.reply(messages, seed=(case.seed + attempt) % 2**31)
             usage += reply.usage
             tries.append(reply.text)
-            parsed = parse_answer(reply.text)
+            parsed = parse_answer(reply.text) if CLAIM_END in reply.text else None
             missing = [] if parsed is None else [q for _, q in parsed.quotes if quoted(q, [passage]) is None]
             best = parsed or best
             if parsed is not None and parsed.quotes and not missing:
@@ -244,5 +253,5 @@ def _parts(opening: str, sample: Sample) -> Iterator[tuple[str, float]]:
     """To which part each token belongs: the claim lasts until its closing mark is begun."""
     text = opening
     for token in sample.logprobs:
-        yield ("quote" if ">%" in text else "claim"), token.logprob
+        yield ("quote" if CLAIM_END in text else "claim"), token.logprob
         text += token.text

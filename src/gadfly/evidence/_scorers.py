@@ -18,10 +18,19 @@ from gadfly.judges._base import Finding, PatternJudge
 from gadfly.judges._model import Answers
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["UNSUPPORTED", "confidence", "holds_answer", "scorer", "unlikely", "unquoted", "unsupported", "wrong"]
+__all__ = [
+    "UNSUPPORTED",
+    "confidence",
+    "holds_answer",
+    "scorer",
+    "unlikely",
+    "unquoted",
+    "unsupported",
+    "wrong",
+]
 
 UNSUPPORTED = (
-    "The words quoted with “>” are not enough to convince a careful reader that the whole answer above them is true."
+    "The words quoted with “>” are not enough to convince a careful reader that the whole answer is true."
 )
 """What a model is asked of an answer; *supported* is its opposite (Menick et al. 2022, section 2.2)."""
 

@@ -1,0 +1,111 @@
+"""gadfly ask: a question answered from a corpus, with the words that show it, or declined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from gadfly.evidence import Answered, Asking, Quoting
+
+CORPUS = Annotated[str, typer.Option(help="The documents: the name given to gadfly corpus build.")]
+ANSWERER = Annotated[str, typer.Option(help="Who answers: gadfly/smollm2, openai/gpt-4.1-mini, …")]
+WRITES = o.Sampling(temperature=0.5, top_p=0.95, max_tokens=192)
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """How many answers there are to a question, and what picks one of them."""
+
+    samples: Annotated[int, typer.Option(min=1, help="Answers to choose from.")] = 8
+    documents: Annotated[int, typer.Option(min=1, help="Passages that they are made from.")] = 4
+    judge: Annotated[
+        str, typer.Option(help="Whose confidence chooses: a reward model or a judge. Default: likelihood.")
+    ] = "unlikely"
+    decline: Annotated[
+        Path | None, typer.Option(help="A threshold (gadfly evidence tune): below it, there is no answer.")
+    ] = None
+    searches: Annotated[
+        int, typer.Option(min=0, help="Further searches before declining, while they are worth their cost.")
+    ] = 2
+
+    def asking(self, game: Quoting, seed: int) -> Asking:
+        """Checked and ready."""
+        from gadfly.evidence import Asking, load_decline, scorer
+
+        decline = load_decline(self.decline) if self.decline else None
+        judge = scorer(decline.judge if decline and self.judge == "unlikely" else self.judge)
+        return Asking(game, self.samples, judge, decline, self.searches, seed=seed)
+
+
+USUAL = Choosing()
+
+
+@o.spread
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    corpus: CORPUS,
+    model: ANSWERER,
+    claim: Annotated[str, typer.Option(help="Look for the evidence for this claim instead.")] = "",
+    choosing: Choosing = USUAL,
+    sampling: o.Sampling = WRITES,
+    seed: o.SEED = 0,
+) -> None:
+    """Answer from the documents: a claim, the words that show it, where they stand and how sure it is; or decline.
+
+    Ends with status 1 where it declines.
+    """
+    from rich.console import Console
+
+    from gadfly import corpora, evidence
+
+    game = evidence.Quoting(corpora.corpus(corpus), sampling.system(model), choosing.documents)
+    answered = asyncio.run(evidence.answer(question, choosing.asking(game, seed), claim or None))
+    for part in _shown(answered, choosing.judge):
+        Console().print(part, highlight=False, soft_wrap=True)
+    if answered.declined:
+        raise typer.Exit(1)
+
+
+def _shown(answered: Answered, judge: str) -> Iterator[Text]:
+    """What was found, or why nothing is said and what there is instead."""
+    from rich.text import Text
+
+    from gadfly.pages import line, visible
+
+    if answered.declined or answered.chosen is None:
+        yield Text(f"No answer. {answered.why}", style="yellow")
+        if answered.nearest is not None:
+            place = f"{line(answered.nearest.title)} ({_where(answered.nearest.source)})"
+            yield Text(f"\nThe passage that comes nearest is in {place}:")
+            yield Text(visible(answered.nearest.text), style="dim")
+        if answered.alternative:
+            yield Text(f"\nIt may answer: {line(answered.alternative, 200)}")
+        return
+    facts = answered.chosen.metadata
+    yield Text(visible(str(facts["claim"])), style="bold")
+    for quote in facts["quotes"]:
+        yield Text(f"\n“{visible(quote['text'])}”", style="green")
+        spans = ", ".join(f"{start:,}–{end:,}" for start, end in quote["spans"])
+        yield Text(f"  {line(quote['title'])}, characters {spans} of {_where(quote['source'])}", style="dim")
+    for text in facts["unverified"]:
+        yield Text(f"\nGiven as a quote but found in none of the documents: {line(text, 300)}", style="red")
+    if not facts["quotes"]:
+        yield Text("\nNo quote could be verified: nothing here shows that it is true.", style="red")
+    sure = "" if answered.confidence is None else f" Confidence {answered.confidence:.2f} by {judge}."
+    yield Text(f"\nChosen among {len(answered.others) + 1} answers from {answered.searched} passages.{sure}")
+
+
+def _where(source: str) -> str:
+    from gadfly.pages import line
+
+    return line(source) or "the corpus"
