@@ -188,7 +188,7 @@ class _Work:
 
     def _vectors(self, embedding: str | None) -> Vectors | None:
         """Where vectors go, if there are to be any."""
-        made_by = self.before.get("embedding")
+        made_by: dict[str, str] = self.before.get("embedding") or {}
         if not (embedding or made_by):
             return None
         vectors = opened_vectors(embedding or made_by["name"], self.part / "vectors")

@@ -76,7 +76,7 @@ def web(provider: str = "tavily", options: Mapping[str, Any] | None = None) -> W
         raise InputError(f"{provider!r} is no search provider that works alone; take {', '.join(EXTERNAL)}.")
     from inspect_ai.tool import web_search
 
-    return WebCorpus(web_search({provider: dict(options or {})}), f"web:{provider}")  # type: ignore[misc]
+    return WebCorpus(web_search({provider: dict(options or {})}), f"web:{provider}")  # type: ignore[arg-type]
 
 
 def _cited(told: Any) -> list[Document]:
