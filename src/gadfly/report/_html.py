@@ -31,7 +31,10 @@ def render(report: Report) -> str:
     """The page. The same report gives the same text."""
     sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
     rows = [row for section in report.sections for row in section.rows]
-    style, script = tokens() + asset("style.css") + asset("pressure.css"), asset("script.js")
+    style, script = (
+        tokens() + asset("style.css") + asset("pressure.css") + asset("evidence.css"),
+        asset("script.js"),
+    )
     return (
         page_environment()
         .get_template("page.html.j2")
@@ -99,11 +102,20 @@ def _view(number: int, section: Section) -> dict[str, Any]:
         "top": _words.scale(row.rate for row in section.rows),
         "picture": heat_map(section.grid) if section.grid else None,
         "grid_top": _words.scale(cell.rate for cell in cells),
+        "evidence_reach": _reach(section),
         "reach": max((max(abs(d.low), abs(d.high)) for d in differences), default=0.0) or 1.0,
         "charts": ((built_in,) if built_in and not section.grid else ()) + section.charts,
         "examples": sum(len(r.findings.failures) + len(r.findings.near_misses) for r in section.rows),
         "attackers": len({row.attacker for row in section.rows}),
     }
+
+
+def _reach(section: Section) -> float:
+    """How far the bars of what choices gain reach: as far as the widest interval, at least five points."""
+    gains = (
+        [g for line in section.evidence.table.lines for g in line.gains.values()] if section.evidence else []
+    )
+    return max((max(abs(g.low), abs(g.high)) for g in gains if g.point is not None), default=0.0) or 0.05
 
 
 def _totals(rows: list[Row]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
+from gadfly.report._evidenced import Evidenced
 from gadfly.report._pressed import Pressed
 from gadfly.runs import Correction
 from gadfly.stats import Estimate, Ranked
@@ -280,6 +281,7 @@ class Section:
     charts: tuple[Chart, ...] = ()
     methods: tuple[tuple[str, str], ...] = ()
     pressed: Pressed | None = None
+    evidence: Evidenced | None = None
 
 
 @dataclass(frozen=True, slots=True)
