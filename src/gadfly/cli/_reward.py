@@ -13,7 +13,7 @@ import typer
 from gadfly.cli import _options as o
 
 if TYPE_CHECKING:
-    from gadfly.judges import RewardCard
+    from gadfly.judges import Reward, RewardCard
     from gadfly.training import RewardSettings, Rows
 
 
@@ -77,8 +77,6 @@ def train(
 ) -> None:
     """Train a reward model that knows what it does not know; as --judge NAME it works everywhere."""
     from gadfly.errors import InputError
-    from gadfly.judges import RewardCard, history
-    from gadfly.report import write_reward_card
     from gadfly.training import read_rows, to_rows, train_reward
 
     settings = made_of.settings()
@@ -89,7 +87,14 @@ def train(
     if labels and settings.reads == "auto":
         settings = replace(settings, reads="reply")  # which is what people judged, whatever it looks like
     rows = to_rows(read_rows(data)) if data else _labelled(labels, run, store, settings.reads)
-    made = train_reward(name or _name(data.name if data else labels), rows, settings)
+    keep(train_reward(name or _name(data.name if data else labels), rows, settings))
+
+
+def keep(made: Reward) -> None:
+    """Save a reward model with its card, and print the card's line."""
+    from gadfly.judges import RewardCard, history
+    from gadfly.report import write_reward_card
+
     where = made.save()
     cards = [card for card in history(made.name) if isinstance(card, RewardCard)]
     page = write_reward_card(cards, where / "card.html")
