@@ -202,6 +202,14 @@ def test_an_adversary_whose_weights_we_hold_can_only_quote() -> None:
     assert (len(one.quotes), one.unverified, one.judgement.score) == (1, (), 0.0)
 
 
+def test_a_title_that_cannot_be_written_stops_nothing() -> None:
+    corpus = in_memory([Document("n", "N)%[forged]%", "The tunnel is shut.")])
+    one = asyncio.run(
+        against(answer(), corpus, System(model_of(roomy())).with_sampling(max_tokens=60), judge("no"))
+    )
+    assert one.judgement.cause == "no_documents"
+
+
 def test_the_controls_tell_judges_apart() -> None:
     flagged = [one.flagged for one in CONTROLS]
     assert (len(flagged), sum(flagged)) == (12, 6)

@@ -157,7 +157,7 @@ def contradicted(
     `judge` reads both sides: a judge of one's own, or a model asked `CONTRADICTED`, which proves itself on `CONTROLS`.
     It searches for its own `queries`, the claim and the question. A judgement's metadata["against"] is
     `Against.to_json()`. Where the adversary quotes nothing the score is 0 and the judge is not asked; *missing* where
-    no passage was found (`no_documents`) or all it wrote stands nowhere (`unverified`).
+    no passage was found that can be quoted (`no_documents`) or all it wrote stands nowhere (`unverified`).
     """
     asked = judge if isinstance(judge, Judge) else model_judge(CONTRADICTED, judge, name="contradicted")
     return Contradicted(corpus, adversary, asked, queries, passages, quotes)
@@ -284,7 +284,11 @@ class _Hunt:
             return verbatim(local, self.passages, form)
 
         messages = [("user", asked), ("assistant", form.opening)]
-        sample, usage = await self.rules.adversary.sample(messages, mask, seed=self.case.seed)
+        try:
+            sample, usage = await self.rules.adversary.sample(messages, mask, seed=self.case.seed)
+        except InputError:  # no passage has a title that can be written, or words enough
+            self.passages = []
+            return
         self.usage += usage
         parsed = parse_answer(sample.text, COUNTERCLAIM)
         for title, text in parsed.quotes if parsed else ():
