@@ -27,6 +27,8 @@ NAMES = (
     "ladder",
     "pressure_coverage",
     "pressure_search",
+    "corpus",
+    "verbatim",
 )
 QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 

@@ -288,3 +288,10 @@ def test_embeddings_that_were_not_made_are_said_how_to_make(docs):
     build("x", [docs])
     with pytest.raises(InputError, match="--embeddings"):
         corpus("x", "fusion")
+
+
+def test_in_a_large_corpus_the_commonest_words_count_only_alone(monkeypatch):
+    monkeypatch.setattr("gadfly.corpora._index.LARGE", 3)
+    held = in_memory([Document(f"{n}", "t", "the rare word" if n == 7 else "the") for n in range(8)])
+    assert [one.passage.document for one in held.search("the rare", 8)] == ["7"]
+    assert len(held.search("the zebra", 8)) == 8

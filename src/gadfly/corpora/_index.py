@@ -24,6 +24,10 @@ __all__ = ["Index", "clean"]
 
 MOST_TERMS = 64
 """Distinct words of a query that are looked up: the rarest."""
+LARGE = 10_000
+COMMON = 0.25
+"""In a corpus of more than `LARGE` passages a word that more than this share of them hold is looked up only in a query
+that has no rarer one: it tells little apart and costs the most."""
 MOST_CHARS = 20_000
 """Characters of a query that are read."""
 TIES = 32
@@ -197,11 +201,13 @@ class Index:
         return [int(number or 0) for number, _ in hits]
 
     def _terms(self, query: str) -> list[str]:
-        """The distinct words of a query, the rarest where there are too many."""
+        """The distinct words of a query that are looked up."""
         terms = list(dict.fromkeys(self._words.analyze(_prepared(query[:MOST_CHARS]))))
-        if len(terms) > MOST_TERMS:
-            terms.sort(key=lambda term: self._searcher.doc_freq("words", term) or len(self))
-        return terms[:MOST_TERMS]
+        if len(self) <= LARGE and len(terms) <= MOST_TERMS:
+            return terms
+        held = {term: count for term in terms if (count := self._searcher.doc_freq("words", term))}
+        rare = [term for term in held if len(self) <= LARGE or held[term] <= COMMON * len(self)]
+        return sorted(rare or held, key=lambda term: held[term])[:MOST_TERMS]
 
     def _term(self, field: str, value: str | int) -> Any:
         option = "freq" if field == "words" else "basic"
