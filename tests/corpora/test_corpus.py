@@ -201,7 +201,7 @@ def test_a_build_that_is_killed_leaves_the_old_corpus_and_goes_on(docs):
     assert corpus("x").passages == 3
 
 
-def test_another_process_that_builds_is_waited_for(docs):
+def test_what_another_process_builds_is_not_touched(docs):
     from gadfly.corpora._corpus import corpora_home, locked
 
     with locked(corpora_home() / "x"), pytest.raises(StoreError, match="another process"):

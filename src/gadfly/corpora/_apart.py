@@ -74,7 +74,12 @@ class Apart:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            command = [sys.executable, "-m", "gadfly.corpora._apart"]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "gadfly.corpora._apart",
+            ]  # -P: no module from where the user stands
             pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing)  # noqa: S603
             self._lines = queue.Queue()
