@@ -142,14 +142,15 @@ def verbatim(local: LocalModel, passages: Sequence[Passage], form: Form = Form()
     key = (tuple(passages), form)
     with _lock:
         kept = _kept.setdefault(local, OrderedDict())
-        mask = kept.pop(key, None) or Verbatim(_tokens(local), local.eos, passages, form)
+        mask = kept.pop(key, None) or Verbatim(tokens_of(local), local.eos, passages, form)
         kept[key] = mask
         if len(kept) > KEPT_SETS:
             kept.popitem(last=False)
     return mask
 
 
-def _tokens(local: LocalModel) -> Tokens:
+def tokens_of(local: LocalModel) -> Tokens:
+    """The vocabulary of a model, read once."""
     if local not in _vocabularies:
         words = local.vocabulary.spoken
         if words is None:
