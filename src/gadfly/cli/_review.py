@@ -8,30 +8,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._runs import RUNS
+from gadfly.cli._ask import USUAL, WRITES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gadfly.review import Drawing, NewItem, QueueSpec, Role, Store
+    from gadfly.review import Ask, Drawing, NewItem, QueueSpec, Role, Store
     from gadfly.runs import Run
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People judge, on a page of their own.")
 
+RUNS_ARGUMENT = typer.Argument(help="Run ids, the starts of them, or directories.", show_default=False)
 QUEUE = Annotated[str, typer.Argument(help="The queue's name.")]
 
 
 @app.command("serve")
 def serve(
-    runs: RUNS,
+    runs: Annotated[list[str] | None, RUNS_ARGUMENT] = None,
     raters: Annotated[int, typer.Option(min=1, help="People who get a link.")] = 1,
-    queue: Annotated[str, typer.Option(help="The queue's name. Default: the first run's id.")] = "",
+    queue: Annotated[
+        str, typer.Option(help="The queue's name. Default: the first run's id, or ask-CORPUS.")
+    ] = "",
     n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
     judge: o.JUDGE = "",
     policy: o.POLICY = "uniform",
@@ -55,6 +59,13 @@ def serve(
     helper: Annotated[str, typer.Option(help="A model that points out rules a rater missed.")] = "",
     days: Annotated[float, typer.Option(min=0.01, help="How long links work.")] = 30,
     new_links: Annotated[bool, typer.Option("--new-links", help="Replace all links.")] = False,
+    corpus: Annotated[
+        str, typer.Option(help="Documents that people may ask on the page: a corpus's name. Needs --model.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Who answers from the documents: gadfly/smollm2, …")] = "",
+    decline: Annotated[
+        Path | None, typer.Option(help="Below this threshold (gadfly evidence tune) there is no answer.")
+    ] = None,
     store: o.STORE = "",
     host: Annotated[
         str, typer.Option(help="Where to listen; beyond this machine needs --public.")
@@ -65,6 +76,7 @@ def serve(
     behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = "",
 ) -> None:
     """Open the page on some runs and print a link for each rater. The same command again goes on."""
+    from gadfly.errors import InputError
     from gadfly.judges import policy as named
     from gadfly.models import System
     from gadfly.models import model as load
@@ -72,16 +84,19 @@ def serve(
     from gadfly.review import serve as open_page
     from gadfly.runs import open_run
 
-    opened = [open_run(name) for name in runs]
+    opened = [open_run(name) for name in runs or ()]
+    asking = _asking(corpus, model, decline)
+    if not opened and asking is None:
+        raise InputError("There is nothing to judge: name a run, or documents to ask with --corpus.")
     certificate, key = tls or (None, None)
     serving = Serving(host, port, public, certificate, key, behind_proxy)
     drawing = Drawing(named(policy), n)
     asked = System(load(helper)) if helper else None
     golden = read_gold(gold, opened, kind) if gold else []
     spec = QueueSpec(
-        queue or opened[0].id,
+        queue or (opened[0].id if opened else f"ask-{Path(corpus).name}"),
         kind=kind,
-        question=question or (_question(opened[0], judge) if kind == "label" else ""),
+        question=question or (_question(opened[0], judge) if kind == "label" and opened else ""),
         guidelines=_checked(guidelines) if guidelines else "",
         raters=votes,
         double_share=twice,
@@ -97,7 +112,26 @@ def serve(
         def ready(url: str) -> None:  # not before it listens: links are shown once
             _greet(url, _links(kept, spec.name, raters, days, new_links))
 
-        open_page(kept, spec.name, serving, helper=asked, ready=ready)
+        open_page(kept, spec.name, serving, helper=asked, ask=asking, ready=ready)
+
+
+def _asking(corpus: str, model: str, decline: Path | None) -> Ask | None:
+    """What answers a question on the page, as `gadfly ask` does; None where there are no documents."""
+    from gadfly.errors import InputError
+
+    if not corpus:
+        if model or decline:
+            raise InputError(
+                "--model and --decline are for questions to documents: name those with --corpus."
+            )
+        return None
+    if not model:
+        raise InputError("Who shall answer from the documents? Name a model with --model.")
+    from gadfly import corpora, evidence
+
+    usual = replace(USUAL, decline=decline)
+    game = evidence.Quoting(corpora.corpus(corpus), WRITES.system(model), usual.documents)
+    return partial(evidence.answer, asking=usual.asking(game, seed=0))
 
 
 def _checked(guidelines: Path) -> str:

@@ -1,6 +1,7 @@
 """The page where people judge, and what is kept of it."""
 
 from gadfly.review._app import app, serve
+from gadfly.review._asked import Ask
 from gadfly.review._database import address
 from gadfly.review._filling import Drawing, ask, check_kind, draw_into, pair_into, pairs_of, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
@@ -14,6 +15,7 @@ from gadfly.review._store import Store
 
 __all__ = [
     "Answer",
+    "Ask",
     "Corrected",
     "Drawing",
     "Frame",
