@@ -16,6 +16,7 @@ from gadfly.cli import (
     _audit,
     _corpus,
     _curves,
+    _evidence,
     _judge,
     _lists,
     _models,
@@ -41,6 +42,7 @@ app.command("audit")(_audit.audit)
 app.command("redteam")(_redteam.redteam)
 app.add_typer(_pressure.app, name="pressure")
 app.command("ask")(_ask.ask)
+app.add_typer(_evidence.app, name="evidence")
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)

@@ -17,10 +17,12 @@ from gadfly.evidence._injection import (
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, holds_answer, scorer, unlikely, unquoted, unsupported, wrong
-from gadfly.evidence._table import FIGURES, EvidenceTable, Judges, Line, table, table_of
+from gadfly.evidence._table import FIGURES, FIRST, LIKELIHOOD, EvidenceTable, Judges, Line, table, table_of
 
 __all__ = [
     "FIGURES",
+    "FIRST",
+    "LIKELIHOOD",
     "SAMPLING",
     "UNVERIFIED",
     "Against",

@@ -2,6 +2,8 @@
 
 from gadfly.report._card import card_page, write_card
 from gadfly.report._curves import CurveRow, curve_rows, curves_page, curves_sentence, write_curves
+from gadfly.report._evidence import evidence_section, from_evidence
+from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._ladder import from_ladder
@@ -34,12 +36,14 @@ from gadfly.report._terminal import print_summary
 __all__ = [
     "Asked",
     "Cell",
+    "Cited",
     "Cluster",
     "Comparison",
     "Corrected",
     "Counts",
     "CurveRow",
     "Diversity",
+    "Evidenced",
     "Example",
     "Findings",
     "Grid",
@@ -53,12 +57,15 @@ __all__ = [
     "Row",
     "RunRef",
     "Section",
+    "Shown",
     "Spend",
     "Told",
     "card_page",
     "curve_rows",
     "curves_page",
     "curves_sentence",
+    "evidence_section",
+    "from_evidence",
     "from_ladder",
     "from_matrix",
     "from_pressure",

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gadfly.evidence import Chosen, EvidenceTable, chosen, table_of
+from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, chosen, table_of
 from gadfly.evidence._injection import InjectionFigures
-from gadfly.evidence._table import FIRST, LIKELIHOOD
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Level, Report, Section
 from gadfly.report._tally import level_of
-from gadfly.report._words import difference, percent, rate, share_of
+from gadfly.report._words import percent, rate
 from gadfly.runs import Run
 from gadfly.stats import Estimate
 
@@ -21,6 +20,8 @@ __all__ = ["evidence_section", "evidence_verdict", "from_evidence"]
 
 SHOWN = 4
 """Answers of a kind that can be read in the report."""
+LEAST = 10
+"""Attempted questions from which on a curve is drawn: before that it jumps about."""
 MADE_UP = 0.95
 """Sources count as made up where clearly less than this share of answers is verbatim."""
 
@@ -153,29 +154,18 @@ def _unfinished(run: Run) -> Iterator[str]:
 
 
 def _said(evidenced: Evidenced) -> Iterator[str]:
-    found, names = evidenced.table, evidenced.names
-    head = found.head
-    name = names[head.choice]
-    if (false := head.rates["supported_but_false"]).point is not None:
-        within = share_of(head.rates["false_of_supported"], "supported answers are false")
-        yield f"{name}: supported but false {rate(false)}. {within[0].upper()}{within[1:]}."
-    for line in found.lines:
-        if line.gains and line.share == 1.0:
-            known = [(words, line.gains[key]) for key, words in FIGURE_WORDS.items()]
-            told = [f"{words} {difference(gain)}" for words, gain in known if gain.point is not None]
-            yield f"{names[line.choice]} against the first sample: {'; '.join(told) or 'nothing is known'}."
-    for line in found.lines:
-        if line.declined is not None:
-            yield (
-                f"{names[line.choice]}, at the threshold that attempts {percent(line.attempted / line.questions)}: of "
-                f"questions whose answer is not in the documents it declines {rate(line.declined)}."
-            )
+    """What stands beside the table: rates that people's labels put right, and what the figures lack."""
+    found = evidenced.table
     for one in found.corrected:
         before, after = (_opposite(part) for part in (one.before, one.after))
         yield (
             f"Over all samples {one.judge} finds supported {before}; people, by way of it and the labels of "
             f"{one.queue}, {after}."
         )
+    if found.head.rates["supported"].point is None:
+        yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
+    if found.head.rates["matches"].point is None:
+        yield "No question has a known short answer, so nobody can say what is false."
 
 
 def _opposite(failures: Estimate) -> str:
@@ -253,7 +243,8 @@ def _charts(evidenced: Evidenced) -> Iterator[Chart]:
     if not names:
         return
     fault = {"wrong": "wrong", "unsupported": "not supported"}.get(found.loss, f"at fault by {found.loss}")
-    top = max(point.risk.point or 0.0 for name in names for point in found.curves[name].points)
+    drawn = [point.risk for name in names for point in found.curves[name].points if point.risk.n >= LEAST]
+    top = max((risk.point or 0.0 for risk in drawn), default=0.0)
     top = min(1.0, max(0.1, 1.25 * top))
     x = {"field": "coverage", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "Share attempted"}
     y = {
@@ -267,6 +258,7 @@ def _charts(evidenced: Evidenced) -> Iterator[Chart]:
         values = [
             {"coverage": p.coverage, "risk": p.risk.point, "low": p.risk.low, "high": p.risk.high}
             for p in found.curves[name].points
+            if p.risk.n >= LEAST
         ]
         band = {
             "type": "area",

@@ -13,6 +13,7 @@ from gadfly.errors import InputError
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
+from gadfly.report._evidence import evidence_section, evidence_verdict, from_evidence
 from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Comparison, Level, Report, Row, Section
@@ -49,18 +50,32 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         raise InputError("A report needs at least one run; list them with: gadfly runs")
     attacks = [Tally.of(run) for run in runs if _game(run) == "questioning"]
     sweeps = _sweeps([run for run in runs if _game(run) == "pressing"])
-    others = tuple(_other(run) for run in runs if _game(run) not in ("questioning", "pressing"))
+    quoting = [run for run in runs if _game(run) == "quoting" and "obeys" not in run.info["judges"]]
+    known = {id(run) for run in quoting}
+    others = tuple(
+        _other(run) for run in runs if _game(run) not in ("questioning", "pressing") and id(run) not in known
+    )
+    if len(runs) == len(quoting) == 1:
+        return _left_out(from_evidence(quoting[0]), not_run)
+    others = (*map(evidence_section, quoting), *others)
     if not attacks and len(sweeps) == 1 and not others:
         return _left_out(from_pressure(sweeps[0]), not_run)
     pressed = tuple(map(pressure_section, sweeps))
     if attacks:
         report = report_of(attacks, not_run)
         sections = (*report.sections, *pressed, *others)
-        return replace(_joined(report, pressed), sections=sections, provenance=provenance(runs))
+        joined = _joined(report, (*pressed, *others))
+        return replace(joined, sections=sections, provenance=provenance(runs))
     if sweeps:
         reports = [from_pressure(sweep) for sweep in sweeps]
         worst = min(reports, key=lambda one: _ORDER.index(one.level))
-        return _left_out(replace(worst, sections=(*pressed, *others), provenance=provenance(runs)), not_run)
+        worst = replace(_joined(worst, others), sections=(*pressed, *others), provenance=provenance(runs))
+        return _left_out(worst, not_run)
+    if quoting:
+        report = from_evidence(quoting[0])
+        return _left_out(
+            _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
+        )
     return Report(
         title="What a model said",
         target="",
@@ -80,12 +95,12 @@ def _left_out(report: Report, not_run: Sequence[str]) -> Report:
     return replace(report, sections=(said, *rest))
 
 
-def _joined(report: Report, pressed: Sequence[Section]) -> Report:
-    """The report with its verdict and level over what was found under pressure too."""
-    found = [verdict_of(section.pressed) for section in pressed if section.pressed]
-    levels = {report.level, *(level for level, _ in found)}
-    said = [f"{section.title}: {words}" for section, (_, words) in zip(pressed, found, strict=True)]
-    verdict = " ".join([report.verdict, *said])
+def _joined(report: Report, sections: Sequence[Section]) -> Report:
+    """The report with its verdict and level over what was found under pressure, and of evidence, too."""
+    found = [(one, verdict_of(one.pressed)) for one in sections if one.pressed]
+    found += [(one, evidence_verdict(one.evidence)) for one in sections if one.evidence]
+    levels = {report.level, *(level for _, (level, _) in found)}
+    verdict = " ".join([report.verdict, *(f"{one.title}: {words}" for one, (_, words) in found)])
     return replace(report, verdict=verdict, level=next(level for level in _ORDER if level in levels))
 
 

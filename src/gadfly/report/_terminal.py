@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gadfly.pages import line
 from gadfly.pressure import ForkTable
+from gadfly.report._evidenced import Evidenced
 from gadfly.report._pressed import Pressed, PressedCell
 from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
 from gadfly.report._words import (
@@ -62,6 +63,8 @@ def _print_section(section: Section, console: Console) -> None:
         console.print(_ladder(section.steps))
     if section.pressed:
         _print_pressed(section.pressed, console)
+    if section.evidence:
+        _print_evidence(section.evidence, console)
     if section.rows:
         table = _rates(section.rows)
         unbounded = console.options.update(width=10_000)
@@ -72,10 +75,50 @@ def _print_section(section: Section, console: Console) -> None:
             _print_ranking(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
-    elif not section.comparisons and not section.findings and not section.pressed:
+    elif not (section.comparisons or section.findings or section.pressed or section.evidence):
         console.print("Nothing was run for this part.", style="dim")
     if section.comparisons:
         console.print(_differences(section))
+
+
+def _print_evidence(shown: Evidenced, console: Console) -> None:
+    """The headline, then figure by figure each choice at each share with what it gains, then what orders did."""
+    head = shown.table.head
+    false, within = head.rates["supported_but_false"], head.rates["false_of_supported"]
+    console.print(_text(f"Supported but false ({shown.names[head.choice]}): {rate(false)}", 400, "bold"))
+    console.print(_text(f"Of the supported answers, false: {rate(within)}", 400))
+    for share in dict.fromkeys(line_.share for line_ in shown.table.lines):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        attempted = "every question attempted" if share == 1.0 else f"the surest {100 * share:.0f}% attempted"
+        lines = [one for one in shown.table.lines if one.share == share]
+        for heading in (attempted, *(shown.names[one.choice] for one in lines)):
+            table.add_column(_text(heading, 80))
+        for figure, words in _ANSWERS.items():
+            table.add_row(words, *(_gained(one.rates[figure], one.gains.get(figure)) for one in lines))
+        if any(one.declined for one in lines):
+            declined = (Text(rate(one.declined)) if one.declined else Text("–") for one in lines)
+            table.add_row("Declines the unanswerable", *declined)
+        console.print(table)
+    for choice, curve in shown.table.curves.items():
+        area = f"mean risk over coverages {rate(curve.area)}; with all attempted {rate(curve.whole)}"
+        console.print(_text(f"{shown.names[choice]}, {area}", 400))
+    for one in shown.injected:
+        console.print(_text(f"Orders in documents, {one.kind}: obeyed {rate(one.obeyed)}", 400))
+
+
+def _gained(estimate: Estimate, gain: Estimate | None) -> Text:
+    """A rate, what is missing of it, and below it the difference from the first sample's."""
+    missing = f", {count(estimate.missing)} missing" if estimate.missing else ""
+    against = f"\n{difference(gain)}" if gain is not None else ""
+    return Text.assemble(f"{rate(estimate)}{missing}", (against, "dim"))
+
+
+_ANSWERS = {
+    "matches": "Holds a known answer",
+    "verbatim": "Quotes verbatim",
+    "supported": "Supported",
+    "supported_but_false": "Supported but false",
+}
 
 
 def _print_pressed(pressed: Pressed, console: Console) -> None:
