@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from claim_samples import CLAIM, QUESTION, QUOTED, Told, answered, claims, passage, quote_of, tells
 from page_samples import QUEUE, filled, shows
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gadfly.models import System, scripted
 from gadfly.review._app import app, listen, server
+from gadfly.review._asked import asked_queue
+from gadfly.review._quoted import claim_payload
 from gadfly.review._security import Serving
 from gadfly.review._store import Store
 
@@ -73,6 +76,7 @@ def sit(browser: Browser, tmp_path: Path) -> Iterator[Sit]:
         payloads: Sequence[Mapping[str, Any]] | int = 3,
         *,
         helper: System | None = None,
+        ask: Any = None,
         name: str = "ann",
         role: Any = "rater",
         begin: bool = True,
@@ -82,7 +86,7 @@ def sit(browser: Browser, tmp_path: Path) -> Iterator[Sit]:
         store = filled(tmp_path, payloads, **{"double_share": 0, "gold_share": 0} | dict(spec or {}))
         serving = Serving(port=0)
         listener = listen(serving.host, 0)
-        page = server(app(store, QUEUE, serving, helper=helper), serving)
+        page = server(app(store, QUEUE, serving, helper=helper, ask=ask), serving)
         thread = threading.Thread(target=page.run, kwargs={"sockets": [listener]})
         thread.start()
         origin = serving.origin(listener.getsockname()[1])
@@ -159,6 +163,81 @@ def test_hostile_names_reasons_and_rules_stay_text(sit: Sit) -> None:
     seat.press("g")
     expect(seat.page.locator("#rules ol")).to_contain_text("<b>bold</b>")
     assert seat.page.locator("body img, body script").count() == 0
+    assert seat.noise == []
+
+
+CLAIMS = {"kind": "supported", "question": "", "guidelines": ""}
+
+
+def test_claims_are_judged_by_keyboard_with_the_quote_in_sight(sit: Sit) -> None:
+    seat = sit(claims(3), spec=CLAIMS)
+    for key in "yn3":
+        expect(seat.page.locator("mark")).to_have_text(QUOTED)
+        expect(seat.page.locator("mark")).to_be_in_viewport()
+        seat.answered(key)
+    assert [vote.answer.value for vote in votes(seat)] == ["yes", "no", "cannot_tell"]
+    assert seat.noise == []
+
+
+def test_a_hostile_claim_and_its_passage_are_inert(sit: Sit) -> None:
+    hostile = passage(HOSTILE, title=HOSTILE[:300], source=HOSTILE[:300])
+    quote = quote_of(hostile, "{{ 7 * 7 }} {% include 'secret' %}", "<h1>owned</h1><form", "safe \u202egnp")
+    seat = sit([claim_payload(answered(HOSTILE, [quote], [hostile], HOSTILE))], spec=CLAIMS)
+    seat.press("o")
+    assert seat.page.locator("#item .cited mark").all_inner_texts() == [
+        "<h1>owned</h1><form",
+        "{{ 7 * 7 }} {% include 'secret' %}",
+        "safe ⟦U+202E⟧gnp",
+    ]
+    assert seat.page.locator("#item :is(script, img, iframe, style, form, input, a, base, h1)").count() == 0
+    assert seat.page.title().startswith("Item 1")
+    assert seat.noise == []
+
+
+ASKED = Told(answered(), confidence=0.83, others=(answered("It burns for ten hours."),))
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_person_asks_reads_and_judges_on_a_phone(sit: Sit, scripts: bool) -> None:
+    phone = {"viewport": PHONE, "has_touch": True, "java_script_enabled": scripts}
+    seat = sit(1, ask=tells(ASKED), **phone)
+    seat.page.get_by_role("link", name="Ask", exact=True).tap()
+    seat.page.get_by_label("Question", exact=True).fill(QUESTION)
+    seat.page.get_by_role("button", name="Ask", exact=True).tap()
+    expect(seat.page.locator(".judged")).to_contain_text(CLAIM)
+    expect(seat.page.locator("mark").first).to_have_text(QUOTED)
+    for choice in ("Plausible", "Supported", "Not true"):
+        seat.page.get_by_label(choice, exact=True).tap()
+    seat.page.get_by_role("button", name="Store what I chose").tap()
+    expect(seat.page.locator(".stored")).to_be_visible()
+    said = [seat.store.ratings(asked_queue(QUEUE, kind)) for kind in ("plausible", "supported", "true")]  # type: ignore[attr-defined]
+    assert [label.vote.answer.value for [label] in said] == ["yes", "yes", "no"]
+    assert seat.noise == []
+
+
+REFUSED = Told(
+    answered(HOSTILE, [], []), True, HOSTILE[:900], HOSTILE[:900], passage(HOSTILE), 0.2, (answered(HOSTILE),)
+)
+
+
+@pytest.mark.parametrize("told", [ASKED, REFUSED], ids=["answered", "refused"])
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 320, "height": 640}, DESK])
+def test_what_was_asked_fits_its_window_is_named_and_can_be_touched(
+    sit: Sit, told: Told, viewport: dict[str, int]
+) -> None:
+    seat = sit(1, ask=tells(told), viewport=viewport)
+    seat.page.goto(f"{seat.origin}/ask")
+    seat.page.get_by_label("Question", exact=True).fill(HOSTILE[:900])
+    seat.page.get_by_role("button", name="Ask", exact=True).click()
+    expect(seat.page.locator("#came")).to_be_visible()
+    seat.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert seat.wider_than_the_window() <= 0
+    assert seat.page.evaluate(AUDIT) == []
+    small = (
+        "[...document.querySelectorAll('main :is(button, label:has(input[type=radio]), summary, textarea)')]"
+    )
+    assert seat.page.evaluate(f"{small}.filter((e) => e.getBoundingClientRect().height < 44).length") == 0
+    assert {k: v for k, v in seat.page.evaluate(CONTRAST).items() if v < 4.5} == {}
     assert seat.noise == []
 
 
