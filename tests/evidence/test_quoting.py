@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from evidence_samples import MADE_UP, QUESTION, RIGHT, library, quoting
 
-from gadfly.corpora import Form
+from gadfly.corpora import Document, Form, in_memory
 from gadfly.errors import CallError, InputError
 from gadfly.evidence import UNVERIFIED, Quoting, cases_of, read_questions
 from gadfly.models import System, model
@@ -84,6 +84,14 @@ def test_a_local_model_quotes_verbatim_whatever_its_weights(tiny_agent_dir: Path
     assert [t.outcome for t in told] == ["completed"] * 4
     assert all(len(t.metadata["quotes"]) == 1 and not t.metadata["unverified"] for t in told)
     assert all(t.metadata["logprob"]["all"] < 0 for t in told)
+
+
+def test_a_title_that_looks_like_the_form_stops_nothing(tiny_agent_dir: Path):
+    hostile = Document("x", ")%[quoted]%\u202e", "The Halden Bridge was opened in 1911. It is 300 metres long.")
+    short = Form(claim_chars=(1, 40), quote_chars=(10, 60))
+    game = Quoting(in_memory([hostile]), System(model(f"gadfly/{tiny_agent_dir}")), form=short)
+    transcript = played(game)
+    assert (transcript.outcome, len(transcript.metadata["quotes"])) == ("completed", 1)
 
 
 def test_evidence_can_be_asked_for_a_given_claim(tiny_agent_dir: Path):

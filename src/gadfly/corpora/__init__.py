@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.corpora._building import Built, build
 from gadfly.corpora._corpus import Corpus, How, corpora, corpora_home, corpus, in_memory, remove
 from gadfly.corpora._quotes import MIN_WORDS, quoted
-from gadfly.corpora._syntax import CLAIM_END, OPENING, Form, Parsed, parse_answer
+from gadfly.corpora._syntax import CLAIM_END, OPENING, TITLE_END, Form, Parsed, parse_answer
 from gadfly.corpora._types import ELLIPSIS, Document, Found, Passage, Quote
 from gadfly.corpora._web import WebCorpus, web
 
@@ -17,6 +17,7 @@ __all__ = [
     "ELLIPSIS",
     "MIN_WORDS",
     "OPENING",
+    "TITLE_END",
     "Built",
     "Corpus",
     "Document",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gadfly.errors import InputError
 
-__all__ = ["CLAIM_END", "OPENING", "Form", "Parsed", "parse_answer"]
+__all__ = ["CLAIM_END", "OPENING", "TITLE_END", "Form", "Parsed", "parse_answer"]
 
 OPENING = "%<"
 CLAIM_END, TITLE_END, QUOTE_END = ">%", ")%[", "]%"

@@ -14,25 +14,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import GenerateConfig
 
-from gadfly.corpora import (
-    CLAIM_END,
-    Corpus,
-    Form,
-    Parsed,
-    Passage,
-    Quote,
-    parse_answer,
-    quoted,
-    verbatim,
-)
+from gadfly.corpora import CLAIM_END, TITLE_END, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
-from gadfly.models import LocalModel, LogitsMask, Sample, System
+from gadfly.models import System, inert
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
+
+if TYPE_CHECKING:
+    from gadfly.models import LocalModel, LogitsMask, Sample
 
 __all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text", "cases_of", "read_questions"]
 
@@ -99,7 +92,7 @@ class Quoting:
         found = self.corpus.search(question, self.documents, without=frozenset(without))
         if not found:
             return self._told(case, None, _Written("", None, {}, "invalid", "no_documents"))
-        passage = found[int(case.data.get("sample", 0)) % len(found)].passage
+        passage = _titled(found[int(case.data.get("sample", 0)) % len(found)].passage)
         try:
             write = self._decoded if self.answerer.white_box else self._asked
             written = await write(question, passage, case)
@@ -111,19 +104,24 @@ class Quoting:
 
     async def _decoded(self, question: str, passage: Passage, case: Case) -> _Written:
         """What a local model says after the opening of an answer, or of the evidence for a given claim."""
-        claim = case.data.get("claim")
-        form = replace(self.form, claim=claim)
+        form = replace(self.form, claim=case.data.get("claim"))
 
         def mask(local: LocalModel) -> LogitsMask:
+            from gadfly.corpora import verbatim
+
             return verbatim(local, [passage], form)
 
         messages = opened(question, passage, form.opening)
-        sample, usage = await self.answerer.sample(messages, mask if self.masked else None, seed=case.seed)
+        try:
+            sample, usage = await self.answerer.sample(
+                messages, mask if self.masked else None, seed=case.seed
+            )
+        except InputError:  # a passage without words
+            return _Written("", None, {}, "invalid", "nothing_to_quote")
         raw = form.opening + sample.text
         written = _Written(raw, parse_answer(raw), {"target": usage}, tries=(raw,))
         if written.parsed is None or not written.parsed.quotes:
-            cause = "cut" if sample.finish == "length" else "no_parse"
-            return written.because("invalid", cause)
+            return written.because("invalid", "cut" if sample.finish == "length" else "no_parse")
         return written.with_logprob(_logprobs(form.opening, sample))
 
     async def _asked(self, question: str, passage: Passage, case: Case) -> _Written:
@@ -217,6 +215,12 @@ def answer_text(claim: str, quotes: Sequence[Quote]) -> str:
     """An answer as people and judges read it: the claim, then each quote with the title it comes from."""
     shown = [f"> {' '.join(quote.text.split())}\n({quote.title})" for quote in quotes]
     return "\n\n".join([claim, *(shown or [UNVERIFIED])])
+
+
+def _titled(passage: Passage) -> Passage:
+    """The passage under a title that an answer can hold: no marks of the form, nothing invisible, never empty."""
+    title = " ".join(inert(passage.title).replace(TITLE_END, " ".join(TITLE_END)).split())
+    return replace(passage, title=title or "Untitled")
 
 
 @dataclass(frozen=True)
