@@ -27,6 +27,7 @@ NAMES = (
     "ladder",
     "pressure_coverage",
     "pressure_search",
+    "declining",
     "corpus",
     "verbatim",
 )
