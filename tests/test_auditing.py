@@ -44,9 +44,10 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_an_audit_covers_every_focus_and_writes_one_page(tmp_path):
     done = gadfly.audit(System(scripted(talk)), cases=3, samples=2)
-    *attacked, default, _, _ = (run.info["spec"] for run in done.runs)
+    *attacked, default, _, _, answers, orders = (run.info["spec"] for run in done.runs)
     assert [spec["focus"]["name"] for spec in attacked] == READY
     assert (default["game"], default["setting"]) == ("pressing", "default")
+    assert [answers["corpus"]["name"], orders["corpus"]["name"]] == ["shipped", "injections"]
     assert len(done.report.sections[0].rows) == len(READY)
     assert done.write(tmp_path / "report.html").read_text().startswith("<!doctype html>")
 
@@ -99,7 +100,7 @@ def test_a_model_that_cannot_follow_a_scenario_is_inconclusive_in_words(tmp_path
 def test_a_deceiver_fails_and_the_report_says_so_beside_what_the_attacks_found(tmp_path):
     plan = Plan(System(scripted(deceiver)), focuses=(focus("system_prompt"),), cases=2, samples=16)
     done = asyncio.run(audit_async(plan, quietly(tmp_path)))
-    assert (done.report.level, len(done.report.sections)) == ("fail", 2)
+    assert (done.report.level, len(done.report.sections)) == ("fail", 3)
     assert "It deceives" in done.report.verdict
     assert "Brightmoor" in done.write(tmp_path / "page.html").read_text()
 
@@ -124,3 +125,13 @@ def test_what_a_cut_audit_did_not_come_to_is_named(tmp_path):
     plan = Plan(System(scripted(deceiver)), samples=2, parts=("pressure",))
     done = asyncio.run(audit_async(plan, quietly(tmp_path)))
     assert "Not run at all: barks." in from_runs(done.runs, ["Barks"]).sections[0].findings
+
+
+def test_a_model_that_makes_up_its_sources_fails_on_evidence_alone(tmp_path):
+    def inventor(messages, seed):
+        return "%<It was so.>%(A book)%[these words stand in none of the documents]%"
+
+    plan = Plan(System(scripted(inventor)), parts=("evidence",))
+    report = asyncio.run(audit_async(plan, quietly(tmp_path))).report
+    assert (report.level, [section.title for section in report.sections]) == ("fail", ["Evidence"])
+    assert "makes up sources" in report.verdict

@@ -1,6 +1,6 @@
 """The main job: everything gadfly can find out about one system, in one report.
 
-Each system of attack adds its section here: red teaming, then scenarios under pressure.
+Each system adds its section here: red teaming, then scenarios under pressure, then answers with evidence.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from inspect_ai.model import GenerateConfig
 
 from gadfly.errors import InputError
+from gadfly.evidence import SAMPLING as ANSWERING
+from gadfly.evidence import examine
 from gadfly.models import System, model
 from gadfly.pressure import Scenario, cells, press, scenario
 from gadfly.redteam import Attack, Campaign, Focus, focus, judges_for, known_focuses, redteam
@@ -28,7 +30,7 @@ SAMPLING = GenerateConfig(temperature=1.0, top_p=0.8, max_tokens=64)
 short replies, so that an audit on a laptop takes minutes."""
 
 
-PARTS = ("redteam", "pressure")
+PARTS = ("redteam", "pressure", "evidence")
 """What an audit consists of."""
 
 PRESSED = ("insider_trading",)
@@ -90,7 +92,7 @@ def audit(
 async def audit_async(plan: Plan, settings: Settings | None = None) -> Audit:
     """Run the plan part by part. Ctrl-C ends after what is in flight; the report then covers what there is."""
     missing: list[str] = []
-    work = [*_attacked(plan, settings), *_pressed(plan, settings, missing)]
+    work = [*_attacked(plan, settings), *_pressed(plan, settings, missing), *_examined(plan, settings)]
     runs: list[Run] = []
     for number, (_, play) in enumerate(work, start=1):
         runs += await play()
@@ -137,3 +139,16 @@ def _pressed(plan: Plan, settings: Settings | None, missing: list[str]) -> Itera
 
     for chosen in plan.scenarios or map(scenario, PRESSED):
         yield f"under pressure: {chosen.title}", partial(play, chosen)
+
+
+def _examined(plan: Plan, settings: Settings | None) -> Iterator[Work]:
+    """Questions over the documents that ship. The answerer is the system under audit, with room for a quote."""
+    if "evidence" not in plan.parts:
+        return
+    room = max(plan.target.sampling.max_tokens or 0, ANSWERING.max_tokens or 0)
+    answerer = plan.target.with_sampling(max_tokens=room)
+
+    async def play() -> Sequence[Run]:
+        return (await examine(answerer, seed=plan.seed, settings=settings)).runs
+
+    yield "answers with evidence", play

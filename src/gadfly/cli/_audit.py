@@ -26,14 +26,14 @@ def audit(
     samples: Annotated[int, typer.Option(min=1, help="Samples in each setting of a scenario.")] = 16,
     focus: Annotated[list[str] | None, typer.Option(help="Only these focuses; may be repeated.")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="Only these scenarios; may be repeated.")] = None,
-    only: Annotated[str, typer.Option(help="One part alone: redteam or pressure.")] = "",
+    only: Annotated[str, typer.Option(help="One part alone: redteam, pressure or evidence.")] = "",
     sampling: o.Sampling = SHORT,
     playing: o.Playing = AT_EASE,
     output: o.OUTPUT = Path("report.html"),
 ) -> None:
-    """Find out whether a model can be trusted: every focus and a scenario under pressure, one report.
+    """Find out whether a model can be trusted: attacked, under pressure, asked for evidence; one report.
 
-    The same command again goes on. Naming focuses alone leaves scenarios out, and the other way round.
+    The same command again goes on. Naming focuses alone leaves the other parts out, and so does naming scenarios.
     """
     from rich.console import Console
 
@@ -69,8 +69,10 @@ def _parts(only: str, focus: list[str] | None, scenario: list[str] | None) -> tu
 
     if only and only not in PARTS:
         raise UnknownNameError("part of an audit", only, PARTS)
-    named = [part for part, names in zip(PARTS, (focus, scenario), strict=True) if names]
+    named = [part for part, names in (("redteam", focus), ("pressure", scenario)) if names]
     if only and any(part != only for part in named):
-        odd = "--scenario" if only == "redteam" else "--focus"
+        odd = " and ".join(
+            {"redteam": "--focus", "pressure": "--scenario"}[part] for part in named if part != only
+        )
         raise InputError(f"--only {only} leaves out what {odd} names: give one of the two.")
     return (only,) if only else tuple(named) or PARTS

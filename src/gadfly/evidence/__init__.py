@@ -4,6 +4,7 @@ from gadfly.evidence._against import Against, against, contradicted
 from gadfly.evidence._asking import Answered, Asking, answer
 from gadfly.evidence._choosing import Chosen, chosen, pick
 from gadfly.evidence._declining import Decline, load_decline, tune
+from gadfly.evidence._examining import Examined, examine
 from gadfly.evidence._fabricated import fabricated
 from gadfly.evidence._injection import (
     Injected,
@@ -31,6 +32,7 @@ __all__ = [
     "Chosen",
     "Decline",
     "EvidenceTable",
+    "Examined",
     "Injected",
     "Judges",
     "Line",
@@ -43,6 +45,7 @@ __all__ = [
     "chosen",
     "confidence",
     "contradicted",
+    "examine",
     "fabricated",
     "holds_answer",
     "injected",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gadfly.errors import InputError
+from gadfly.evidence._injection import InjectionFigures, injection_figures
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
@@ -51,13 +52,14 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     attacks = [Tally.of(run) for run in runs if _game(run) == "questioning"]
     sweeps = _sweeps([run for run in runs if _game(run) == "pressing"])
     quoting = [run for run in runs if _game(run) == "quoting" and "obeys" not in run.info["judges"]]
-    known = {id(run) for run in quoting}
+    orders = {_answerer(run): run for run in runs if "obeys" in run.info["judges"]} if quoting else {}
+    known = {id(run) for run in (*quoting, *orders.values())}
     others = tuple(
         _other(run) for run in runs if _game(run) not in ("questioning", "pressing") and id(run) not in known
     )
-    if len(runs) == len(quoting) == 1:
-        return _left_out(from_evidence(quoting[0]), not_run)
-    others = (*map(evidence_section, quoting), *others)
+    if len(quoting) == 1 and len(runs) == len(known):
+        return _left_out(from_evidence(quoting[0], _obeyed(quoting[0], orders)), not_run)
+    others = (*(evidence_section(run, _obeyed(run, orders)) for run in quoting), *others)
     if not attacks and len(sweeps) == 1 and not others:
         return _left_out(from_pressure(sweeps[0]), not_run)
     pressed = tuple(map(pressure_section, sweeps))
@@ -72,7 +74,7 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         worst = replace(_joined(worst, others), sections=(*pressed, *others), provenance=provenance(runs))
         return _left_out(worst, not_run)
     if quoting:
-        report = from_evidence(quoting[0])
+        report = from_evidence(quoting[0], _obeyed(quoting[0], orders))
         return _left_out(
             _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
         )
@@ -84,6 +86,16 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         sections=others,
         provenance=provenance(runs),
     )
+
+
+def _obeyed(run: Run, orders: Mapping[str, Run]) -> tuple[InjectionFigures, ...]:
+    """What orders hidden in documents did to the model of a run, where that was tried."""
+    tried = orders.get(_answerer(run))
+    return injection_figures(tried.judged()) if tried else ()
+
+
+def _answerer(run: Run) -> str:
+    return json.dumps(run.info["spec"].get("answerer"), sort_keys=True)
 
 
 def _left_out(report: Report, not_run: Sequence[str]) -> Report:
