@@ -17,6 +17,7 @@ from gadfly.cli import (
     _corpus,
     _curves,
     _evidence,
+    _evidence_train,
     _judge,
     _lists,
     _models,
@@ -43,6 +44,7 @@ app.command("redteam")(_redteam.redteam)
 app.add_typer(_pressure.app, name="pressure")
 app.command("ask")(_ask.ask)
 app.add_typer(_evidence.app, name="evidence")
+_evidence.app.command("train")(_evidence_train.train)
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)

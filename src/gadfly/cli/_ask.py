@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from gadfly.evidence import Answered, Asking, Quoting
+    from gadfly.judges import Judge
+    from gadfly.transcripts import Judgement
 
 CORPUS = Annotated[str, typer.Option(help="The documents: the name given to gadfly corpus build.")]
 ANSWERER = Annotated[str, typer.Option(help="Who answers: gadfly/smollm2, openai/gpt-4.1-mini, …")]
@@ -38,13 +40,33 @@ class Choosing:
         int, typer.Option(min=0, help="Further searches before declining, while they are worth their cost.")
     ] = 2
 
+    against: Annotated[
+        str, typer.Option(help="A model that looks for quotes against the answer, and judges both sides.")
+    ] = ""
+    saliency: Annotated[
+        bool, typer.Option("--saliency", help="Whether the quote is what a local model went by.")
+    ] = False
+
     def asking(self, game: Quoting, seed: int) -> Asking:
         """Checked and ready."""
         from gadfly.evidence import Asking, load_decline, scorer
 
         decline = load_decline(self.decline) if self.decline else None
         judge = scorer(decline.judge if decline and self.judge == "unlikely" else self.judge)
-        return Asking(game, self.samples, judge, decline, self.searches, seed=seed)
+        checks = tuple(checks_of(game, self.against, self.saliency))
+        return Asking(game, self.samples, judge, decline, self.searches, checks=checks, seed=seed)
+
+
+def checks_of(game: Quoting, against: str, saliency: bool) -> Iterator[Judge]:
+    """The judges that look at an answer from the other side."""
+    from gadfly.evidence import contradicted, unused
+    from gadfly.models import System, model
+
+    if against:
+        adversary = System(model(against))
+        yield contradicted(game.corpus, adversary, adversary)
+    if saliency:
+        yield unused(game.answerer)
 
 
 USUAL = Choosing()
@@ -101,8 +123,28 @@ def _shown(answered: Answered, judge: str) -> Iterator[Text]:
         yield Text(f"\nGiven as a quote but found in none of the documents: {line(text, 300)}", style="red")
     if not facts["quotes"]:
         yield Text("\nNo quote could be verified: nothing here shows that it is true.", style="red")
+    for judgement in answered.checked:
+        yield from _checked(judgement)
     sure = "" if answered.confidence is None else f" Confidence {answered.confidence:.2f} by {judge}."
     yield Text(f"\nChosen among {len(answered.others) + 1} answers from {answered.searched} passages.{sure}")
+
+
+def _checked(judgement: Judgement) -> Iterator[Text]:
+    """What speaks against the answer, and what it stands on."""
+    from rich.text import Text
+
+    from gadfly.pages import line, visible
+
+    against = judgement.metadata.get("against")
+    if against is not None:
+        for quote in against["quotes"]:
+            yield Text(f"\nAgainst it: “{visible(quote['text'])}” ({line(quote['title'])})", style="yellow")
+        sure = "could not be judged" if judgement.score is None else f"{judgement.score:.2f} contradicted"
+        yield Text(f"\nSearched for what speaks against it: {len(against['quotes'])} quotes, {sure}.")
+    elif judgement.rationale:
+        yield Text(f"\n{judgement.rationale}")
+    else:
+        yield Text(f"\n{judgement.judge.capitalize()} could not be told ({judgement.cause}).")
 
 
 def _where(source: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._ask import ANSWERER, CORPUS, WRITES
+from gadfly.cli._ask import ANSWERER, CORPUS, WRITES, checks_of
 
 if TYPE_CHECKING:
     from gadfly.evidence._injection import InjectionFigures
@@ -35,6 +35,12 @@ class Picking:
     supported: Annotated[
         str, typer.Option(help="Who judges what is supported: a model, or the name of a judge.")
     ] = ""
+    against: Annotated[
+        str, typer.Option(help="A model that looks for quotes against each answer, and judges both sides.")
+    ] = ""
+    saliency: Annotated[
+        bool, typer.Option("--saliency", help="Whether quotes are what a local model went by.")
+    ] = False
     unconstrained: Annotated[
         bool, typer.Option("--unconstrained", help="Without the mask, as an experiment.")
     ] = False
@@ -102,6 +108,7 @@ def evaluate(
     documents = corpora.corpus(corpus)
     answerer = sampling.system(model)
     game = evidence.Quoting(documents, answerer, picking.documents, constrained=not picking.unconstrained)
+    judges += checks_of(game, picking.against, picking.saliency)
     cases = evidence.cases_of(rows, picking.samples)
     made = asyncio.run(runs.run(game, cases, judges, seed=playing.seed, settings=playing.settings()))
     made = made.save(evidence={"choose": picking.choices(), "supported": supported})

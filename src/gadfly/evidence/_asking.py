@@ -28,7 +28,8 @@ class Asking:
     With `decline` an answer below its threshold is withheld, and its judge must be `judge`. Before that, up to
     `searches` further rounds look at the next K passages, each as long as its chance of an answer that clears the
     threshold, as the run that set it had it, times what an answer is worth exceeds what a round `costs` (both in units
-    of an answer). Without a judge, an answer is chosen by its likelihood where the model tells it.
+    of an answer). Without a judge, an answer is chosen by its likelihood where the model tells it. `checks` are judges
+    that look at the chosen answer alone, such as `contradicted` and `unused`.
     """
 
     game: Quoting
@@ -37,6 +38,7 @@ class Asking:
     decline: Decline | None = None
     searches: int = 2
     cost: float = 0.05
+    checks: tuple[Judge, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,7 +57,7 @@ class Asking:
 class Answered:
     """What came of a question. `chosen` is the surest sample, kept also when it is withheld (`declined`), `why` says
     in words why there is no answer, and `alternative` what there is instead: the passage that comes nearest, and a
-    narrower question that it answers. `searched` is how many passages were looked at.
+    narrower question that it answers. `searched` is how many passages were looked at, `checked` what the checks found.
     """
 
     question: str
@@ -67,6 +69,7 @@ class Answered:
     confidence: float | None = None
     others: tuple[Transcript, ...] = ()
     searched: int = 0
+    checked: tuple[Judgement, ...] = ()
 
 
 async def answer(question: str, asking: Asking, claim: str | None = None) -> Answered:
@@ -140,7 +143,8 @@ async def _answered(
         question, best.transcript, False, confidence=best.confidence, others=others, searched=searched
     )
     if asking.decline is None or not asking.decline.declines(best.confidence):
-        return said
+        checked = [judgement for check in asking.checks for judgement in await check.judge([best.transcript])]
+        return replace(said, checked=tuple(checked))
     why = asking.decline.reason(best.confidence)
     instead = await _narrower(question, asking.game.answerer, nearest) if nearest else ""
     return replace(said, declined=True, why=why, alternative=instead, nearest=nearest)

@@ -15,6 +15,7 @@ from gadfly.report._tally import level_of
 from gadfly.report._words import percent, rate
 from gadfly.runs import Run
 from gadfly.stats import Estimate
+from gadfly.stats import rate as share
 
 __all__ = ["evidence_section", "evidence_verdict", "from_evidence"]
 
@@ -22,6 +23,8 @@ SHOWN = 4
 """Answers of a kind that can be read in the report."""
 LEAST = 10
 """Attempted questions from which on a curve is drawn: before that it jumps about."""
+LIKELY = 0.5
+"""From which score on a check speaks against an answer."""
 MADE_UP = 0.95
 """Sources count as made up where clearly less than this share of answers is verbatim."""
 
@@ -95,11 +98,12 @@ def evidence_section(run: Run, injected: Sequence[InjectionFigures] = ()) -> Sec
     last = found.head.choice
     picked = chosen(run, {FIRST: None, LIKELIHOOD: "unlikely"}.get(last, last))
     evidenced = Evidenced(found, _names(found), run.id, tuple(_shown(picked, found)), tuple(injected))
+    first = (*_unfinished(run), *_checked(picked))
     corpus = run.info["spec"].get("corpus", {}).get("name", "documents")
     masked = run.info["spec"].get("constrained")
     how = "under a mask that lets only words of the document through" if masked else "freely"
     asked = f"It was asked {found.questions + found.unanswerable:,} questions of {corpus}"
-    return section_of(evidenced, f"{asked}, and wrote a claim and quotes {how}.", tuple(_unfinished(run)))
+    return section_of(evidenced, f"{asked}, and wrote a claim and quotes {how}.", first)
 
 
 def section_of(evidenced: Evidenced, summary: str = "", first: Sequence[str] = ()) -> Section:
@@ -166,6 +170,21 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
         yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
     if found.head.rates["matches"].point is None:
         yield "No question has a known short answer, so nobody can say what is false."
+
+
+CHECKS = {
+    "contradicted": "Of the answers, {} are contradicted by other words of the documents that an adversary found.",
+    "unused": "Quotes that the model did not go by: other stretches of the passage cost the claim as much in {}.",
+}
+"""What checks of answers from the other side say, by the judge's name."""
+
+
+def _checked(picked: Sequence[Chosen]) -> Iterator[str]:
+    for name, sentence in CHECKS.items():
+        asked = [one for one in picked if name in one.judgements and one.transcript.outcome == "completed"]
+        if asked:
+            flagged = [None if (s := one.judgements[name].score) is None else s >= LIKELY for one in asked]
+            yield sentence.format(rate(share(flagged)))
 
 
 def _opposite(failures: Estimate) -> str:
