@@ -61,7 +61,8 @@ def filled(store, lines, kind="label", gold=None):
 def page(view):
     """The page as a lead gets it, in a frame of stand-ins."""
     env = environment("gadfly.review")
-    env.globals |= {"desk": SimpleNamespace(spec=SimpleNamespace(name=view.queue), guidelines=None)}
+    spec = SimpleNamespace(name=view.queue)
+    env.globals |= {"desk": SimpleNamespace(spec=spec, guidelines=None, asks=None)}
     env.globals |= {"asset": lambda name: f"/static/{name}"}
     visit = SimpleNamespace(leads=True, rater=SimpleNamespace(name="lea"))
     return env.get_template("agreement.html.j2").render(visit=visit, view=view, title="Agreement")
@@ -166,6 +167,14 @@ def test_a_help_that_corrects_gold_is_seen_to(store):
 def test_a_comparers_turn_to_the_second_is_not_called_flagging_less(store):
     lines = [said(f"c{n}", "ann", "first" if n < 60 else "second") for n in range(120)]
     assert filled(store, lines, kind="compare").findings == ()
+
+
+def test_for_claims_a_failure_is_the_answer_no(store):
+    lines = [said(f"c{n}", who, ("yes", "no")[n % 2]) for n in range(20) for who in ("ann", "bob")]
+    view = filled(store, lines, kind="supported")
+    assert view.failing == "Not supported"
+    assert view.raters[0].confusion is not None
+    assert "A failure is an item whose answer is “not supported”." in page(view)
 
 
 def test_names_of_raters_are_text(store):
