@@ -30,6 +30,7 @@ def ran(directory, name, *words):
         ("people.py", 40),
         ("learning_curves.py", 40),
         ("pressure.py", 40),
+        ("evidence.py", 80),
     ],
 )
 def test_an_example_is_short(name, most):
@@ -67,3 +68,10 @@ def test_an_agent_under_pressure_is_held_back_by_a_ban(tmp_path):
     said = ran(tmp_path, "pressure.py")
     assert "default: acts 76.6%" in said and "system_prompt=ban: acts 9.4%" in said
     assert (tmp_path / "pressure.html").stat().st_size > 10_000
+
+
+def test_documents_are_asked_and_what_is_unsure_is_declined(tmp_path):
+    said = ran(tmp_path, "evidence.py")
+    assert "first at 100%: right" in said
+    assert "at most 20 %" in said
+    assert "> The Tarn Bridge was opened in 1835." in said
