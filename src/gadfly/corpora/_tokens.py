@@ -141,7 +141,7 @@ def reading() -> Reading:
         row = []
         for byte in range(256):
             after = follow(name, prefix, byte, special)
-            if after is None or after == "exit":
+            if after is None or isinstance(after, str):
                 row.append(-1 if after is None else EXIT)
                 continue
             if after not in states:

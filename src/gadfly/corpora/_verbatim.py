@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from gadfly.corpora._spans import DONE, Spans, State
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Verbatim", "verbatim"]
 
-KEPT_MASKS = 4096
-"""States of which the allowed tokens are kept."""
-KEPT_SETS = 64
+KEPT_PLACES = 4096
+"""Places after the claim whose allowed tokens are kept, as ids: hundreds, where a mask has the vocabulary's size."""
+KEPT_CLAIMS = 64
+"""Places in the claim whose masks are kept: most claims see three of them, long ones some near their end."""
+KEPT_SETS = 256
 """Sets of passages, over all models, whose masks are kept."""
 
 
@@ -42,6 +45,8 @@ class InClaim(NamedTuple):
 
 
 Place = InClaim | State
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Verbatim:
@@ -57,7 +62,8 @@ class Verbatim:
                 "There is nothing to quote: no passage has words enough under a title that can be written."
             )
         self.begin: Place = InClaim(CLAIM_START, 0) if form.claim is None else self.spans.in_title(0)
-        self._kept: OrderedDict[Place, torch.Tensor] = OrderedDict()
+        self._claims: OrderedDict[InClaim, torch.Tensor] = OrderedDict()
+        self._places: OrderedDict[State, npt.NDArray[np.int32]] = OrderedDict()
         self._lock = threading.Lock()
 
     def start(self) -> Allowed:
@@ -91,15 +97,13 @@ class Verbatim:
 
     def allowed(self, place: Place) -> torch.Tensor:
         """Which tokens may come next: bool (V), True only for those. Not to be written to."""
-        key = self._like(place) if isinstance(place, InClaim) else place
         with self._lock:
-            mask = self._kept.pop(key, None)
-            if mask is None:
-                mask = self._in_claim(key) if isinstance(key, InClaim) else self._after_claim(key)
-            self._kept[key] = mask
-            if len(self._kept) > KEPT_MASKS:
-                self._kept.popitem(last=False)
-        return mask
+            if isinstance(place, InClaim):
+                return kept(self._claims, self._like(place), self._in_claim, KEPT_CLAIMS)
+            ids = kept(self._places, place, self._after_claim, KEPT_PLACES)
+        mask = np.zeros(self.size, dtype=np.bool_)
+        mask[ids] = True
+        return torch.from_numpy(mask)
 
     def _like(self, place: InClaim) -> InClaim:
         """A place of a claim that allows the same, one for all that are far from its shortest and longest."""
@@ -122,13 +126,20 @@ class Verbatim:
                 mask[token] = bool(self.spans.advance(self.spans.begin, rest))
         return mask
 
-    def _after_claim(self, state: State) -> torch.Tensor:
+    def _after_claim(self, state: State) -> npt.NDArray[np.int32]:
         ids = self.spans.tokens(self.tokens.root, state)
         if any(reading.kind == DONE and reading.a > 0 for reading in state):
             ids.extend(self.eos)
-        mask = np.zeros(self.size, dtype=np.bool_)
-        mask[ids] = True
-        return torch.from_numpy(mask)
+        return np.array(ids, np.int32)
+
+
+def kept(memory: OrderedDict[K, V], key: K, make: Callable[[K], V], most: int) -> V:
+    """What is remembered under the key, made where it is not; the `most` used last are remembered."""
+    value = memory.pop(key) if key in memory else make(key)
+    memory[key] = value
+    if len(memory) > most:
+        memory.popitem(last=False)
+    return value
 
 
 def verbatim(local: LocalModel, passages: Sequence[Passage], form: Form = Form()) -> Verbatim:  # noqa: B008
@@ -141,12 +152,8 @@ def verbatim(local: LocalModel, passages: Sequence[Passage], form: Form = Form()
     """
     key = (tuple(passages), form)
     with _lock:
-        kept = _kept.setdefault(local, OrderedDict())
-        mask = kept.pop(key, None) or Verbatim(tokens_of(local), local.eos, passages, form)
-        kept[key] = mask
-        if len(kept) > KEPT_SETS:
-            kept.popitem(last=False)
-    return mask
+        memory = _kept.setdefault(local, OrderedDict())
+        return kept(memory, key, lambda _: Verbatim(tokens_of(local), local.eos, passages, form), KEPT_SETS)
 
 
 def tokens_of(local: LocalModel) -> Tokens:
