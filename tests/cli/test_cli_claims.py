@@ -94,7 +94,10 @@ def test_documents_are_asked_and_the_answer_judged(served, tmp_path, monkeypatch
         (("--model", "scripted/x"), "--model and --decline are for questions to documents"),
         ((), "There is nothing to judge: name a run, or documents to ask with --corpus."),
         (("--corpus", "nope", "--model", "scripted/x"), "nope"),
-        (("RUN", "--kind", "supportd"), "A queue's kind is one of label, compare, plausible, supported, true"),
+        (
+            ("RUN", "--kind", "supportd"),
+            "A queue's kind is one of label, compare, plausible, supported, true",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(gadfly, claims, words, sentence):
