@@ -15,6 +15,13 @@ FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-ne
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_frozen() -> Iterator[None]:
+    """What is frozen at exit looks like a leak to libraries that count."""
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def earlier_modules_are_out_of_the_collectors_way() -> None:
     """After an hour of tests each collection walks a large heap: a simulation of half a second took 47."""

@@ -1,4 +1,4 @@
-"""YAML that people write: read strictly, and every complaint names the line.
+"""YAML and lines of JSON that people write: read strictly, and every complaint names the line.
 
 Plain YAML only: an alias can blow a small file up, and of two equal keys one would be lost in silence. A yes or no
 (`true:`, `on:`) stays the word it was where a key is meant. A `Shelf` holds what ships of one kind, and takes users'
@@ -8,6 +8,8 @@ own files beside it.
 from __future__ import annotations
 
 import difflib
+import gzip
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from gadfly.errors import InputError, UnknownNameError
 
-__all__ = ["Document", "Place", "Shelf", "read"]
+__all__ = ["Document", "Place", "Shelf", "json_lines", "read"]
 
 MOST_BYTES = 1_000_000
 
@@ -248,3 +250,32 @@ def _plain(kind: Any) -> Any:
     if get_origin(kind) in (Union, UnionType):
         return _plain(next(one for one in get_args(kind) if one is not type(None)))
     return _plain(get_args(kind)[0]) if hasattr(kind, "__metadata__") else kind
+
+
+def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a .jsonl or .jsonl.gz file, one a line, with their line's number from 1; empty lines are left out.
+
+    Raises `InputError`, which names the line that is no JSON object, or the file that cannot be read.
+    """
+    path = Path(path)
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, _object(line, number)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{str(path)!r} cannot be read ({reason}); name a .jsonl file.") from error
+
+
+def _object(line: str, number: int) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"Line {number} is not JSON ({error}); write one object a line.") from error
+    if not isinstance(told, dict):
+        raise InputError(f"Line {number} must be an object, got {type(told).__name__}.")
+    return told

@@ -9,8 +9,6 @@ Each sample is a case of its own: judges, reviews and rewards see single answers
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from inspect_ai.model import GenerateConfig
 
 from gadfly.corpora import CLAIM_END, TITLE_END, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted
+from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
 from gadfly.models import System, inert
@@ -185,24 +184,11 @@ def read_questions(path: str | Path) -> list[dict[str, Any]]:
 
     Raises `InputError`, which names the line. An empty file gives none.
     """
-    path = Path(path)
-    opened_by = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened_by(path, "rt", encoding="utf-8") as lines:
-            return [_question(line, number) for number, line in enumerate(lines, 1) if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8; save it as UTF-8.") from error
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path} cannot be read ({reason}); name a .jsonl file of questions.") from error
+    return [_question(row, number) for number, row in json_lines(path)]
 
 
-def _question(line: str, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"Line {number} is not JSON ({error}); write one object a line.") from error
-    if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not row["question"].strip():
+def _question(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    if not isinstance(row.get("question"), str) or not row["question"].strip():
         raise InputError(f'Line {number} has no words under "question": write {{"question": "…"}}.')
     for key in ("answers", "without"):
         if not isinstance(row.get(key, []), list):

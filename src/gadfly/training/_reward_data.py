@@ -9,7 +9,6 @@ Axes: R rows (pairs and labelled texts), N distinct texts.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gadfly.documents import json_lines
 from gadfly.errors import InputError
 from gadfly.judges import Example, Source
 from gadfly.judges._reward_record import Learned
@@ -162,25 +162,10 @@ def read_rows(path: str | Path) -> list[Row]:
 
     Raises `InputError` naming the line for what cannot be read. An empty file gives no rows.
     """
-    path = Path(path)
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as lines:
-            return [_row(line, number) for number, line in enumerate(lines, 1) if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{str(path)!r} cannot be read ({reason}); name a .jsonl file.") from error
+    return [_row(told, number) for number, told in json_lines(path)]
 
 
-def _row(line: str, number: int) -> Row:
-    try:
-        told = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"Line {number} is not JSON ({error}); write one object a line.") from error
-    if not isinstance(told, Mapping):
-        raise InputError(f"Line {number} must be an object, got {type(told).__name__}.")
+def _row(told: Mapping[str, Any], number: int) -> Row:
     weight, group = _number(told, "weight", number, 1.0), str(told.get("group", ""))
     if "chosen" in told or "rejected" in told:
         chosen, rejected = _text(told, "chosen", number), _text(told, "rejected", number)
