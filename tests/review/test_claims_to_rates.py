@@ -12,7 +12,7 @@ import pytest
 
 from gadfly.corpora import Document, in_memory
 from gadfly.errors import InputError
-from gadfly.evidence import Quoting, cases_of, unquoted
+from gadfly.evidence import Quoting, cases_of, table_of, unquoted
 from gadfly.judges import policy
 from gadfly.models import System, scripted
 from gadfly.review import (
@@ -27,7 +27,7 @@ from gadfly.review import (
     frame_of,
     read_gold,
 )
-from gadfly.runs import Run, Settings, corrections
+from gadfly.runs import Run, Settings, corrections, open_run
 from gadfly.runs import run as play
 
 QUESTIONS, SAMPLES = 30, 2
@@ -83,6 +83,8 @@ def test_labels_of_support_put_a_judge_of_quotes_right(run: Run, store: Store) -
     assert said.before.point < truth
     assert said.after.low <= truth <= said.after.high
     assert [one.kind for one in corrections(run)] == ["supported"]
+    told = table_of(open_run(run.path), ["first"], supported="unquoted").corrected
+    assert [one.queue for one in told] == ["s"]
 
 
 def test_the_answers_to_one_question_are_one_cluster(run: Run) -> None:

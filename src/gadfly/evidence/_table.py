@@ -134,7 +134,11 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
     picked = {name: _picked(run, name) for name in dict.fromkeys(choose)}
     made = table(picked, judges)
-    kept = {(one.judge, one.queue): one for one in corrections(run) if one.judge == judges.unsupported}
+    kept = {
+        (one.judge, one.queue): one
+        for one in corrections(run)
+        if (one.judge, one.kind) == (judges.unsupported, "supported")
+    }
     return replace(made, corrected=tuple(kept.values()))
 
 
