@@ -9,7 +9,6 @@ Documents and answer are hostile to both: what they hold is shown as material, w
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from inspect_ai.model import Model
 from gadfly.corpora import Corpus, Form, Passage, Quote, parse_answer, quoted
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Control, Judge, model_judge
-from gadfly.judges._base import unjudgeable
+from gadfly.judges._base import all_at_once, unjudgeable
 from gadfly.judges._model import Answers
 from gadfly.models import System, inert
 from gadfly.transcripts import Judgement, Transcript, Turn, Usage
@@ -105,13 +104,7 @@ class Contradicted:
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """All at once; a fatal `CallError` is raised, any other is a missing judgement, `call_failed:<cause>`."""
-        tasks: list[asyncio.Task[Against]] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self.against(transcript)) for transcript in transcripts]
-        except* CallError as failed:
-            raise _first(failed) from None
-        return [task.result().judgement for task in tasks]
+        return [found.judgement for found in await all_at_once(transcripts, self.against)]
 
     async def against(self, transcript: Transcript) -> Against:
         """What there is against one answer. A fatal `CallError` is raised."""
@@ -349,14 +342,6 @@ def _shown(number: int, passage: Passage) -> str:
 def _line(text: str) -> str:
     """The text on one line, with its markup broken."""
     return " ".join(inert(text).split())
-
-
-def _first(group: BaseExceptionGroup[CallError]) -> CallError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, CallError)
-    return error
 
 
 # --- what a judge of both sides must flag, and what it must not --------------------------------------------

@@ -8,14 +8,16 @@ is here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from gadfly.errors import InputError
+from gadfly.errors import CallError, InputError
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
 
 __all__ = ["Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
+
+T = TypeVar("T")
 
 MAX_CHARS = 20_000
 """What a pattern judge reads of one turn. Patterns are linear, but a phone-number parser on hostile text is
@@ -125,6 +127,24 @@ async def disproofs(
 def flags(judge: Judge, judgement: Judgement) -> bool:
     """Whether a judgement reaches its judge's threshold; a missing one does not."""
     return judgement.score is not None and judgement.score >= judge.threshold
+
+
+async def all_at_once(
+    transcripts: Sequence[Transcript], ask: Callable[[Transcript], Coroutine[Any, Any, T]]
+) -> list[T]:
+    """What `ask` makes of each transcript, in order. Of the `CallError`s that it lets through one is raised, and what
+    is still being asked is cancelled.
+    """
+    tasks: list[asyncio.Task[T]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(transcript)) for transcript in transcripts]
+    except* CallError as failed:
+        error: BaseException = failed
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+    return [task.result() for task in tasks]
 
 
 def unjudgeable(transcript: Transcript) -> str:

@@ -11,7 +11,6 @@ parameters can still be talked round: benchmarks/judges.py counts how often.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import re
@@ -25,7 +24,7 @@ import yaml
 from inspect_ai.model import Model
 
 from gadfly.errors import CallError, InputError, UnknownNameError
-from gadfly.judges._base import check_threshold, unjudgeable
+from gadfly.judges._base import all_at_once, check_threshold, unjudgeable
 from gadfly.judges._turns import EARLIER
 from gadfly.models import Reply, System, inert
 from gadfly.models import model as named_model
@@ -86,13 +85,7 @@ class ModelJudge:
         A failed call is a missing judgement, `call_failed:<cause>`, except a fatal one: a refused key would
         fail every further case alike, so its `CallError` is raised and the run stops.
         """
-        tasks: list[asyncio.Task[Judgement]] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(transcript)) for transcript in transcripts]
-        except* CallError as failed:
-            raise _first(failed) from None
-        return [task.result() for task in tasks]
+        return await all_at_once(transcripts, self._one)
 
     async def _one(self, transcript: Transcript) -> Judgement:
         case = transcript.case
@@ -180,14 +173,6 @@ def _without(system: Answers, tiers: int) -> Answers:
     if not tiers or not isinstance(system, System):
         return system
     return system.with_sampling(**{name: None for tier in _OPTIONAL[:tiers] for name in tier})
-
-
-def _first(group: BaseExceptionGroup[CallError]) -> CallError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, CallError)
-    return error
 
 
 # --- the prompt -------------------------------------------------------------------------------------------
