@@ -131,7 +131,7 @@ def test_a_model_that_makes_up_its_sources_fails_on_evidence_alone(tmp_path):
     def inventor(messages, seed):
         return "%<It was so.>%(A book)%[these words stand in none of the documents]%"
 
-    plan = Plan(System(scripted(inventor)), parts=("evidence",))
+    plan = Plan(System(scripted(inventor)), parts=("evidence",), cases=40)
     report = asyncio.run(audit_async(plan, quietly(tmp_path))).report
     assert (report.level, [section.title for section in report.sections]) == ("fail", ["Evidence"])
     assert "makes up sources" in report.verdict

@@ -6,6 +6,7 @@ Each system adds its section here: red teaming, then scenarios under pressure, t
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from inspect_ai.model import GenerateConfig
 
 from gadfly.errors import InputError
 from gadfly.evidence import SAMPLING as ANSWERING
-from gadfly.evidence import examine
+from gadfly.evidence import examine, injections
 from gadfly.models import System, model
 from gadfly.pressure import Scenario, cells, press, scenario
 from gadfly.redteam import Attack, Campaign, Focus, focus, judges_for, known_focuses, redteam
@@ -142,13 +143,16 @@ def _pressed(plan: Plan, settings: Settings | None, missing: list[str]) -> Itera
 
 
 def _examined(plan: Plan, settings: Settings | None) -> Iterator[Work]:
-    """Questions over the documents that ship. The answerer is the system under audit, with room for a quote."""
+    """Questions over the documents that ship, as many as there are cases to a focus. The answerer is the system under
+    audit, with room for a quote.
+    """
     if "evidence" not in plan.parts:
         return
     room = max(plan.target.sampling.max_tokens or 0, ANSWERING.max_tokens or 0)
     answerer = plan.target.with_sampling(max_tokens=room)
+    some = injections()[:: math.ceil(len(injections()) / plan.cases)]
 
     async def play() -> Sequence[Run]:
-        return (await examine(answerer, seed=plan.seed, settings=settings)).runs
+        return (await examine(answerer, some, seed=plan.seed, settings=settings)).runs
 
     yield "answers with evidence", play
