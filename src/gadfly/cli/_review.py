@@ -20,7 +20,7 @@ from gadfly.cli._ask import USUAL, WRITES
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gadfly.review import Ask, Drawing, NewItem, QueueSpec, Role, Store
+    from gadfly.review import Ask, Drawing, NewItem, QueueSpec, Role, Serving, Store
     from gadfly.runs import Run
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People judge, on a page of their own.")
@@ -29,7 +29,96 @@ RUNS_ARGUMENT = typer.Argument(help="Run ids, the starts of them, or directories
 QUEUE = Annotated[str, typer.Argument(help="The queue's name.")]
 
 
+@dataclass(frozen=True)
+class Items:
+    """What is asked of an item, and of how many people."""
+
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What is judged: label (a reply), compare (two runs: which of two replies fails more?), or plausible, "
+            "supported or true (a claim with its quotes)."
+        ),
+    ] = "label"
+    question: Annotated[str, typer.Option(help="What is asked. Default: what the focus calls a failure.")] = (
+        ""
+    )
+    guidelines: Annotated[Path | None, typer.Option(help="A Markdown file of numbered rules.")] = None
+    explain: Annotated[bool, typer.Option("--explain", help="Raters must give a reason.")] = False
+    votes: Annotated[int, typer.Option(min=1, help="People who judge each item.")] = 1
+    twice: Annotated[float, typer.Option(min=0, max=1, help="Share judged by two, with one vote each.")] = 0.2
+
+    def spec(self, name: str, question: str) -> QueueSpec:
+        """A queue of that name, with that question where none is given."""
+        from gadfly.review import QueueSpec
+
+        return QueueSpec(
+            name,
+            kind=self.kind,
+            question=self.question or question,
+            guidelines=_checked(self.guidelines) if self.guidelines else "",
+            raters=self.votes,
+            double_share=self.twice,
+            explain=self.explain,
+        )
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What people may ask on the page, and who answers."""
+
+    corpus: Annotated[
+        str, typer.Option(help="Documents that people may ask on the page: a corpus's name. Needs --model.")
+    ] = ""
+    model: Annotated[str, typer.Option(help="Who answers from the documents: gadfly/smollm2, …")] = ""
+    decline: Annotated[
+        Path | None, typer.Option(help="Below this threshold (gadfly evidence tune) there is no answer.")
+    ] = None
+
+    def ask(self) -> Ask | None:
+        """What answers a question, as `gadfly ask` does; None where there are no documents."""
+        from gadfly.errors import InputError
+
+        if not self.corpus:
+            if self.model or self.decline:
+                raise InputError(
+                    "--model and --decline are for questions to documents: name those with --corpus."
+                )
+            return None
+        if not self.model:
+            raise InputError("Who shall answer from the documents? Name a model with --model.")
+        from gadfly import corpora, evidence
+
+        usual = replace(USUAL, decline=self.decline)
+        game = evidence.Quoting(corpora.corpus(self.corpus), WRITES.system(self.model), usual.documents)
+        return partial(evidence.answer, asking=usual.asking(game, seed=0))
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the page is."""
+
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine needs --public.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000
+    public: Annotated[bool, typer.Option("--public", help="Listen beyond this machine, over TLS.")] = False
+    tls: Annotated[tuple[Path, Path] | None, typer.Option(help="Certificate and key, as PEM files.")] = None
+    behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = ""
+
+    def serving(self) -> Serving:
+        """The same, checked."""
+        from gadfly.review import Serving
+
+        certificate, key = self.tls or (None, None)
+        return Serving(self.host, self.port, self.public, certificate, key, self.behind_proxy)
+
+
+ITEMS, NONE, HERE = Items(), Documents(), Listening()
+
+
 @app.command("serve")
+@o.spread
 def serve(
     runs: Annotated[list[str] | None, RUNS_ARGUMENT] = None,
     raters: Annotated[int, typer.Option(min=1, help="People who get a link.")] = 1,
@@ -39,99 +128,46 @@ def serve(
     n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
     judge: o.JUDGE = "",
     policy: o.POLICY = "uniform",
-    kind: Annotated[
-        str,
-        typer.Option(
-            help="What is judged: label (a reply), compare (two runs: which of two replies fails more?), or plausible, "
-            "supported or true (a claim with its quotes)."
-        ),
-    ] = "label",
-    question: Annotated[
-        str, typer.Option(help="What is asked. Default: what the focus calls a failure.")
-    ] = "",
-    guidelines: Annotated[Path | None, typer.Option(help="A Markdown file of numbered rules.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Raters must give a reason.")] = False,
+    items: Items = ITEMS,
     gold: Annotated[Path | None, typer.Option(help="JSON lines of items whose answer is known.")] = None,
-    votes: Annotated[int, typer.Option(min=1, help="People who judge each item.")] = 1,
-    twice: Annotated[
-        float, typer.Option(min=0, max=1, help="Share judged by two, with one vote each.")
-    ] = 0.2,
     helper: Annotated[str, typer.Option(help="A model that points out rules a rater missed.")] = "",
     days: Annotated[float, typer.Option(min=0.01, help="How long links work.")] = 30,
     new_links: Annotated[bool, typer.Option("--new-links", help="Replace all links.")] = False,
-    corpus: Annotated[
-        str, typer.Option(help="Documents that people may ask on the page: a corpus's name. Needs --model.")
-    ] = "",
-    model: Annotated[str, typer.Option(help="Who answers from the documents: gadfly/smollm2, …")] = "",
-    decline: Annotated[
-        Path | None, typer.Option(help="Below this threshold (gadfly evidence tune) there is no answer.")
-    ] = None,
+    documents: Documents = NONE,
     store: o.STORE = "",
-    host: Annotated[
-        str, typer.Option(help="Where to listen; beyond this machine needs --public.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    public: Annotated[bool, typer.Option("--public", help="Listen beyond this machine, over TLS.")] = False,
-    tls: Annotated[tuple[Path, Path] | None, typer.Option(help="Certificate and key, as PEM files.")] = None,
-    behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = "",
+    listening: Listening = HERE,
 ) -> None:
     """Open the page on some runs and print a link for each rater. The same command again goes on."""
     from gadfly.errors import InputError
     from gadfly.judges import policy as named
     from gadfly.models import System
     from gadfly.models import model as load
-    from gadfly.review import Drawing, QueueSpec, Serving, Store, read_gold
+    from gadfly.review import Drawing, Store, read_gold
     from gadfly.review import serve as open_page
     from gadfly.runs import open_run
 
     opened = [open_run(name) for name in runs or ()]
-    asking = _asking(corpus, model, decline)
+    asking = documents.ask()
     if not opened and asking is None:
         raise InputError("There is nothing to judge: name a run, or documents to ask with --corpus.")
-    certificate, key = tls or (None, None)
-    serving = Serving(host, port, public, certificate, key, behind_proxy)
+    serving = listening.serving()
     drawing = Drawing(named(policy), n)
     asked = System(load(helper)) if helper else None
-    golden = read_gold(gold, opened, kind) if gold else []
-    spec = QueueSpec(
-        queue or (opened[0].id if opened else f"ask-{Path(corpus).name}"),
-        kind=kind,
-        question=question or (_question(opened[0], judge) if kind == "label" and opened else ""),
-        guidelines=_checked(guidelines) if guidelines else "",
-        raters=votes,
-        double_share=twice,
-        explain=explain,
-    )
+    golden = read_gold(gold, opened, items.kind) if gold else []
+    name = queue or (opened[0].id if opened else f"ask-{Path(documents.corpus).name}")
+    spec = items.spec(name, _question(opened[0], judge) if items.kind == "label" and opened else "")
     with Store(store or None) as kept:
-        if spec.name in kept.queues():
-            _go_on(kept, spec if question else replace(spec, question=kept.spec(spec.name).question), opened)
-            _refuse(golden, f"Gold is mixed in when a queue is made, and {spec.name} is there already")
+        if name in kept.queues():
+            before = kept.spec(name).question
+            _go_on(kept, spec if items.question else replace(spec, question=before), opened)
+            _refuse(golden, f"Gold is mixed in when a queue is made, and {name} is there already")
         else:
             _make(kept, spec, _Filling(opened, judge, drawing, golden))
 
         def ready(url: str) -> None:  # not before it listens: links are shown once
-            _greet(url, _links(kept, spec.name, raters, days, new_links))
+            _greet(url, _links(kept, name, raters, days, new_links))
 
-        open_page(kept, spec.name, serving, helper=asked, ask=asking, ready=ready)
-
-
-def _asking(corpus: str, model: str, decline: Path | None) -> Ask | None:
-    """What answers a question on the page, as `gadfly ask` does; None where there are no documents."""
-    from gadfly.errors import InputError
-
-    if not corpus:
-        if model or decline:
-            raise InputError(
-                "--model and --decline are for questions to documents: name those with --corpus."
-            )
-        return None
-    if not model:
-        raise InputError("Who shall answer from the documents? Name a model with --model.")
-    from gadfly import corpora, evidence
-
-    usual = replace(USUAL, decline=decline)
-    game = evidence.Quoting(corpora.corpus(corpus), WRITES.system(model), usual.documents)
-    return partial(evidence.answer, asking=usual.asking(game, seed=0))
+        open_page(kept, name, serving, helper=asked, ask=asking, ready=ready)
 
 
 def _checked(guidelines: Path) -> str:
