@@ -83,7 +83,7 @@ def test_a_threshold_for_a_stated_risk_is_kept_as_a_file(gadfly, tmp_path):
         "evidence", "tune", played(200), "--judge", "unsure", "--risk", "0.1", "--out", "policy.json"
     )
     assert said.code == 0
-    assert "Of what is attempted, at most 10 %, 95 % sure, is wrong." in said.out
+    assert "Of what is attempted, at most 10 %, 99 % sure, is wrong." in said.out
     found = load_decline(tmp_path / "policy.json")
     assert (found.judge, found.loss, found.n) == ("unsure", "wrong", 200)
     assert found.declines(0.1)

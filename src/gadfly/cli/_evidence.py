@@ -133,7 +133,7 @@ def tune(
     loss: Annotated[
         str, typer.Option(help="What a fault is: wrong, unsupported, or another judge of this run.")
     ] = "wrong",
-    assurance: Annotated[float, typer.Option(min=0.5, max=0.999, help="How sure of that.")] = 0.95,
+    assurance: Annotated[float, typer.Option(min=0.5, max=0.999, help="How sure of that.")] = 0.99,
     out: Annotated[Path, typer.Option(help="Where the threshold goes.")] = Path("decline.json"),
 ) -> None:
     """Set the threshold below which to decline, for a stated risk. Then: gadfly ask --decline FILE.

@@ -110,7 +110,12 @@ def _read(data: dict[str, Any]) -> Decline:
     return found
 
 
-def tune(run: Run, judge: str, risk: float, *, loss: str = "wrong", assurance: float = 0.95) -> Decline:
+ASSURANCE = 0.99
+"""How sure a threshold is to keep its risk unless told otherwise. Who tries it on as many questions again sees a rate
+with chance in it too: at 0.99 that stays under the stated risk some 95 times in 100 (`benchmarks/declining.py`)."""
+
+
+def tune(run: Run, judge: str, risk: float, *, loss: str = "wrong", assurance: float = ASSURANCE) -> Decline:
     """The threshold on the confidence of `judge`, which also picks among a question's samples, that keeps the rate of
     answers with fault `loss` (a judge of this run) at most `risk`; see `stats.risk_threshold`.
 
