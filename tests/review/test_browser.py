@@ -233,7 +233,8 @@ def test_what_was_asked_fits_its_window_is_named_and_can_be_touched(
     seat.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert seat.wider_than_the_window() <= 0
     assert seat.page.evaluate(AUDIT) == []
-    small = "[...document.querySelectorAll('main :is(button, label:has(input[type=radio]), summary, input[type=text])')]"
+    thumbed = "main :is(button, label:has(input[type=radio]), summary, input[type=text])"
+    small = f"[...document.querySelectorAll('{thumbed}')]"
     assert seat.page.evaluate(f"{small}.filter((e) => e.getBoundingClientRect().height < 44).length") == 0
     assert {k: v for k, v in seat.page.evaluate(CONTRAST).items() if v < 4.5} == {}
     assert seat.noise == []
