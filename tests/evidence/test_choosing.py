@@ -43,6 +43,7 @@ def test_a_question_gets_the_surest_answer():
     answered = asyncio.run(answer(QUESTION, asking))
     assert answered.chosen is not None and answered.chosen.metadata["claim"] == "By a bridge."
     assert (answered.declined, answered.confidence, len(answered.others)) == (False, 1.0, 3)
+    assert answered.searched == 2
 
 
 def test_an_answer_for_which_nothing_was_found_is_declined():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CORPUS = Annotated[str, typer.Option(help="The documents: the name given to gadfly corpus build.")]
 ANSWERER = Annotated[str, typer.Option(help="Who answers: gadfly/smollm2, openai/gpt-4.1-mini, …")]
+DOCUMENTS = Annotated[int, typer.Option(min=1, help="Passages that they are made from.")]
 WRITES = o.Sampling(temperature=0.5, top_p=0.95, max_tokens=192)
 
 
@@ -29,7 +30,7 @@ class Choosing:
     """How many answers there are to a question, and what picks one of them."""
 
     samples: Annotated[int, typer.Option(min=1, help="Answers to choose from.")] = 8
-    documents: Annotated[int, typer.Option(min=1, help="Passages that they are made from.")] = 4
+    documents: DOCUMENTS = 4
     judge: Annotated[
         str, typer.Option(help="Whose confidence chooses: a reward model or a judge. Default: likelihood.")
     ] = "unlikely"
@@ -39,7 +40,6 @@ class Choosing:
     searches: Annotated[
         int, typer.Option(min=0, help="Further searches before declining, while they are worth their cost.")
     ] = 2
-
     against: Annotated[
         str, typer.Option(help="A model that looks for quotes against the answer, and judges both sides.")
     ] = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._ask import ANSWERER, CORPUS, WRITES, checks_of
+from gadfly.cli._ask import ANSWERER, CORPUS, DOCUMENTS, WRITES, checks_of
 
 if TYPE_CHECKING:
     from gadfly.evidence._injection import InjectionFigures
@@ -28,7 +28,7 @@ class Picking:
     """How many answers there are to a question, what picks one of them, and who says whether it is supported."""
 
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 8
-    documents: Annotated[int, typer.Option(min=1, help="Passages that they are made from.")] = 4
+    documents: DOCUMENTS = 4
     choose: Annotated[
         str, typer.Option(help="With commas: first, likelihood, names of reward models or judges.")
     ] = "first,likelihood"

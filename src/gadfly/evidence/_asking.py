@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +15,8 @@ from gadfly.evidence._quoting import Quoting
 from gadfly.evidence._scorers import confidence, unlikely
 from gadfly.judges import Judge
 from gadfly.models import System
-from gadfly.transcripts import Case, Judgement, Transcript
+from gadfly.runs import Cases
+from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["Answered", "Asking", "answer"]
 
@@ -102,12 +102,11 @@ async def _samples(question: str, asking: Asking, ranks: range, claim: str | Non
     """N samples over the passages of these ranks, judged."""
     wide = replace(asking.game, documents=ranks.stop)
     given: Mapping[str, str] = {} if claim is None else {"claim": claim}
-    cases = []
-    for n in range(asking.samples):
-        data = {"question": question, **given, "of": 0, "sample": ranks[n % len(ranks)], "draw": n}
-        digest = hashlib.sha256(f"{question}/{asking.seed}/{ranks.start}/{n}".encode()).hexdigest()
-        cases.append(Case(digest[:16], n, int(digest[16:24], 16) >> 1, data))
-    told = await asyncio.gather(*(wide.play(case) for case in cases))
+    data = [
+        {"question": question, **given, "of": 0, "sample": ranks[n % len(ranks)], "draw": n}
+        for n in range(asking.samples)
+    ]
+    told = await asyncio.gather(*map(wide.play, Cases.of(wide, data, asking.seed)))
     failed = [one for one in told if one.outcome == "failed"]
     if len(failed) == len(told):
         raise CallError(f"{wide.answerer.name} could not be asked ({failed[0].cause}).", failed[0].cause)
@@ -129,7 +128,7 @@ async def _answered(
     """The surest answer, or why there is none and what there is instead."""
     nearest = looked[0] if looked else None
     whole = [one for one in tried if one.transcript.outcome == "completed"]
-    searched = len({p["start"] for one in tried for p in one.transcript.metadata["shown"]})
+    searched = len({Passage(**p).id for one in tried for p in one.transcript.metadata["shown"]})
     if not whole:
         why = (
             "Nothing in the documents shares a word with the question."
