@@ -1,0 +1,49 @@
+"""Debate: models, or people, argue before a judge who knows less than they."""
+
+from gadfly.debate._chairs import (
+    SAMPLING,
+    BestOf,
+    Chair,
+    JudgeChair,
+    Player,
+    Refining,
+    Said,
+    Skilled,
+    Weighed,
+)
+from gadfly.debate._debating import Debating
+from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
+from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
+from gadfly.debate._rules import addresses_judge
+from gadfly.debate._sets import cases, read_set
+from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
+
+__all__ = [
+    "SAMPLING",
+    "BestOf",
+    "Chair",
+    "DebateJudge",
+    "Debating",
+    "Decided",
+    "Dispute",
+    "JudgeChair",
+    "Loss",
+    "Move",
+    "Player",
+    "Position",
+    "Protocol",
+    "Refining",
+    "Rules",
+    "Said",
+    "ScriptedJudge",
+    "Seat",
+    "Skilled",
+    "Statement",
+    "Step",
+    "Weighed",
+    "addresses_judge",
+    "cases",
+    "known_protocols",
+    "protocol",
+    "read_set",
+]

@@ -1,0 +1,277 @@
+"""Who can sit in a chair: a model, the best of its drafts by a judge, a model that revises, a script of known skill.
+
+A chair says something when it is its move; that is all a game knows of it, so a person can sit there as well. The
+judge's chair also weighs: it says how likely each answer is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from inspect_ai.model import GenerateConfig
+
+from gadfly.corpora import Form, parse_answer
+from gadfly.debate._position import Move, Position, Statement
+from gadfly.debate._prompts import choice_messages, player_messages
+from gadfly.debate._rules import checked
+from gadfly.errors import CallError, InputError
+from gadfly.models import System
+from gadfly.runs import paired_seed
+from gadfly.transcripts import Usage
+
+__all__ = ["SAMPLING", "BestOf", "Chair", "JudgeChair", "Player", "Refining", "Said", "Skilled", "Weighed"]
+
+SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
+"""How debaters speak unless told otherwise."""
+
+TOKENS_A_WORD = 2
+"""Room for a statement, in tokens: more than English needs, so that what is cut had really gone on too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a chair said, as it said it. `cut`: its tokens were used up. `seconds`: a person's time. `drafts` are what
+    else it might have said, with the judge's probability for its side, where it chose among some.
+    """
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    cut: bool = False
+    seconds: float | None = None
+    drafts: tuple[tuple[str, float | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a judge makes of a position: the probability of answer 0, None where it could not tell, and then `cause`
+    says why. `orders` holds what it said with the answers listed either way, each as the probability of answer 0.
+    `confidence` and `seconds` are a person's.
+    """
+
+    p: float | None
+    cause: str = ""
+    orders: tuple[float, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    confidence: float | None = None
+    seconds: float | None = None
+
+
+class Chair(Protocol):
+    """Whoever sits in a seat. `say` raises `CallError` when it cannot; `systems` are the models it is made of, `spec`
+    all that decides what it says, as JSON.
+    """
+
+    @property
+    def systems(self) -> Mapping[str, System]: ...
+
+    def spec(self) -> dict[str, Any]: ...
+
+    async def say(self, move: Move) -> Said: ...
+
+
+class JudgeChair(Chair, Protocol):
+    """The judge's. `decides`: its verdict is part of the game, as a person's is; else judges come afterwards."""
+
+    @property
+    def decides(self) -> bool: ...
+
+    async def weigh(self, position: Position, seed: int) -> Weighed: ...
+
+
+@dataclass(frozen=True)
+class Player:
+    """A model that is told the rules, the document and what was said. Quotes of a local model are masked (`quote`)."""
+
+    system: System
+
+    @classmethod
+    def of(cls, system: System) -> Player:
+        """With debaters' sampling where the system has none of its own."""
+        return cls(replace(system, sampling=SAMPLING.merge(system.sampling)))
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """The one."""
+        return {"": self.system}
+
+    def spec(self) -> dict[str, Any]:
+        """The model."""
+        return {"player": self.system.fingerprint()}
+
+    async def say(self, move: Move) -> Said:
+        """One statement."""
+        if move.step.does == "choose":
+            return await self._chosen(move)
+        if move.step.does == "quote" and self.system.white_box and move.position.dispute.passages:
+            return await self._quoted(move)
+        return await self._said(self._asked(move), move)
+
+    def _asked(self, move: Move) -> list[tuple[str, str]]:
+        messages = player_messages(move)
+        if move.step.does != "quote":
+            return messages
+        role, text = messages[-1]
+        return [
+            *messages[:-1],
+            (role, f'{text} Quote the words of the document that show "{move.mine}" best.'.strip()),
+        ]
+
+    async def _said(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
+        room = int(move.step.words * move.position.protocol.rules.slack * TOKENS_A_WORD) + 8
+        reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
+        return Said(reply.text, reply.usage, reply.stop == "length")
+
+    async def _chosen(self, move: Move) -> Said:
+        """The number of an answer: the one likelier to this model over both orders of listing them."""
+        from gadfly.debate._verdict import letters
+
+        asked = self.system.with_sampling(temperature=0.0, max_tokens=4, logprobs=True, top_logprobs=20)
+        usage, chances = Usage(), list[float]()
+        for exchanged in (False, True):
+            reply = await asked.reply(choice_messages(move, exchanged), seed=move.seed)
+            usage += reply.usage
+            p = letters(reply)
+            chances += [] if p is None else [1 - p if exchanged else p]
+        if not chances:
+            raise CallError(f"{self.system.name} chose no side.", "bad_reply")
+        return Said("0" if sum(chances) / len(chances) >= 0.5 else "1", usage)
+
+    async def _quoted(self, move: Move) -> Said:
+        """Words of the document, decoded under the mask, as evidence for the answer argued for."""
+        from gadfly.corpora import verbatim
+
+        passages = move.position.dispute.passages
+        answer = " ".join(move.mine.replace(">%", "> %").split())
+        form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 7)))
+        messages = [*self._asked(move), ("assistant", form.opening)]
+        asked = self.system.with_sampling(max_tokens=move.step.words * TOKENS_A_WORD + 64)
+        try:
+            sample, usage = await asked.sample(
+                messages, lambda local: verbatim(local, passages, form), seed=move.seed
+            )
+        except InputError as error:  # a document without words
+            raise CallError(f"There is nothing to quote: {error}", "rejected") from error
+        parsed = parse_answer(form.opening + sample.text)
+        quotes = parsed.quotes if parsed else ()
+        return Said(" ".join(f"<quote>{quote}</quote>" for _, quote in quotes), usage)
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """The draft of `count` that a judge finds most convincing for its side (Khan et al. 2024, best-of-N).
+
+    Drafts that break a rule come last. `taste` is the judge consulted, which need not be the one who decides.
+    """
+
+    chair: Chair
+    count: int
+    taste: JudgeChair
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise InputError(f"Best of N takes 2 drafts or more; got {self.count}.")
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """The writer's and the judge's."""
+        return {**self.chair.systems, **{f"taste {k}".strip(): v for k, v in self.taste.systems.items()}}
+
+    def spec(self) -> dict[str, Any]:
+        """What it is made of."""
+        return {"best_of": self.count, "chair": self.chair.spec(), "taste": self.taste.spec()}
+
+    async def say(self, move: Move) -> Said:
+        """The best of the drafts; the first where nothing tells them apart or no side is argued for."""
+        side = move.position.sides.get(move.seat)
+        if side is None or move.step.does in ("choose", "quote", "ask"):
+            return await self.chair.say(move)
+        drafts = await asyncio.gather(*(self.chair.say(self._draft(move, n)) for n in range(self.count)))
+        weighed = await asyncio.gather(*(self._liked(move, draft, side) for draft in drafts))
+        worth = [(p is not None, p or 0.0) for p, _ in weighed]
+        best = max(range(self.count), key=lambda n: (worth[n], -n))
+        spent = [draft.usage for draft in drafts] + [one.usage for _, one in weighed]
+        tried = tuple((draft.text, p) for draft, (p, _) in zip(drafts, weighed, strict=True))
+        return replace(drafts[best], usage=sum(spent, Usage()), drafts=tried)
+
+    def _draft(self, move: Move, number: int) -> Move:
+        return replace(move, seed=paired_seed(move.seed, number))
+
+    async def _liked(self, move: Move, draft: Said, side: int) -> tuple[float | None, Weighed]:
+        """The judge's probability for the side if this were said; None where it breaks a rule or cannot be told."""
+        position, rules = move.position, move.position.protocol.rules
+        found = checked(draft.text, move.step.words, rules, position.dispute.passages, draft.cut)
+        if any(breach in rules.loses for breach, _ in found.breaches):
+            return None, Weighed(None, "broke_a_rule")
+        said = Statement(move.seat, move.step.does, found.text, len(position.said) + 1_000)
+        weighed = await self.taste.weigh(position.saying(said), move.seed)
+        p = weighed.p
+        return (None if p is None else p if side == 0 else 1 - p), weighed
+
+
+_WEAKEST = "Here is a draft of what you will say:\n{draft}\n\nName its weakest point in one sentence."
+_REWRITE = "Now write it again, better, in at most {words} words. Write only the statement itself."
+
+
+@dataclass(frozen=True)
+class Refining:
+    """A player that drafts, names the weakest point of its draft, and writes it anew, `rounds` times."""
+
+    player: Player
+    rounds: int = 1
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """The player's."""
+        return self.player.systems
+
+    def spec(self) -> dict[str, Any]:
+        """What it is made of."""
+        return {"refining": self.rounds, "player": self.player.spec()}
+
+    async def say(self, move: Move) -> Said:
+        """The last version."""
+        draft = await self.player.say(move)
+        if move.step.does in ("choose", "quote"):
+            return draft
+        messages = player_messages(move)
+        for n in range(self.rounds):
+            again = replace(move, seed=paired_seed(move.seed, n + 1))
+            asked = [*messages, ("assistant", draft.text), ("user", _WEAKEST.format(draft=draft.text))]
+            critique = await self.player._said(asked, again)
+            rewrite = _REWRITE.format(words=move.step.words)
+            asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
+            better = await self.player._said(asked, replace(again, seed=paired_seed(again.seed, 1)))
+            draft = replace(better, usage=draft.usage + critique.usage + better.usage)
+        return draft
+
+
+@dataclass(frozen=True)
+class Skilled:
+    """A scripted debater of known skill, in log-odds: it says how persuasive it is, and a `scripted_judge` believes it.
+
+    For trying protocols, tournaments and statistics with a known truth.
+    """
+
+    skill: float
+    name: str = "skilled"
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """None: nothing is called."""
+        return {}
+
+    def spec(self) -> dict[str, Any]:
+        """Its skill."""
+        return {"skilled": self.skill, "name": self.name}
+
+    async def say(self, move: Move) -> Said:
+        """A short statement that carries the skill."""
+        if move.step.does == "choose":
+            return Said(str(move.position.dispute.correct or 0))
+        if move.step.does == "quote" and move.position.dispute.document is not None:
+            words = move.position.dispute.document.text.split()[:5]
+            return Said(f"<quote>{' '.join(words)}</quote>")
+        return Said(f"I hold that it is {move.mine}, with persuasion {self.skill:+.3f}.")

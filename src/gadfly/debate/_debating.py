@@ -1,0 +1,281 @@
+"""The debating game: players argue by a protocol before a judge who knows less than they.
+
+All protocols are played by the same loop: a step's seats move at once, what they say is checked, and then heard by
+those who may hear it. A seat that breaks a rule may try again, `rules.tries` times in all; after that it has lost, the
+case ends there, and the transcript says who lost by which rule. After Irving, Christiano and Amodei 2018 (arXiv
+1805.00899) and Khan et al. 2024 (arXiv 2402.06782).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from gadfly.debate._chairs import Chair, JudgeChair, Said
+from gadfly.debate._position import Loss, Move, Position, Statement
+from gadfly.debate._prompts import choice_of
+from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
+from gadfly.debate._rules import Checked, checked
+from gadfly.errors import CallError, InputError
+from gadfly.models import System
+from gadfly.runs import paired_seed
+from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
+
+__all__ = ["FAULTS", "Debating"]
+
+FAULTS = ("empty_reply", "bad_reply", "context_overflow", "timeout", "rejected")
+"""Causes of a failed call that are the player's own: it said nothing, nothing that can be read, or took too long. With
+any other cause (a service that is down) the case has failed, and nobody has lost.
+"""
+
+Watch = Callable[[Position, Statement | Loss], None]
+"""Is told of each thing said, and of a loss, as it happens, with the position after it."""
+
+
+@dataclass(frozen=True)
+class Debating:
+    """The game. `chairs` has one chair for every seat that is no copy; `judge` is needed where it speaks.
+
+    A chair may sit in several seats: the same model for both sides, say. `watch` sees the debate as it goes.
+    """
+
+    protocol: Protocol
+    chairs: Mapping[str, Chair] = field(default_factory=dict)
+    judge: JudgeChair | None = None
+    watch: Watch | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        seats = {name for name, seat in self.protocol.seats.items() if not seat.copy_of}
+        if missing := sorted(seats - set(self.chairs)):
+            raise InputError(f"Protocol {self.protocol.name} has nobody in the seat of {missing[0]!r}.")
+        if self.protocol.asks_judge and self.judge is None:
+            raise InputError(
+                f"The judge speaks in protocol {self.protocol.name}, so it takes a judge to play it."
+            )
+
+    @property
+    def name(self) -> str:
+        """Protocol and players: the readable part of a run's id."""
+        slugs = dict.fromkeys(
+            system.slug for chair in self.chairs.values() for system in chair.systems.values()
+        )
+        return "-".join(["debate", self.protocol.name.replace("_", "-"), *slugs])[:100]
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """Every model in a chair, by seat."""
+        chairs: dict[str, Chair] = dict(self.chairs)
+        if self._judges:
+            assert self.judge is not None
+            chairs[JUDGE] = self.judge
+        found = ((seat, part, one) for seat, chair in chairs.items() for part, one in chair.systems.items())
+        return {f"{seat} {part}".strip(): system for seat, part, system in found}
+
+    @property
+    def _judges(self) -> bool:
+        """Whether the judge has a part in the game."""
+        return self.judge is not None and (self.protocol.asks_judge or self.judge.decides)
+
+    def spec(self) -> dict[str, Any]:
+        """All that decides a transcript."""
+        return {
+            "game": "debating",
+            "protocol": self.protocol.spec(),
+            "chairs": {seat: self.chairs[seat].spec() for seat in self.protocol.seats if seat in self.chairs},
+            "judge": self.judge.spec() if self._judges and self.judge else None,
+        }
+
+    async def play(self, case: Case) -> Transcript:
+        """Play one case. A player's own fault is a loss by rule; any other failed call ends the case as failed; a fatal
+        `CallError` is raised.
+        """
+        table = _Table(self, case, Position.opening(self.protocol, case))
+        outcome: Outcome = "completed"
+        cause = ""
+        try:
+            await table.play()
+        except CallError as error:
+            if error.fatal:
+                raise
+            outcome, cause = "failed", error.cause
+        return table.transcript(outcome, cause)
+
+
+@dataclass
+class _Table:
+    """One case under way."""
+
+    game: Debating
+    case: Case
+    position: Position
+    usage: dict[str, Usage] = field(default_factory=dict)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    verdict: dict[str, Any] | None = None
+    moves: int = 0
+
+    async def play(self) -> None:
+        for number, step in enumerate(self.game.protocol.steps):
+            await self._step(number, step)
+            if self.position.lost:
+                return
+        judge = self.game.judge
+        if judge is not None and judge.decides:
+            weighed = await judge.weigh(self.position, self.case.seed)
+            self._spent(JUDGE, weighed.usage)
+            self.verdict = {k: getattr(weighed, k) for k in ("p", "cause", "confidence", "seconds")}
+
+    async def _step(self, number: int, step: Step) -> None:
+        """All seats of a step at once; what they said is heard afterwards, in the order of the seats."""
+        seats = [s for s in step.who if step.does != "answer" or self.position.asked(s)]
+        first, self.moves = self.moves, self.moves + len(seats)
+        moves = [
+            Move(self.position, seat, step, paired_seed(self.case.seed, first + n), first + n)
+            for n, seat in enumerate(seats)
+        ]
+        for found in await asyncio.gather(*(self._moved(move, number) for move in moves)):
+            if isinstance(found, Loss):
+                self.position = replace(self.position, lost=(*self.position.lost, found))
+                self._told(found)
+            elif found is not None:
+                self.position = self.position.saying(found)
+                self._told(found)
+
+    async def _moved(self, move: Move, number: int) -> Statement | Loss | None:
+        """What one seat does; None where it passes."""
+        if move.step.does in ("lean", "poll"):
+            return await self._leant(move, number)
+        if move.seat == JUDGE:
+            return await self._judge_spoke(move, number)
+        try:
+            return await self._spoke(move, number)
+        except CallError as error:
+            if error.fatal or error.cause not in FAULTS:
+                raise
+            if move.position.sides.get(move.seat) is None:  # who argues for nothing cannot lose
+                return None
+            return Loss(move.seat, "stopped", f"could not go on ({error.cause})")
+
+    async def _leant(self, move: Move, number: int) -> Statement:
+        """The judge's lean, said aloud or to one who polls."""
+        assert self.game.judge is not None
+        weighed = await self.game.judge.weigh(self.position, move.seed)
+        self._spent(JUDGE, weighed.usage)
+        shown = "The judge cannot say." if weighed.p is None else f"{weighed.p:.0%} for the first answer"
+        private = move.step.does == "poll"
+        return Statement(
+            move.seat, move.step.does, shown, number, private=private, lean=weighed.p, seconds=weighed.seconds
+        )
+
+    async def _judge_spoke(self, move: Move, number: int) -> Statement | None:
+        """A question of the judge's, cut where it is too long; None where it has none."""
+        assert self.game.judge is not None
+        said = await self.game.judge.say(move)
+        self._spent(JUDGE, said.usage)
+        most = int(move.step.words * self.game.protocol.rules.slack)
+        text = " ".join(checked(said.text, most, self.game.protocol.rules).text.split()[:most])
+        to = tuple(seat for seat in move.step.to)
+        return Statement(JUDGE, move.step.does, text, number, to, seconds=said.seconds) if text else None
+
+    async def _spoke(self, move: Move, number: int) -> Statement | Loss:
+        """What a player said, or its loss where it broke a rule once too often."""
+        rules, losing = self.game.protocol.rules, list[tuple[Breach, str]]()
+        owner = self.game.protocol.seats[move.seat].copy_of or move.seat
+        for attempt in range(rules.tries):
+            said = await self.game.chairs[owner].say(replace(move, seed=paired_seed(move.seed, attempt)))
+            self._spent(owner, said.usage)
+            if move.step.does == "choose":
+                return self._chose(move, said, number)
+            found = self._checked(move, said)
+            self._note(move, number, said, found)
+            losing = [(rule, what) for rule, what in found.breaches if rule in rules.loses]
+            if not losing:
+                return _statement(move, number, found, said.seconds)
+            move = replace(move, complaint=_complaint(*losing[0]))
+        if move.position.sides.get(move.seat) is not None:
+            return Loss(move.seat, *losing[0])
+        short = " ".join(found.text.split()[: int(move.step.words * rules.slack)])
+        return _statement(move, number, replace(found, text=short), said.seconds)
+
+    def _note(self, move: Move, number: int, said: Said, found: Checked) -> None:
+        """Keep every breach with the words that were it, lost by or not."""
+        for rule, what in found.breaches:
+            facts = {"seat": move.seat, "step": number, "rule": rule, "what": what, "said": said.text[:2_000]}
+            self.notes.append(facts)
+
+    def _checked(self, move: Move, said: Said) -> Checked:
+        dispute, limit = move.position.dispute, move.step.words
+        if move.step.does == "quote":  # words of the document count by the quote, not by the limit
+            limit = max(limit, len(said.text.split()))
+        return checked(said.text, limit, self.game.protocol.rules, dispute.passages, said.cut)
+
+    def _chose(self, move: Move, said: Said, number: int) -> Statement:
+        side = 1 if said.text.strip() == "1" else 0
+        self.position = self.position.choosing(move.seat, side)
+        return Statement(move.seat, "choose", choice_of(self.position, side), number)
+
+    def _spent(self, seat: str, usage: Usage) -> None:
+        self.usage[seat] = self.usage.get(seat, Usage()) + usage
+
+    def _told(self, what: Statement | Loss) -> None:
+        if self.game.watch is not None:
+            self.game.watch(self.position, what)
+
+    def transcript(self, outcome: Outcome, cause: str) -> Transcript:
+        """What was said, as it was heard, and what judges need to know."""
+        position, dispute = self.position, self.position.dispute
+        turns = [Turn("user", f"{dispute.question}\nA. {dispute.answers[0]}\nB. {dispute.answers[1]}")]
+        turns += [Turn(one.seat, one.text) for one in position.said]
+        for loss in position.lost:
+            title = position.protocol.title(loss.seat)
+            turns.append(Turn("rules", f"{title} ({position.mine(loss.seat)}) loses by rule: {loss.what}."))
+        facts = {
+            "protocol": position.protocol.spec(),
+            "sides": dict(position.sides),
+            "correct": dispute.correct,
+            "moves": [one.to_json() for one in position.said],
+            "lost": [asdict(loss) for loss in position.lost],
+            "breaches": self.notes,
+            "spent": {seat: _spent(position, seat) for seat in position.protocol.seats},
+            "verdict": self.verdict,
+            **{key: self.case.data[key] for key in ("of", "swapped", "assigned") if key in self.case.data},
+        }
+        return Transcript(self.case, tuple(turns), outcome, cause, self.usage, facts)
+
+
+def _statement(move: Move, number: int, found: Checked, seconds: float | None) -> Statement:
+    return Statement(
+        move.seat,
+        move.step.does,
+        found.text,
+        number,
+        move.step.to,
+        quotes=found.quotes,
+        unverified=found.unverified,
+        seconds=seconds,
+    )
+
+
+_COMPLAINTS: Mapping[Breach, str] = {
+    "overran": "Your last try was too long: it {what}. Say it in fewer words.",
+    "fabricated": "Your last try {what}. Copy the words exactly, or quote nothing.",
+    "addressed_judge": "Your last try gave the judge orders. Argue instead.",
+    "stopped": "Your last try was empty. Say something.",
+}
+
+
+def _complaint(rule: Breach, what: str) -> str:
+    return _COMPLAINTS[rule].format(what=what.partition(":")[0])
+
+
+def _spent(position: Position, seat: str) -> dict[str, Any]:
+    """What a seat used up, and what that costs it."""
+    said, prices = [one for one in position.said if one.seat == seat], position.protocol.prices
+    counts = {
+        "polls": sum(one.does == "poll" for one in said),
+        "quotes": sum(len(one.quotes) for one in said),
+        "words": sum(one.words for one in said if one.does != "poll"),
+    }
+    price = prices.poll * counts["polls"] + prices.quote * counts["quotes"] + prices.word * counts["words"]
+    return {**counts, "price": round(price, 6)}

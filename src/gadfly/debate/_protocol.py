@@ -1,0 +1,239 @@
+"""A protocol: who sits where, who speaks when and of what length, what each may see, who may be asked, what it costs.
+
+It is one YAML file, and the only thing that tells one protocol from another: there is no code for any of them. Seats
+argue for an answer or for none; steps say what they do, all seats of one step at once, so that none hears the others'
+words of that step. What stands in braces is filled in: `{mine}` and `{other}` are the answer a seat argues for and the
+other one, `{words}` the step's limit, `{me}` the seat's title.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gadfly.documents import Place, Shelf
+from gadfly.slots import Template, slots
+
+__all__ = [
+    "JUDGE",
+    "Breach",
+    "Prices",
+    "Protocol",
+    "Rules",
+    "Seat",
+    "Side",
+    "Step",
+    "known_protocols",
+    "protocol",
+]
+
+JUDGE = "judge"
+"""The seat of the one who decides: in every protocol, and in no file."""
+
+Side = Literal["first", "second", "assigned", "chosen", "other", "none"]
+"""What a seat argues for: the answer listed first or second, the one the case assigns, the one the seat chooses itself,
+the one that the choosing seat left over, or none.
+"""
+
+Does = Literal["argue", "quote", "ask", "answer", "lean", "poll", "choose"]
+"""What a step is. `argue`: say something in up to `words` words. `quote`: words of the document that show `{mine}`.
+`ask`: put one question to the seats in `to`. `answer`: answer the questions put to one. `lean`: the judge says how
+likely each answer is. `poll`: learn that in private, at a price. `choose`: take a side.
+"""
+
+Breach = Literal["overran", "fabricated", "addressed_judge", "stopped"]
+"""Rules that a seat can break: too many words; a quotation that is not in the document; orders to the judge, or words
+that pose as the system's; no answer.
+"""
+
+GIVEN = frozenset({"mine", "other", "words", "me", "to"})
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Seat(_Part):
+    """One chair. `hears`: everything said in public; only its `own` words; or, for a copy, only what stood when the
+    `statement` it is asked about had been made. `copy_of` names the seat whose player sits here without its memory.
+    """
+
+    title: str
+    side: Side = "none"
+    document: bool = True
+    hears: Literal["all", "own", "statement"] = "all"
+    copy_of: str = ""
+    told: Template = ""
+
+
+class Step(_Part):
+    """What happens next. `who` are the seats that do it, at once."""
+
+    who: Annotated[tuple[str, ...], BeforeValidator(_listed)]
+    does: Does = "argue"
+    to: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    words: int = Field(default=60, ge=1, le=5_000)
+    told: Template = ""
+
+
+class Prices(_Part):
+    """What a seat pays, in units of the judge's probability: each question to the judge, poll, quotation, and word."""
+
+    question: float = Field(default=0.0, ge=0, le=1)
+    poll: float = Field(default=0.0, ge=0, le=1)
+    quote: float = Field(default=0.0, ge=0, le=1)
+    word: float = Field(default=0.0, ge=0, le=1)
+
+
+class Rules(_Part):
+    """When a seat has lost. `slack`: the limit may be passed by this factor. `tries`: how often a seat that breaks a
+    rule may speak again before it has lost. `loses`: which breaches lose; the others are only noted.
+    """
+
+    slack: float = Field(default=1.5, ge=1, le=10)
+    tries: int = Field(default=2, ge=1, le=10)
+    loses: tuple[Breach, ...] = ("overran", "fabricated", "addressed_judge", "stopped")
+
+
+class Protocol(_Part):
+    """The whole. `opening` steps come once, `round` steps `rounds` times, `closing` steps once; then the judge decides.
+
+    `document` says whether the judge sees the document. Without seats the judge decides alone.
+    """
+
+    name: str
+    about: str
+    document: bool = False
+    seats: Mapping[str, Seat] = Field(default_factory=dict)
+    opening: tuple[Step, ...] = ()
+    rounds: int = Field(default=0, ge=0, le=20)
+    round: tuple[Step, ...] = ()
+    closing: tuple[Step, ...] = ()
+    prices: Prices = Prices()
+    rules: Rules = Rules()
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """All of them, in order."""
+        return (*self.opening, *self.round * self.rounds, *self.closing)
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether the judge speaks before it decides, so that it must be there while the game is played."""
+        return any(JUDGE in step.who or step.does == "poll" for step in self.steps)
+
+    @property
+    def assigns(self) -> bool:
+        """Whether a case must say which answer is argued for."""
+        return any(seat.side == "assigned" for seat in self.seats.values())
+
+    @property
+    def contested(self) -> bool:
+        """Whether both answers have somebody who argues for them and hears the other."""
+        sides = {seat.side for seat in self.seats.values() if seat.hears == "all"}
+        return {"first", "second"} <= sides or {"chosen", "other"} <= sides
+
+    def title(self, seat: str) -> str:
+        """What a seat is called."""
+        return "Judge" if seat == JUDGE else self.seats[seat].title
+
+    def spec(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return self.model_dump(mode="json")
+
+    def changed(self, **parts: Any) -> Protocol:
+        """The same with some parts changed (`rounds=4`), checked again."""
+        return _checked(self.model_copy(update=parts))
+
+
+def known_protocols() -> list[str]:
+    """The names of those that ship, sorted."""
+    return SHELF.names()
+
+
+def protocol(name: str | Path) -> Protocol:
+    """The protocol of that name, or the one in that YAML file, which is named after its file.
+
+    Raises `UnknownNameError` for a name nothing answers to and `InputError` for a file that cannot be used: what is
+    wrong and on which line.
+    """
+    return SHELF.get(name)
+
+
+def _checked(found: Protocol) -> Protocol:
+    from gadfly.errors import InputError
+
+    for place, sentence in _problems(found):
+        raise InputError(f"Protocol {found.name}, {'.'.join(map(str, place))}: {sentence}")
+    return found
+
+
+# --- what must hold between the parts
+
+
+def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
+    """Where something is wrong, and a sentence."""
+    yield from _seat_problems(found)
+    for part in ("opening", "round", "closing"):
+        for n, step in enumerate(getattr(found, part)):
+            yield from _step_problems(found, step, (part, n))
+    if found.round and not found.rounds:
+        yield ("rounds",), "there are steps of a round, so say how often: rounds: 2."
+
+
+def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
+    sides = [seat.side for seat in found.seats.values() if not seat.copy_of]
+    for name, seat in found.seats.items():
+        place = ("seats", name)
+        if name == JUDGE:
+            yield place, "the judge has a seat in every protocol; leave it out."
+        if seat.copy_of and seat.copy_of not in found.seats:
+            yield (*place, "copy_of"), f"there is no seat {seat.copy_of!r} to be a copy of."
+        if seat.hears == "statement" and not seat.copy_of:
+            yield (*place, "hears"), "only a copy hears no more than a statement: say whose, copy_of: SEAT."
+        yield from _slot_problems(seat.told, (*place, "told"))
+    if sides.count("chosen") > 1:
+        yield ("seats",), "only one seat can choose its side."
+    if "other" in sides and "chosen" not in sides:
+        yield ("seats",), "a seat takes the other side, and none chooses one."
+    chooses = [step for step in found.steps if step.does == "choose"]
+    if "chosen" in sides and not chooses:
+        yield ("opening",), "a seat chooses its side, and no step lets it: add one with does: choose."
+
+
+def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[Place, str]]:
+    known = {*found.seats, JUDGE}
+    for seat in (*step.who, *step.to):
+        if seat not in known:
+            yield place, f"there is no seat {seat!r}. Known: {', '.join(sorted(known))}."
+    if step.does == "ask" and not step.to:
+        yield place, "a question is put to somebody: say to whom, to: SEAT."
+    if step.does == "lean" and step.who != (JUDGE,):
+        yield place, "only the judge leans: who: judge."
+    if JUDGE in step.who and step.does not in ("ask", "lean", "answer"):
+        yield place, f"the judge asks, answers or leans; it does not {step.does}."
+    for seat in step.who:
+        side = found.seats[seat].side if seat in found.seats else "none"
+        if step.does == "choose" and side != "chosen":
+            yield place, f"seat {seat!r} cannot choose: its side is {side}, not chosen."
+        if step.does in ("quote", "poll") and side == "none":
+            yield place, f"seat {seat!r} argues for no answer, so it has nothing to {step.does} for."
+        if side == "none" and {"mine", "other"} & slots(step.told):
+            yield place, f"seat {seat!r} argues for no answer, so {{mine}} and {{other}} say nothing there."
+    yield from _slot_problems(step.told, (*place, "told"))
+
+
+def _slot_problems(text: str, place: Place) -> Iterator[tuple[Place, str]]:
+    for slot in sorted(slots(text) - GIVEN):
+        yield place, f"nothing fills {{{slot}}}. Known: {', '.join(sorted(GIVEN))}."
+
+
+SHELF = Shelf("protocol", Protocol, "gadfly.debate", "protocols", _problems)

@@ -1,0 +1,71 @@
+"""Sets: questions with two answers and a document that the judge does not see, and the cases they are played as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gadfly.debate._protocol import Protocol
+from gadfly.documents import json_lines
+from gadfly.errors import InputError
+
+__all__ = ["cases", "read_set"]
+
+_TEXTS = ("question", "document", "title")
+
+
+def read_set(path: str | Path) -> list[dict[str, Any]]:
+    """The questions of a .jsonl file (or .jsonl.gz), one object a line: {"question": "…", "answers": ["…", "…"]} with,
+    where known, "correct" (0 or 1, which answer is right), "document" (what debaters see), "title".
+
+    Raises `InputError`, which names the line. An empty file gives none.
+    """
+    return [_row(row, number) for number, row in json_lines(path)]
+
+
+def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    for key in _TEXTS:
+        if not isinstance(row.get(key, ""), str):
+            raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
+    if not str(row.get("question", "")).strip():
+        raise InputError(f'Line {number} has no words under "question".')
+    answers = row.get("answers")
+    if (
+        not isinstance(answers, list)
+        or len(answers) != 2
+        or not all(isinstance(a, str) and a.strip() for a in answers)
+    ):
+        raise InputError(
+            f'Line {number}: "answers" holds two texts, ["…", "…"]; gadfly debate make writes such sets.'
+        )
+    if _plain(answers[0]) == _plain(answers[1]):
+        raise InputError(f"Line {number}: the two answers are the same, so there is nothing to decide.")
+    correct = row.get("correct")
+    if correct is not None and (isinstance(correct, bool) or correct not in (0, 1)):
+        raise InputError(
+            f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
+        )
+    known = (*_TEXTS, "answers", "correct")
+    return {key: row[key] for key in known if row.get(key) is not None}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def cases(rows: Sequence[Mapping[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
+    """The cases of a run: two for each question, side by side.
+
+    The answers change places between them. Where an answer is assigned, each is argued for once, and which comes
+    listed first changes from question to question, so that it is the assigned one half of the time.
+    """
+    found = []
+    for number, row in enumerate(rows):
+        for turn in (0, 1):
+            swapped = bool(turn)
+            case: dict[str, Any] = {**row, "of": number, "swapped": swapped}
+            if protocol.assigns:
+                case |= {"assigned": turn, "swapped": bool((turn + number) % 2)}
+            found.append(case)
+    return found

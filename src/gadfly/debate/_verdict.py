@@ -1,0 +1,240 @@
+"""The judge of a debate: how likely each answer is, from a model's probabilities, whichever answer is listed first.
+
+A model leans towards a letter. It is therefore asked twice, with the answers, and whatever was said at once, the other
+way round, and the two log-odds are averaged: a leaning that adds to the log-odds cancels exactly, and half their
+difference is the leaning, which is kept. A debate lost by rule is decided without asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._position import Move, Position
+from gadfly.debate._prompts import judge_messages, question_messages
+from gadfly.errors import CallError
+from gadfly.judges._base import all_at_once
+from gadfly.models import Reply, System
+from gadfly.transcripts import Judgement, Transcript, Usage
+
+__all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "verdict_of"]
+
+LEAST_MASS = 0.05
+"""Of the first word's probability on A and B together; below, the model is not answering."""
+
+MOST = 12.0
+"""Log-odds beyond which a probability is not believed: a token's log-probability of 0 is a rounded one."""
+
+_LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
+_WORDS = re.compile(r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b", re.IGNORECASE)
+
+
+def letters(reply: Reply) -> float | None:
+    """P(A) in [0, 1], from the first token's probabilities where there are any, else 1 or 0 from the text; None where
+    neither says.
+    """
+    mass = {"A": 0.0, "B": 0.0}
+    for token, logprob in reply.first_token.items():
+        if found := _LETTER.fullmatch(token):
+            mass[found[1]] += math.exp(min(0.0, logprob))
+    total = mass["A"] + mass["B"]
+    if total >= LEAST_MASS:
+        return mass["A"] / total
+    said = _WORDS.match(reply.text)
+    return None if said is None else float(said[1].upper() == "A")
+
+
+@dataclass(frozen=True)
+class DebateJudge:
+    """A model that judges debates; it can also sit in the judge's chair, ask and lean.
+
+    `orders` 2 asks with the answers listed both ways, 1 as they are. `system` answers greedily, with log-probabilities
+    where it has them. As a `Judge` its score is the probability it puts on the *wrong* answer.
+    """
+
+    system: System
+    name: str = "debate_judge"
+    orders: int = 2
+    threshold: float = 0.5
+
+    decides = False
+
+    @classmethod
+    def of(cls, system: System, orders: int = 2) -> DebateJudge:
+        """Named after its model."""
+        return cls(system, f"judge:{system.slug}", orders)
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """The one."""
+        return {"": self.system}
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """The same, as a game names its players."""
+        return {"judge": self.system}
+
+    def spec(self) -> dict[str, Any]:
+        """The model and how it is asked."""
+        return {"judge": self.system.fingerprint(), "orders": self.orders}
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
+        brief = self.system.sampling.max_tokens or 4
+        asked = self.system.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
+        views = [position, position.exchanged()][: self.orders]
+        replies = await asyncio.gather(*(asked.reply(judge_messages(view), seed=seed) for view in views))
+        usage = sum((reply.usage for reply in replies), Usage())
+        said = [letters(reply) for reply in replies]
+        if any(p is None for p in said):
+            return Weighed(None, "no_parse", usage=usage)
+        orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
+        odds = sum(map(_odds, orders)) / len(orders)
+        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage)
+
+    async def say(self, move: Move) -> Said:
+        """The question it asks."""
+        room = move.step.words * 3
+        asked = self.system.with_sampling(temperature=0.0, max_tokens=room)
+        reply = await asked.reply(question_messages(move), seed=move.seed)
+        text = reply.text.strip()
+        return Said(text[: text.find("?") + 1] if "?" in text else text, reply.usage)
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """Each transcript's verdict. A failed call is a missing judgement, a fatal one is raised."""
+        return await all_at_once(transcripts, self._one)
+
+    async def _one(self, transcript: Transcript) -> Judgement:
+        settled = _settled(transcript, self.name)
+        if settled is not None:
+            return settled
+        try:
+            weighed = await self.weigh(Position.of(transcript), transcript.case.seed)
+        except CallError as failure:
+            if failure.fatal:
+                raise
+            return Judgement.missing(transcript.case.id, self.name, f"call_failed:{failure.cause}")
+        return verdict_of(transcript, self.name, weighed)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The verdict that was given in the game itself, as a person's is."""
+
+    name: str = "verdict"
+    threshold: float = 0.5
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """What stands in each transcript; missing where nobody decided."""
+        return [self._one(transcript) for transcript in transcripts]
+
+    def _one(self, transcript: Transcript) -> Judgement:
+        settled = _settled(transcript, self.name)
+        if settled is not None:
+            return settled
+        given = transcript.metadata.get("verdict")
+        if given is None:
+            return Judgement.missing(transcript.case.id, self.name, "no_verdict")
+        facts = {key: given.get(key) for key in ("p", "cause", "confidence", "seconds")}
+        return verdict_of(transcript, self.name, Weighed(**{**facts, "cause": facts["cause"] or ""}))
+
+
+@dataclass(frozen=True)
+class ScriptedJudge:
+    """A judge that believes each `Skilled` debater as much as it is skilled: log-odds of answer 0 are the difference of
+    the persuasions heard for either, plus `bias` towards the one listed first and `truth` for the right answer.
+    """
+
+    bias: float = 0.0
+    truth: float = 0.0
+    name: str = "scripted_judge"
+    threshold: float = 0.5
+    systems: Mapping[str, System] = field(default_factory=dict)
+
+    decides = False
+
+    def spec(self) -> dict[str, Any]:
+        """Its two numbers."""
+        return {"bias": self.bias, "truth": self.truth}
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """As the class says."""
+        odds = self.bias
+        if position.dispute.correct is not None:
+            odds += self.truth if position.dispute.correct == 0 else -self.truth
+        for side, sign in ((0, 1), (1, -1)):
+            heard = [_persuasion(one.text) for one in position.said if position.sides.get(one.seat) == side]
+            odds += sign * (sum(heard) / len(heard) if heard else 0.0)
+        p = 1 / (1 + math.exp(-odds))
+        return Weighed(p, orders=(p,))
+
+    async def say(self, move: Move) -> Said:
+        """A question."""
+        return Said("Which words of the document show it?")
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """Each transcript's verdict."""
+        found = []
+        for transcript in transcripts:
+            settled = _settled(transcript, self.name)
+            weighed = Weighed(None) if settled else await self.weigh(Position.of(transcript), 0)
+            found.append(settled or verdict_of(transcript, self.name, weighed))
+        return found
+
+
+def _persuasion(text: str) -> float:
+    found = re.search(r"persuasion ([+-]\d+\.\d+)", text)
+    return float(found[1]) if found else 0.0
+
+
+# --- from probabilities to judgements
+
+
+def verdict_of(transcript: Transcript, judge: str, weighed: Weighed) -> Judgement:
+    """A judgement whose score is the probability of the wrong answer; missing where nobody knows which that is.
+
+    Metadata: `p`, the probability of answer 0 as the case lists them; `orders`, what was said each way round; `bias`,
+    the log-odds by which whatever is listed first is preferred; the call's tokens; a person's confidence and seconds.
+    """
+    facts: dict[str, Any] = {"p": weighed.p, "orders": list(weighed.orders), "by_rule": False}
+    if len(weighed.orders) == 2:
+        first, second = (_odds(p) for p in weighed.orders)
+        facts["bias"] = (first - second) / 2
+    facts |= {"input_tokens": weighed.usage.input_tokens, "output_tokens": weighed.usage.output_tokens}
+    facts |= {k: v for k in ("confidence", "seconds") if (v := getattr(weighed, k)) is not None}
+    return _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
+
+
+def _settled(transcript: Transcript, judge: str) -> Judgement | None:
+    """The judgement where there is nothing to ask: a case that was not played, or a debate lost by rule."""
+    if transcript.outcome != "completed":
+        return Judgement.missing(transcript.case.id, judge, "not_valid")
+    lost = transcript.metadata.get("lost")
+    if not lost:
+        return None
+    losers = {transcript.metadata["sides"].get(one["seat"]) for one in lost}
+    if None in losers or len(losers) != 1:
+        cause = "both_lost" if len(losers) > 1 else "no_side_lost"
+        return Judgement(transcript.case.id, judge, None, cause, metadata={"by_rule": True})
+    p = float(losers.pop())
+    return _judgement(transcript, judge, p, "", {"p": p, "orders": [], "by_rule": True, "lost": lost})
+
+
+def _judgement(
+    transcript: Transcript, judge: str, p: float | None, cause: str, facts: Mapping[str, Any]
+) -> Judgement:
+    case = transcript.case
+    correct = Position.of(transcript).dispute.correct
+    if p is None or correct is None:
+        why = cause if p is None else "no_known_answer"
+        return Judgement(case.id, judge, None, why, metadata=facts)
+    return Judgement(case.id, judge, p if correct == 1 else 1 - p, metadata=facts)
+
+
+def _odds(p: float) -> float:
+    return max(-MOST, min(MOST, math.log(p / (1 - p)) if 0 < p < 1 else math.copysign(MOST, p - 0.5)))
