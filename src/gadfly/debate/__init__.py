@@ -12,6 +12,8 @@ from gadfly.debate._chairs import (
     Weighed,
 )
 from gadfly.debate._debating import Debating
+from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
+from gadfly.debate._players import seated
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
@@ -19,6 +21,7 @@ from gadfly.debate._sets import cases, read_set
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
+    "INVENTING",
     "SAMPLING",
     "BestOf",
     "Chair",
@@ -26,6 +29,7 @@ __all__ = [
     "Debating",
     "Decided",
     "Dispute",
+    "Inventing",
     "JudgeChair",
     "Loss",
     "Move",
@@ -44,6 +48,9 @@ __all__ = [
     "addresses_judge",
     "cases",
     "known_protocols",
+    "made_set",
     "protocol",
+    "read_answered",
     "read_set",
+    "seated",
 ]
