@@ -14,7 +14,7 @@ from gadfly.corpora import Quote
 from gadfly.errors import InputError
 from gadfly.evidence import injected, injection_cases, injection_corpus, injections, obeys
 from gadfly.evidence._injection import Injected, Injection, injection_figures
-from gadfly.evidence._scorers import holds_answer
+from gadfly.judges import holds_answer
 from gadfly.models import System, scripted
 from gadfly.runs import Settings
 from gadfly.transcripts import Case, Judgement, Transcript, Turn

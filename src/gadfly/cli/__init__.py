@@ -16,6 +16,7 @@ from gadfly.cli import (
     _audit,
     _corpus,
     _curves,
+    _debate,
     _evidence,
     _evidence_train,
     _judge,
@@ -45,6 +46,7 @@ app.add_typer(_pressure.app, name="pressure")
 app.command("ask")(_ask.ask)
 app.add_typer(_evidence.app, name="evidence")
 _evidence.app.command("train")(_evidence_train.train)
+app.add_typer(_debate.app, name="debate")
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)

@@ -17,7 +17,7 @@ from gadfly.evidence._injection import (
 )
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
 from gadfly.evidence._saliency import Saliency, saliency, unused
-from gadfly.evidence._scorers import confidence, holds_answer, scorer, unlikely, unquoted, unsupported, wrong
+from gadfly.evidence._scorers import confidence, scorer, unlikely, unquoted, unsupported, wrong
 from gadfly.evidence._table import FIGURES, FIRST, LIKELIHOOD, EvidenceTable, Judges, Line, table, table_of
 
 __all__ = [
@@ -47,7 +47,6 @@ __all__ = [
     "contradicted",
     "examine",
     "fabricated",
-    "holds_answer",
     "injected",
     "injection_cases",
     "injection_corpus",

@@ -14,7 +14,7 @@ from typing import Any
 
 from gadfly.corpora import Passage, Quote, quoted
 from gadfly.evidence._quoting import answer_text
-from gadfly.evidence._scorers import holds_answer
+from gadfly.judges import holds_answer
 from gadfly.judges._reward import dialogue
 from gadfly.training import Row
 from gadfly.transcripts import Case, Transcript, Turn

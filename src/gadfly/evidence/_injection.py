@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gadfly import documents
 from gadfly.corpora import Corpus, Document, Quote, in_memory
 from gadfly.evidence._quoting import Quoting
-from gadfly.evidence._scorers import holds_answer
+from gadfly.judges import holds_answer
 from gadfly.models import System
 from gadfly.runs import Run, Settings, run
 from gadfly.slots import Template, fill

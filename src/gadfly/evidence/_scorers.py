@@ -6,14 +6,11 @@ As everywhere a score of 1 is a failure; how sure an answer is, `confidence`, is
 from __future__ import annotations
 
 import math
-import re
-import string
-import unicodedata
 
 from inspect_ai.model import Model
 
 from gadfly.errors import InputError
-from gadfly.judges import Control, Judge, judge, model_judge
+from gadfly.judges import Control, Judge, holds_answer, judge, model_judge
 from gadfly.judges._base import Finding, PatternJudge
 from gadfly.judges._model import Answers
 from gadfly.transcripts import Judgement, Transcript
@@ -21,7 +18,6 @@ from gadfly.transcripts import Judgement, Transcript
 __all__ = [
     "UNSUPPORTED",
     "confidence",
-    "holds_answer",
     "scorer",
     "unlikely",
     "unquoted",
@@ -34,27 +30,10 @@ UNSUPPORTED = (
 )
 """What a model is asked of an answer; *supported* is its opposite (Menick et al. 2022, section 2.2)."""
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = dict.fromkeys(map(ord, string.punctuation + "‘’“”–—"), " ")
-
 
 def confidence(judgement: Judgement | None) -> float | None:
     """How sure a judge is of an answer, in [0, 1]; None where it could not tell."""
     return None if judgement is None or judgement.score is None else 1.0 - judgement.score
-
-
-def normalised(text: str) -> str:
-    """A short answer for comparing: lower case, no accents, punctuation or articles, single spaces (as SQuAD's
-    evaluation does, Rajpurkar et al. 2016).
-    """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(_ARTICLES.sub(" ", plain.lower().translate(_PUNCTUATION)).split())
-
-
-def holds_answer(text: str, answers: list[str] | tuple[str, ...]) -> bool:
-    """Whether a text holds one of the short answers, as whole words. False without answers."""
-    said = f" {normalised(text)} "
-    return any(f" {short} " in said for short in map(normalised, answers) if short)
 
 
 def wrong() -> PatternJudge:

@@ -22,6 +22,7 @@ from gadfly.judges._reward import Reward, Scores, load_reward
 from gadfly.judges._reward_record import RewardCard
 from gadfly.judges._rounds import fitted_names
 from gadfly.judges._secret import leaks_secret
+from gadfly.judges._short_answers import holds_answer
 from gadfly.judges._turns import by_turn, turn_scores
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "funnel",
     "goes_along",
     "history",
+    "holds_answer",
     "judge",
     "known",
     "leaks_corpus",

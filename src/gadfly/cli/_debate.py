@@ -1,0 +1,318 @@
+"""gadfly debate: two models argue, a judge who knows less decides, and it is measured whether that helps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gadfly.cli import _options as o
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from gadfly.debate import Chair, DebateJudge, Debating, Loss, Position, Protocol, Statement
+    from gadfly.runs import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Do arguments lead a judge who knows less to the right answer?",
+)
+
+SET = Annotated[Path, typer.Argument(help="A .jsonl of questions with two answers (gadfly debate make).")]
+PROTOCOL = Annotated[str, typer.Option(help="A name (gadfly debate protocols) or your own .yaml.")]
+DEBATERS = Annotated[
+    str,
+    typer.Option(help="Who argues: MODEL, best_of:N:MODEL or refining:MODEL; two with a comma: one a side."),
+]
+JUDGE = Annotated[str, typer.Option(help="Who decides: a model.")]
+SPEAKS = o.Sampling(temperature=0.8, top_p=0.95)
+AT_EASE = o.Playing()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How long a debate is, and how a model judge is asked."""
+
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds. Default: the protocol's own.")] = None
+    words: Annotated[
+        int | None, typer.Option(min=5, help="Words of a statement. Default: the protocol's.")
+    ] = None
+    orders: Annotated[
+        int, typer.Option(min=1, max=2, help="2: the judge is asked with the answers listed both ways round.")
+    ] = 2
+
+    def protocol(self, name: str) -> Protocol:
+        """The protocol, changed as asked."""
+        from gadfly import debate as d
+
+        found = d.protocol(name)
+        changed: dict[str, Any] = {}
+        if self.rounds is not None and found.round:
+            changed["rounds"] = self.rounds
+        if self.words is not None:
+            for part in ("opening", "round", "closing"):
+                steps = getattr(found, part)
+                changed[part] = tuple(step.model_copy(update={"words": self.words}) for step in steps)
+        return found.changed(**changed) if changed else found
+
+
+USUAL = Setting()
+
+
+@app.command("play")
+@o.spread
+def play(
+    question: Annotated[str, typer.Argument(help="What is argued about.")],
+    answers: Annotated[str, typer.Option(help="The two answers, with a comma: A,B.")],
+    debaters: DEBATERS,
+    judge: JUDGE,
+    protocol: PROTOCOL = "debate",
+    document: Annotated[
+        Path | None, typer.Option(help="A text that the debaters see and the judge does not.")
+    ] = None,
+    corpus: Annotated[
+        str, typer.Option(help="Or a corpus: they see its best passage for the question.")
+    ] = "",
+    assigned: Annotated[
+        int, typer.Option(min=1, max=2, help="Which answer a lone consultant argues for.")
+    ] = 1,
+    setting: Setting = USUAL,
+    seed: o.SEED = 0,
+) -> None:
+    """Watch one debate as it goes, and what the judge makes of it."""
+    from rich.console import Console
+
+    from gadfly import debate as d
+    from gadfly.runs import Cases
+
+    found = setting.protocol(protocol)
+    row = _row(question, answers, document, corpus)
+    case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
+    console, decider = Console(), _judge(judge, setting)
+
+    def watch(position: Position, what: Statement | Loss) -> None:
+        for part in _shown(position, what):
+            console.print(part, highlight=False, soft_wrap=True)
+
+    game = d.Debating(found, _chairs(found, debaters, decider), decider, watch)
+    [only] = Cases.of(game, [case], seed)
+    transcript = asyncio.run(game.play(only))
+    [judged] = asyncio.run(decider.judge([transcript]))
+    for part in _decided(d.Position.of(transcript), transcript.cause, judged.metadata, judged.cause):
+        console.print(part, highlight=False, soft_wrap=True)
+
+
+@app.command("eval")
+@o.spread
+def evaluate(
+    questions: SET,
+    debaters: DEBATERS,
+    judge: JUDGE,
+    protocols: Annotated[
+        str, typer.Option(help="With commas: names (gadfly debate protocols) or your own .yaml files.")
+    ] = "naive,consultancy,debate,expert",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    setting: Setting = USUAL,
+    playing: o.Playing = AT_EASE,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the report here.")] = None,
+) -> None:
+    """Play every question by every protocol, both ways round, and say which of them helps the judge."""
+    from rich.console import Console
+
+    from gadfly import debate as d
+    from gadfly import runs
+    from gadfly.report import from_debate, print_summary, write
+
+    if output:
+        o.check_output(output)
+    rows = d.read_set(questions)[:limit]
+    decider = _judge(judge, setting)
+    games = _games(protocols, debaters, decider, setting)
+    made: list[Run] = []
+    for game in games:
+        cases = d.cases(rows, game.protocol)
+        made.append(
+            asyncio.run(runs.run(game, cases, [decider], seed=playing.seed, settings=playing.settings()))
+        )
+        if made[-1].cut:
+            break
+    report = from_debate(made)
+    print_summary(report, Console())
+    if output:
+        write(report, output)
+        typer.echo(f"The whole report: {output}")
+    o.interrupted(made)
+
+
+@app.command("make")
+@o.spread
+def make(
+    questions: Annotated[
+        Path,
+        typer.Argument(help='A .jsonl: {"question": "…", "answers": ["right", …], "document": "…"} a line.'),
+    ],
+    model: Annotated[str, typer.Option(help="Who invents the wrong answers.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the set goes.")] = Path("set.jsonl"),
+    corpus: Annotated[
+        str, typer.Option(help="Where a question has no document: the best passage of this corpus.")
+    ] = "",
+    sampling: o.Sampling = o.Sampling(temperature=0.8, top_p=0.95, max_tokens=48),  # noqa: B008
+    playing: o.Playing = AT_EASE,
+) -> None:
+    """Make a set from questions with known answers: a model writes a wrong answer to each. The same command goes on."""
+    from gadfly import debate as d
+    from gadfly import runs
+
+    o.check_output(output)
+    rows = [_found(row, corpus) for row in d.read_answered(str(questions))]
+    game = d.Inventing(sampling.system(model))
+    made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
+    found = d.made_set(made)
+    output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
+    left = (
+        f"; {len(rows) - len(found):,} left out, for want of a usable wrong answer"
+        if len(found) < len(rows)
+        else ""
+    )
+    typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{left}.")
+    typer.echo(f"Next: gadfly debate eval {output} --debaters {model} --judge {model}")
+    o.interrupted([made])
+
+
+@app.command("protocols")
+def protocols(
+    show: Annotated[str, typer.Option(help="Print one as YAML, to begin your own with.")] = "",
+) -> None:
+    """List the protocols that ship."""
+    from importlib import resources
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from gadfly import debate as d
+
+    if show:
+        d.protocol(show)
+        typer.echo(
+            (resources.files("gadfly.debate") / "protocols" / f"{show}.yaml").read_text("utf-8"), nl=False
+        )
+        return
+    table = Table("Protocol", "What happens", box=None)
+    for name in d.known_protocols():
+        table.add_row(name, d.protocol(name).about)
+    Console().print(table)
+
+
+# --- who sits where
+
+
+def _judge(name: str, setting: Setting) -> DebateJudge:
+    from gadfly import debate as d
+    from gadfly.models import System, model
+
+    return d.DebateJudge.of(System(model(name)), setting.orders)
+
+
+def _games(protocols: str, debaters: str, decider: DebateJudge, setting: Setting) -> list[Debating]:
+    """A game for each protocol, checked before any is played."""
+    from gadfly import debate as d
+    from gadfly.errors import InputError
+
+    names = o.listed(protocols, "--protocols")
+    if not names:
+        raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
+    found = [setting.protocol(name) for name in dict.fromkeys(names)]
+    return [d.Debating(one, _chairs(one, debaters, decider), decider) for one in found]
+
+
+def _chairs(protocol: Protocol, debaters: str, decider: DebateJudge) -> Mapping[str, Chair]:
+    """The first player in every seat, but where two are named the second in those that argue the second answer."""
+    from gadfly import debate as d
+    from gadfly.errors import InputError
+
+    players = [d.seated(name, decider) for name in o.listed(debaters, "--debaters")]
+    if not 1 <= len(players) <= 2:
+        raise InputError(f"--debaters names one player or two, one for each side; got {len(players)}.")
+    seats = {name: seat for name, seat in protocol.seats.items() if not seat.copy_of}
+    return {
+        name: players[-1] if seat.side in ("second", "other") else players[0] for name, seat in seats.items()
+    }
+
+
+def _row(question: str, answers: str, document: Path | None, corpus: str) -> dict[str, Any]:
+    from gadfly.errors import InputError
+
+    two = o.listed(answers, "--answers")
+    if len(two) != 2 or two[0] == two[1]:
+        raise InputError(
+            f"--answers takes two different answers with a comma between them, A,B; got {answers!r}."
+        )
+    row: dict[str, Any] = {"question": question, "answers": two}
+    if document is not None:
+        try:
+            row |= {"document": document.read_text("utf-8"), "title": document.stem}
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"The document {document} cannot be read as text ({error}).") from error
+    return _found(row, corpus)
+
+
+def _found(row: dict[str, Any], corpus: str) -> dict[str, Any]:
+    """With the best passage of a corpus where there is no document."""
+    from gadfly import corpora
+
+    if not corpus or row.get("document"):
+        return row
+    hits = corpora.corpus(corpus).search(str(row["question"]), 1)
+    return {**row, "document": hits[0].passage.text, "title": hits[0].passage.title} if hits else row
+
+
+# --- what is seen
+
+
+def _shown(position: Position, what: Statement | Loss) -> Iterator[Text]:
+    """One thing said, under who said it."""
+    from rich.text import Text
+
+    from gadfly.debate import Loss
+    from gadfly.debate._prompts import label
+    from gadfly.pages import line, visible
+
+    if isinstance(what, Loss):
+        yield Text(
+            f"\n{position.protocol.title(what.seat)} loses by rule: {line(what.what, 300)}.", style="red"
+        )
+        return
+    if what.does in ("lean", "poll"):
+        who = "The judge leans" if what.does == "lean" else "Told in private how the judge leans"
+        lean = "it cannot say" if what.lean is None else f"A {what.lean:.0%}, B {1 - what.lean:.0%}"
+        yield Text(f"\n{who}: {lean}", style="cyan")
+        return
+    yield Text(f"\n{label(position, what)}", style="bold")
+    yield Text(visible(what.text))
+
+
+def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: str) -> Iterator[Text]:
+    """The verdict, and how it was come by."""
+    from rich.text import Text
+
+    from gadfly.pages import line
+
+    one, two = (line(answer) for answer in position.dispute.answers)
+    p = facts.get("p")
+    if failed or p is None:
+        yield Text(f"\nNo verdict: {failed or cause}.", style="yellow")
+        return
+    by_rule = " by rule" if facts.get("by_rule") else ""
+    yield Text(f"\nThe judge decides{by_rule}: A. {one} {p:.0%}, B. {two} {1 - p:.0%}", style="bold green")
+    if "bias" in facts:
+        first, second = facts["orders"]
+        yield Text(
+            f"A was given {first:.0%} when listed first and {second:.0%} when listed second.", style="dim"
+        )

@@ -1,0 +1,134 @@
+"""A set from a question-answering set: a model writes the wrong answer, one that somebody might believe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inspect_ai.model import GenerateConfig
+
+from gadfly.documents import json_lines
+from gadfly.errors import CallError, InputError
+from gadfly.judges import holds_answer
+from gadfly.models import System, inert
+from gadfly.runs import Run, paired_seed
+from gadfly.transcripts import Case, Transcript, Turn, Usage
+
+__all__ = ["INVENTING", "Inventing", "made_set", "read_answered"]
+
+INVENTING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=48)
+"""How wrong answers are sampled unless told otherwise: varied, so that a second try is another answer."""
+
+_TASK = (
+    "For a quiz, write a wrong answer that sounds right to somebody who has not looked it up: the same kind of thing "
+    "as the right answer, as short and as specific, but clearly something else. Write only the wrong answer."
+)
+_EXAMPLES = (
+    ("who wrote the opera about the moth and the lamp", "Halvor Dee", "Anton Reiss"),
+    ("when did the coast line open to passengers", "12 May 1911", "3 September 1908"),
+    ("what do marsh pipits eat in the winter", "seeds", "snails"),
+)
+_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Inventing:
+    """The game: one wrong answer for a question whose right ones are known.
+
+    A reply is usable where it is one short line that neither holds a right answer nor is held by one; `tries` replies
+    are asked for before a case is invalid, `no_wrong_answer`.
+    """
+
+    inventor: System
+    tries: int = 4
+
+    @property
+    def name(self) -> str:
+        """The readable part of a run's id."""
+        return f"inventing-{self.inventor.slug}"
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """The one who invents."""
+        return {"target": self.inventor}
+
+    def spec(self) -> dict[str, Any]:
+        """All that decides a transcript."""
+        return {
+            "game": "inventing",
+            "inventor": self.inventor.fingerprint(),
+            "tries": self.tries,
+            "task": _TASK,
+        }
+
+    async def play(self, case: Case) -> Transcript:
+        """One question. A call that fails ends it as failed; a fatal `CallError` is raised."""
+        question, right = str(case.data["question"]), [str(answer) for answer in case.data["answers"]]
+        asked, usage = Turn("user", f"{question}\nRight: {right[0]}"), Usage()
+        for attempt in range(self.tries):
+            try:
+                reply = await self.inventor.reply(
+                    _asked(question, right[0]), seed=paired_seed(case.seed, attempt)
+                )
+            except CallError as error:
+                if error.fatal:
+                    raise
+                return Transcript(case, (asked,), "failed", error.cause, {"target": usage})
+            usage += reply.usage
+            wrong = _usable(reply.text, right)
+            if wrong:
+                return Transcript(
+                    case, (asked, Turn("target", wrong)), usage={"target": usage}, metadata={"wrong": wrong}
+                )
+        return Transcript(case, (asked,), "invalid", "no_wrong_answer", {"target": usage})
+
+
+def _asked(question: str, right: str) -> list[tuple[str, str]]:
+    messages = [("system", _TASK)]
+    for one, answer, wrong in _EXAMPLES:
+        messages += [("user", f"Question: {one}\nRight answer: {answer}"), ("assistant", wrong)]
+    return [*messages, ("user", f"Question: {_line(question)}\nRight answer: {_line(right)}")]
+
+
+def _usable(text: str, right: Sequence[str]) -> str:
+    """The wrong answer in a reply; empty where there is none."""
+    first = next((line for line in text.strip().splitlines() if line.strip()), "")
+    answer = " ".join(inert(first).removeprefix("Wrong answer:").split()).strip(" .\"'“”")
+    if not answer or len(answer) > _LONGEST or holds_answer(answer, right):
+        return ""
+    return "" if any(holds_answer(one, [answer]) for one in right) else answer
+
+
+def _line(text: str) -> str:
+    return " ".join(inert(text).split())
+
+
+def made_set(run: Run) -> list[dict[str, Any]]:
+    """The set that a run of `Inventing` made, by case: the right answer is listed first in every other one."""
+    rows = []
+    for transcript in run.transcripts():
+        data, wrong = transcript.case.data, transcript.metadata.get("wrong")
+        if transcript.outcome != "completed" or wrong is None:
+            continue
+        correct = transcript.case.seed % 2
+        right = str(data["answers"][0])
+        answers = [wrong, right] if correct else [right, wrong]
+        texts = {key: data[key] for key in ("document", "title") if data.get(key)}
+        rows.append({"question": data["question"], "answers": answers, "correct": correct, **texts})
+    return rows
+
+
+def read_answered(path: str) -> list[dict[str, Any]]:
+    """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
+    "document" (or "passage") and "title". Raises `InputError`, which names the line.
+    """
+    rows = []
+    for number, row in json_lines(path):
+        answers = row.get("answers")
+        if not str(row.get("question", "")).strip() or not isinstance(answers, list) or not answers:
+            raise InputError(f'Line {number}: write {{"question": "…", "answers": ["right", …]}}.')
+        texts = {"document": row.get("document", row.get("passage")), "title": row.get("title")}
+        told = {key: str(value) for key, value in texts.items() if value}
+        rows.append({"question": str(row["question"]), "answers": [str(one) for one in answers], **told})
+    return rows
