@@ -55,7 +55,7 @@ def test_automatic_choices_give_their_reasons() -> None:
     assert why_dtype
 
 
-@pytest.mark.parametrize(("device", "dtype"), [("toaster", "auto"), ("cpu", "int8"), ("cpu", "nonsense")])
+@pytest.mark.parametrize(("device", "dtype"), [("toaster", "auto"), ("cpu", "int4"), ("cpu", "nonsense")])
 def test_a_device_or_dtype_that_does_not_exist_is_named(tmp_path: Path, device: str, dtype: str) -> None:
     with pytest.raises(InputError, match="There is no d"):
         LocalModel.load(str(saved(tmp_path)), device=device, dtype=dtype)

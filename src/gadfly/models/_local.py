@@ -25,6 +25,8 @@ from transformers.utils import logging
 
 from gadfly.errors import CallError, GadflyError, InputError
 from gadfly.models._engine import Engine
+from gadfly.models._names import DTYPES, local_name
+from gadfly.models._quantised import Int8Linear, has_int8, quantise
 from gadfly.models._request import LogitsMask, Request, Sample
 from gadfly.models._text import Vocabulary
 from gadfly.models._tools import OPENING
@@ -71,12 +73,20 @@ class LocalModel:
         """The model under a short name, a directory or a hub id, with a PEFT adapter from a directory on it.
 
         Loaded once per process for the same arguments. `device`: "cpu", "cuda", "cuda:1", "mps"; `dtype`:
-        "float32", "bfloat16", "float16". Raises what `locate` raises, and `InputError` for an adapter that is
-        not there, needs `gadfly[training]`, or was made for another base.
+        "float32", "bfloat16", "float16", "int8" (linear layers in eight bits, the rest in float32; CPU only;
+        an adapter is merged in first). Both may stand in the name: `smollm2@int8+DIR`. Raises what `locate` raises,
+        and `InputError` for an adapter that is not there, needs `gadfly[training]`, or was made for another
+        base, and for a name and arguments that disagree.
         """
+        asked = local_name(name)
+        if not agree(asked.dtype, dtype) or (asked.adapter and adapter is not None):
+            raise InputError(
+                f"The name {name!r} and the arguments both say which dtype or adapter; say it once."
+            )
+        adapter = adapter if adapter is not None else asked.adapter
         where = str(Path(adapter).expanduser().resolve()) if adapter is not None else None
         with _loading:
-            return _loaded(name, where, device, dtype)
+            return _loaded(asked.base, where, device, dtype if dtype != "auto" else asked.dtype)
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary:
@@ -108,7 +118,10 @@ class LocalModel:
 
     @functools.cached_property
     def weights_sha256(self) -> str:
-        """A hash over the files the weights came from, adapter included; over the parameters if from memory."""
+        """A hash over the files the weights came from, adapter included; over the parameters if from memory.
+
+        In eight bits they are other weights and have another hash.
+        """
         digest = hashlib.sha256()
         if self.path is None:
             for key, tensor in sorted(self.weights.state_dict().items()):
@@ -118,7 +131,14 @@ class LocalModel:
             for file in sorted(folder.glob("*.safetensors")):
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
+        if self.is_int8:
+            digest.update(b"int8")
         return digest.hexdigest()
+
+    @functools.cached_property
+    def is_int8(self) -> bool:
+        """Whether its linear layers are kept in eight bits; such a model is not for training."""
+        return any(isinstance(module, Int8Linear) for module in self.weights.modules())
 
     def encode(self, text: str) -> list[int]:
         """Token ids of raw text, with a beginning-of-text token where the tokenizer itself puts one."""
@@ -234,10 +254,11 @@ def _loaded(name: str, adapter: str | None, device: str, dtype: str) -> LocalMod
     path = locate(name)
     where, device_reason = choose_device(device)
     kind, dtype_reason = choose_dtype(dtype, where)
+    as_stored = "auto" if kind is torch.int8 else kind
     try:
         with without_bars():
             weights: Any = AutoModelForCausalLM.from_pretrained(
-                path, dtype=kind, use_safetensors=True, trust_remote_code=False, local_files_only=True
+                path, dtype=as_stored, use_safetensors=True, trust_remote_code=False, local_files_only=True
             )
         weights = weights.to(where)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
@@ -245,6 +266,8 @@ def _loaded(name: str, adapter: str | None, device: str, dtype: str) -> LocalMod
         raise GadflyError(f"The model in {str(path)!r} could not be loaded: {first_line(error)}.") from error
     if adapter is not None:
         weights = with_adapter(weights, name, Path(adapter))
+    if kind is torch.int8:
+        name, weights = f"{name}@int8", quantise(weights if adapter is None else merged(weights))
     reason = f"{where} ({device_reason}), {str(kind).removeprefix('torch.')} ({dtype_reason})"
     return LocalModel(
         weights, tokenizer, name=name, path=path, adapter=Path(adapter) if adapter else None, reason=reason
@@ -268,9 +291,12 @@ def choose_device(device: str) -> tuple[torch.device, str]:
 def choose_dtype(dtype: str, device: torch.device) -> tuple[torch.dtype, str]:
     """The dtype and why: bfloat16 wherever the hardware multiplies it natively, else float32."""
     if dtype != "auto":
-        chosen = getattr(torch, dtype, None)
-        if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
-            raise InputError(f"There is no dtype {dtype!r}; use float32, bfloat16, float16 or auto.")
+        if dtype not in DTYPES:
+            raise InputError(f"There is no dtype {dtype!r}; use {', '.join(DTYPES)} or auto.")
+        if dtype == "int8":
+            check_int8(device)
+            return torch.int8, "as asked: linear layers, the rest in float32"
+        chosen: torch.dtype = getattr(torch, dtype)
         return chosen, "as asked"
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -280,6 +306,26 @@ def choose_dtype(dtype: str, device: torch.device) -> tuple[torch.dtype, str]:
     if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
         return torch.bfloat16, "this CPU multiplies it natively"
     return torch.float32, "this CPU has no native bfloat16"
+
+
+def check_int8(device: torch.device) -> None:
+    """`InputError` where eight-bit layers cannot run."""
+    if device.type != "cpu":
+        raise InputError(f"int8 runs on the CPU only; on {device.type} use float32, bfloat16 or float16.")
+    if not has_int8():
+        raise InputError(
+            "This build of torch has no int8 kernels (FBGEMM); use float32, bfloat16 or float16."
+        )
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two dtypes do not contradict each other."""
+    return one == other or "auto" in (one, other)
+
+
+def merged(weights: Any) -> Any:
+    """A PEFT model's base with the adapter added to its weights, in float32 so that small changes survive."""
+    return weights.float().merge_and_unload()
 
 
 def with_adapter(weights: Any, name: str, adapter: Path, trainable: bool = False) -> Any:

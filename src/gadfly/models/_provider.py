@@ -1,4 +1,4 @@
-"""Inspect's way to a local model: `gadfly/<name>[+adapter-directory]`.
+"""Inspect's way to a local model: `gadfly/<name>[@dtype][+adapter-directory]`.
 
 `get_model("gadfly/smollm2")` works anywhere in Inspect. The name is a short name, a directory or a hub id, as
 `LocalModel.load` takes it. Model arguments: `device`, `dtype`, `adapter`. Weights are found (fetched if need be)
@@ -34,6 +34,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from gadfly.errors import CallError, InputError
 from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
+from gadfly.models._names import local_name
 from gadfly.models._request import LogitsMask, Request, Sample, TokenLogprob
 from gadfly.models._tools import calls_in, inspect_calls, template_row, tool_schema
 from gadfly.models._weights import locate
@@ -91,10 +92,9 @@ class LocalProvider(ModelAPI):
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
-        name, _, adapter = model_name.partition("+")
         self._local: LocalModel | None = model_args.pop("local", None)
-        self._arguments = {"adapter": adapter or None, **model_args}
-        self._name = name
+        self._arguments = model_args
+        name = local_name(model_name).base
         unknown = set(model_args) - {"adapter", "device", "dtype"}
         if unknown:
             raise InputError(
@@ -107,7 +107,7 @@ class LocalProvider(ModelAPI):
     def local(self) -> LocalModel:
         """The white-box handle; the first use loads the weights."""
         if self._local is None:
-            self._local = LocalModel.load(self._name, **self._arguments)
+            self._local = LocalModel.load(self.model_name, **self._arguments)
         return self._local
 
     async def _ready(self) -> LocalModel:

@@ -12,6 +12,7 @@ from inspect_ai.model import Model, get_model
 from gadfly.errors import InputError, MissingKeyError, UnknownNameError
 from gadfly.models import _providers as _registered  # noqa: F401 (imported for what it registers)
 from gadfly.models._failures import printable
+from gadfly.models._names import local_name
 
 __all__ = ["SHORT_NAMES", "model"]
 
@@ -24,7 +25,7 @@ _MARKUP = re.compile(r"\[/?(?:bold|blue)\]")
 
 def model(name: str | Model, **arguments: Any) -> Model:
     """The model called `provider/name`: any of Inspect's providers, or ours, `gadfly/…`, which may be left
-    out for the built-in ones (`smollm2`).
+    out for the built-in ones (`smollm2`, `smollm2@int8`).
 
     `arguments` are those of Inspect's `get_model` (`base_url`, `api_key`, `config`) and of its provider.
     Nothing is sent anywhere; weights are found, and if need be fetched, when a `gadfly/` model is first
@@ -32,7 +33,7 @@ def model(name: str | Model, **arguments: Any) -> Model:
     """
     if isinstance(name, Model):
         return name
-    if name in SHORT_NAMES:
+    if "/" not in name.partition("+")[0] and local_name(name).base in SHORT_NAMES:
         name = f"gadfly/{name}"
     _check_provider(name)
     try:

@@ -45,12 +45,14 @@ def trainable(base: LocalModel, lora: Lora, start: str | Path | None = None, see
     """`base` with a trainable adapter in float32: a fresh one, which changes nothing yet, or the one saved in `start`.
 
     `base` itself stays as it is and can go on playing. Raises `InputError` for an adapter that is not there or was made
-    for another base, and where PEFT is not installed.
+    for another base, for a base in eight bits, and where PEFT is not installed.
     """
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise InputError("Training needs more packages: pip install 'gadfly[training]'.") from error
+    if base.is_int8:
+        raise InputError(f"{base.name} is in eight bits and cannot be trained; name it without @int8.")
     if hasattr(base.weights, "peft_config"):
         raise InputError(
             f"{base.name} already has an adapter; name the base model and give the adapter as the start."
