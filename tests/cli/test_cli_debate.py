@@ -1,0 +1,71 @@
+"""gadfly debate: what is printed, kept and refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gadfly.cli import app
+
+
+@pytest.fixture
+def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "runs"))
+    row = {
+        "question": "What does it eat?",
+        "answers": ["seeds", "snails"],
+        "correct": 0,
+        "document": "It eats seeds.",
+    }
+    file = tmp_path / "set.jsonl"
+    file.write_text(
+        "".join(json.dumps({**row, "question": f"{n}: what does it eat?"}) + "\n" for n in range(3))
+    )
+    return file
+
+
+def said(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["debate", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+MODELS = ("--debaters", "scripted/model", "--judge", "scripted/model")
+
+
+def test_a_debate_can_be_watched(questions: Path) -> None:
+    shown = said(
+        "play", "What does it eat?", "--answers", "seeds,snails", *MODELS, "--protocol", "interactive_debate"
+    )
+    assert "Debater for A" in shown and "The judge leans" in shown and "No verdict" in shown
+
+
+def test_protocols_are_listed_and_one_is_printed_to_begin_with() -> None:
+    assert "cross_examination" in said("protocols")
+    assert "seats:" in said("protocols", "--show", "debate")
+
+
+def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path) -> None:
+    qa, out = tmp_path / "qa.jsonl", tmp_path / "made.jsonl"
+    qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
+    assert "1 of 1 questions" in said("make", str(qa), "--model", "scripted/model", "-o", str(out))
+    assert json.loads(out.read_text())["document"] == "Ann did."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("play", "Q?", "--answers", "one", *MODELS), "two different answers"),
+        (("play", "Q?", "--answers", "one,one", *MODELS), "two different answers"),
+        (("play", "Q?", "--answers", "a,b", "--debaters", "scripted/a,scripted/b,scripted/c", "--judge", "scripted/m"),
+         "one player or two"),
+        (("play", "Q?", "--answers", "a,b", *MODELS, "--protocol", "debat"), "Did you mean 'debate'"),
+        (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_played_is_refused_in_one_sentence(arguments: tuple[str, ...], complaint: str) -> None:
+    result = CliRunner().invoke(app, ["debate", *arguments])
+    assert result.exit_code != 0 and complaint in str(result.exception)

@@ -1,0 +1,122 @@
+"""Players that draft, choose and revise; sets, and the wrong answers a model invents for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debate_fakes import Voice, played, player, seated
+
+from gadfly.debate import (
+    BestOf,
+    Inventing,
+    Move,
+    Position,
+    Refining,
+    Said,
+    ScriptedJudge,
+    cases,
+    made_set,
+    protocol,
+    read_answered,
+    read_set,
+)
+from gadfly.errors import InputError
+from gadfly.models import System, scripted
+from gadfly.runs import Settings, run
+
+
+class Drafts(Voice):
+    """Says something else for each seed."""
+
+    async def say(self, move: Move) -> Said:
+        self.moves.append(move)
+        return Said(f"Draft, with persuasion {(move.seed % 1000) / 100:+.3f}.")
+
+
+def persuasion(text: str) -> float:
+    return float(text.rpartition(" ")[2].rstrip("."))
+
+
+@pytest.mark.parametrize("seat", ["first", "second"])
+def test_the_best_of_n_is_the_draft_the_judge_believes_most(seat: str) -> None:
+    drafts = Drafts("")
+    transcript = played(seated(protocol("debate"), **{seat: BestOf(drafts, 4, ScriptedJudge())}))
+    tried = [(move.seed % 1000) / 100 for move in drafts.moves[:4]]
+    assert persuasion(transcript.said_by(seat)[0].text) == max(tried)
+
+
+def test_a_draft_that_breaks_a_rule_is_never_the_best() -> None:
+    drafts = Voice(lambda move: "Seeds." if move.seed % 2 else "so " * 200)
+    transcript = played(seated(protocol("debate"), first=BestOf(drafts, 8, ScriptedJudge())))
+    assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+
+
+def test_best_of_one_is_refused() -> None:
+    with pytest.raises(InputError, match="2 drafts or more"):
+        BestOf(Voice("Seeds."), 1, ScriptedJudge())
+
+
+def test_one_who_refines_says_its_second_version() -> None:
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        asked = messages[-1][1]
+        return (
+            "It is vague."
+            if "weakest point" in asked
+            else "Sharper."
+            if "write it again" in asked
+            else "Vague."
+        )
+
+    transcript = played(seated(protocol("debate"), first=Refining(player(script))))
+    assert [turn.text for turn in transcript.said_by("first")] == ["Sharper.", "Sharper."]
+
+
+def test_a_model_chooses_the_side_it_finds_likelier_in_both_orders() -> None:
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        asked = messages[-1][1]
+        return ("A" if "A. snails" in asked else "B") if "letter alone" in asked else "I say so."
+
+    game = seated(protocol("open_consultancy"), consultant=player(script))
+    assert {Position.of(played(game, turn=turn)).mine("consultant") for turn in (0, 1)} == {"snails"}
+
+
+def test_a_set_has_two_cases_a_question_and_says_which_line_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    file.write_text('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 1}\n')
+    rows = read_set(file)
+    assert [case["swapped"] for case in cases(rows, protocol("debate"))] == [False, True]
+    for line, said in (
+        ('{"question": "Who?", "answers": ["Ann"]}', "holds two texts"),
+        ('{"question": "Who?", "answers": ["Ann", " ann "]}', "are the same"),
+        ('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 2}', "0 or 1"),
+        ('{"answers": ["Ann", "Bob"]}', "no words"),
+    ):
+        file.write_text(line + "\n")
+        with pytest.raises(InputError, match=f"Line 1.*{said}"):
+            read_set(file)
+
+
+def invented(reply: Any, tmp_path: Path, count: int = 1) -> list[dict[str, Any]]:
+    file = tmp_path / "qa.jsonl"
+    file.write_text(
+        '{"question": "Who?", "answers": ["Ann Lee", "Lee"], "passage": "Ann Lee did."}\n' * count
+    )
+    game = Inventing(System(scripted(reply)))
+    settings = Settings(directory=tmp_path / "runs", progress=False)
+    return made_set(asyncio.run(run(game, read_answered(str(file)), settings=settings)))
+
+
+def test_an_invented_answer_makes_a_row_that_a_set_can_hold(tmp_path: Path) -> None:
+    rows = invented("Wrong answer: Bob Ray.\nBecause.", tmp_path, 8)
+    assert {row["answers"][row["correct"]] for row in rows} == {"Ann Lee"}
+    assert {row["answers"][1 - row["correct"]] for row in rows} == {"Bob Ray"}
+    assert {row["correct"] for row in rows} == {0, 1} and rows[0]["document"] == "Ann Lee did."
+
+
+@pytest.mark.parametrize("reply", ["Ann Lee", "Lee", "It was Ann Lee, 1911.", "x" * 300])
+def test_a_right_answer_or_a_long_one_is_never_taken_for_a_wrong_one(reply: str, tmp_path: Path) -> None:
+    assert invented(reply, tmp_path) == []

@@ -1,0 +1,89 @@
+"""Protocols are data: those that ship are sound, and a file that is not says where and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from debate_fakes import played, seated
+
+from gadfly.debate import known_protocols, protocol
+from gadfly.errors import InputError, UnknownNameError
+
+DEBATE = """\
+about: Two sides.
+seats:
+  first: {title: Debater, side: first}
+  second: {title: Debater, side: second}
+rounds: 1
+round:
+  - {who: [first, second], words: 30, told: "Argue for {mine}."}
+"""
+
+
+def broken(tmp_path: Path, old: str, new: str) -> str:
+    file = tmp_path / "mine.yaml"
+    file.write_text(DEBATE.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        protocol(file)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", known_protocols())
+def test_every_protocol_that_ships_can_be_played_both_ways_round(name: str) -> None:
+    game = seated(protocol(name))
+    for turn in (0, 1):
+        transcript = played(game, turn=turn)
+        assert transcript.outcome == "completed" and not transcript.metadata["lost"]
+        assert len(transcript.turns) > len(game.protocol.seats)
+
+
+def test_all_the_kinds_of_protocol_that_are_known_ship() -> None:
+    asked = {
+        "naive",
+        "expert",
+        "consultancy",
+        "double_consultancy",
+        "open_consultancy",
+        "open_debate",
+        "debate",
+    }
+    assert asked | {"interactive_debate", "cross_examination", "self_critique", "prover_estimator"} <= set(
+        known_protocols()
+    )
+
+
+def test_a_file_of_ones_own_is_a_protocol(tmp_path: Path) -> None:
+    file = tmp_path / "short_debate.yaml"
+    file.write_text(DEBATE)
+    assert (protocol(file).name, len(protocol(file).steps)) == ("short_debate", 1)
+
+
+def test_an_unknown_name_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'debate'"):
+        protocol("debat")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("who: [first, second]", "who: [first, secnd]", "line 7: there is no seat 'secnd'"),
+        ("words: 30", "wrods: 30", "Did you mean 'words'"),
+        ("rounds: 1\n", "", "say how often"),
+        ("{mine}", "{mien}", "nothing fills {mien}"),
+        ("side: second", "side: other", "none chooses one"),
+        ("words: 30", "words: 0", "greater than or equal to 1"),
+        ("side: second}", "side: second, hears: statement}", "say whose"),
+        ("words: 30", "does: lean", "only the judge leans"),
+        ("words: 30", "does: ask", "say to whom"),
+    ],
+)
+def test_a_file_that_cannot_be_played_says_where_and_why(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert said in broken(tmp_path, old, new)
+
+
+def test_changing_a_protocol_makes_another_game() -> None:
+    short, long = seated(protocol("debate")), seated(protocol("debate").changed(rounds=3))
+    assert short.spec() != long.spec()
