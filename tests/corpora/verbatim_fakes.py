@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import torch
+
 from gadfly.corpora import Form, Passage
 from gadfly.corpora._tokens import Tokens
 from gadfly.corpora._verbatim import Verbatim
@@ -67,11 +69,17 @@ def mask_of(tokens: Tokens, passages: Sequence[Passage], form: Form | None = Non
     return Verbatim(tokens, frozenset([EOS]), passages, form or Form())
 
 
+def ids_of(allowed: torch.Tensor | None) -> list[int]:
+    """The tokens that a mask's answer allows, in whichever of the two ways it tells them."""
+    assert allowed is not None
+    return (allowed.nonzero()[:, 0] if allowed.dtype == torch.bool else allowed).tolist()
+
+
 def walk(mask: Verbatim, rng: random.Random, most: int = 3000) -> str:
     """A text of allowed tokens, longer ones preferred, up to its end."""
     allowed, sampled = mask.start(), list[int]()
     while True:
-        ids = allowed(sampled).nonzero()[:, 0].tolist()
+        ids = ids_of(allowed(sampled))
         assert ids, b"".join(mask.tokens.words[t] for t in sampled)
         long = [i for i in ids if len(mask.tokens.words[i]) > 1]
         token = rng.choice(long if long and rng.random() < 0.5 else ids)
@@ -100,7 +108,7 @@ def refused(mask: Verbatim, text: str, rng: random.Random) -> str | None:
             words.setdefault(word, []).append(i)
     ids, allowed = tokenised(words, text.encode(), rng), mask.start()
     for at, token in enumerate([*ids, EOS]):
-        if not allowed(ids[:at])[token]:
+        if token not in ids_of(allowed(ids[:at])):
             before = b"".join(mask.tokens.words[t] for t in ids[:at])
             return f"{mask.tokens.words[token]!r} after {before!r}"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from gadfly.models._engine import Engine
 from gadfly.models._local import LocalModel
 from gadfly.models._request import Delta, Request, Sample
 from gadfly.models._sampling import Draw, draw, uniforms
+from gadfly.models._scheduler import FEW, keep
 from gadfly.models._text import Vocabulary, _Asking
 from tiny_models import CONFIGS, tiny_model, tiny_tokenizer
 
@@ -246,6 +247,49 @@ async def test_a_mask_that_raises_or_allows_nothing_fails_its_own_request_only()
     assert "allows no token" in str(results[2])
 
 
+class Told:
+    """A mask that allows what `ids` says of each token of a sample, told as ids or as a bool tensor."""
+
+    def __init__(self, ids: Callable[[int], Sequence[int]], as_ids: bool) -> None:
+        self.ids, self.as_ids = ids, as_ids
+
+    def start(self) -> Any:
+        def allowed(tokens: Sequence[int]) -> torch.Tensor:
+            ids = torch.tensor(self.ids(len(tokens)), dtype=torch.int32)
+            return ids if self.as_ids else torch.zeros(256, dtype=torch.bool).index_fill_(0, ids.long(), True)
+
+        return allowed
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_p": 0.7}, {"temperature": 0.6}, {"temperature": 0}])
+async def test_a_mask_that_tells_ids_gives_the_tokens_of_one_that_tells_a_bool_tensor(settings: Any) -> None:
+    told = [Told(lambda at: range(at % 7, 250, 1 + 11 * at % 40), as_ids) for as_ids in (True, False)]
+    requests = [
+        Request(prompt(9), n=4, max_tokens=20, seed=5, logprobs=2, mask=mask, **settings) for mask in told
+    ]
+    ids, booleans = await ask(cached("llama"), *requests)
+    assert ids == booleans
+
+
+async def test_a_bool_tensor_with_more_tokens_than_the_model_fails_its_own_request_only() -> None:
+    engine = Engine.of(cached("llama"))
+    mask = Banned(0)
+    mask.allowed = torch.arange(300) > 298
+    asked = [engine.generate(Request(prompt(4), max_tokens=3, mask=given)) for given in (mask, None)]
+    bad, good = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(bad, CallError) and isinstance(good, list)
+
+
+@pytest.mark.parametrize("wrong", [[], [3, 2], [3, 3], [-1, 3], [3, 260]])
+async def test_ids_that_are_none_or_out_of_order_fail_their_own_request_only(wrong: list[int]) -> None:
+    engine = Engine.of(cached("llama"))
+    masks = Told(lambda _: wrong, True), Told(lambda _: [3, 4], True)
+    asked = [engine.generate(Request(prompt(4), max_tokens=3, mask=mask)) for mask in masks]
+    bad, good = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(bad, CallError) and bad.cause == "rejected"
+    assert isinstance(good, list)
+
+
 async def test_a_cancelled_caller_frees_its_place() -> None:
     engine = Engine(cached("llama"))
     doomed = asyncio.create_task(engine.generate(Request(prompt(9), n=5, max_tokens=400, mask=Banned(EOS))))
@@ -439,6 +483,41 @@ def test_draws_follow_the_distribution_also_where_the_candidates_do_not_suffice(
     expected = float((probabilities[:kept] * torch.arange(kept)).sum() / probabilities[:kept].sum())
     assert tokens.max() < kept
     assert tokens.mean() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9, 0.3])
+@pytest.mark.parametrize("temperature", [0, 0.5, 1.0])
+def test_a_draw_from_few_ids_is_that_from_the_whole_row_with_all_others_ruled_out(
+    top_p: float, temperature: float
+) -> None:
+    rng, draws = np.random.default_rng(3), [Draw(temperature, top_p, float(u)) for u in uniforms(3, 0, 200)]
+    logits = torch.from_numpy(rng.normal(0, 3, (200, 3000)).astype(np.float32))
+    few = {i: np.sort(rng.choice(3000, 1 + i * 7, replace=False)) for i in range(200)}
+    masked = torch.full_like(logits, float("-inf"))
+    for i, ids in few.items():
+        masked[i, ids] = logits[i, ids]
+    assert draw(logits, draws, few) == draw(masked, draws)
+
+
+@pytest.mark.parametrize("count", [3, FEW, FEW + 1, 2 * FEW])
+@pytest.mark.parametrize("longer", [0, 5])
+def test_ids_and_a_bool_tensor_rule_out_the_same(count: int, longer: int) -> None:
+    ids = torch.randperm(2 * FEW + 9, generator=torch.Generator().manual_seed(count))[:count].sort()[0]
+    told = torch.zeros(2 * FEW + 9, dtype=torch.bool).index_fill_(0, ids, True)
+    rows = torch.zeros(2, len(told) + longer)
+    few = [keep(row, allowed) for row, allowed in zip(rows, (ids, told), strict=True)]
+    if count <= FEW:
+        assert all(np.array_equal(found, ids) for found in few) and not rows.any()
+    else:
+        assert few == [None, None] and all(torch.equal(row.isfinite().nonzero()[:, 0], ids) for row in rows)
+
+
+def test_a_row_without_finite_logits_where_it_may_say_something_gives_nothing() -> None:
+    logits = torch.tensor(
+        [[0.0, float("nan")], [0.0, float("nan")], [0.0, float("nan")], [-float("inf")] * 2]
+    )
+    draws = [Draw(1.0, 1.0, 0.5)] * 4
+    assert draw(logits, draws, {0: np.array([0]), 1: np.array([0, 1])}) == [0, None, None, None]
 
 
 def test_temperature_zero_takes_the_likeliest_beside_random_rows() -> None:

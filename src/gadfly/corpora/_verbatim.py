@@ -14,7 +14,6 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from gadfly.corpora._spans import DONE, Spans, State
@@ -63,7 +62,7 @@ class Verbatim:
             )
         self.begin: Place = InClaim(CLAIM_START, 0) if form.claim is None else self.spans.in_title(0)
         self._claims: OrderedDict[InClaim, torch.Tensor] = OrderedDict()
-        self._places: OrderedDict[State, npt.NDArray[np.int32]] = OrderedDict()
+        self._places: OrderedDict[State, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
     def start(self) -> Allowed:
@@ -96,14 +95,12 @@ class Verbatim:
         return there
 
     def allowed(self, place: Place) -> torch.Tensor:
-        """Which tokens may come next: bool (V), True only for those. Not to be written to."""
+        """Which tokens may come next, as `models.Request.mask` tells it: in the claim a bool tensor (V), after it the
+        ids. Not to be written to."""
         with self._lock:
             if isinstance(place, InClaim):
                 return kept(self._claims, self._like(place), self._in_claim, KEPT_CLAIMS)
-            ids = kept(self._places, place, self._after_claim, KEPT_PLACES)
-        mask = np.zeros(self.size, dtype=np.bool_)
-        mask[ids] = True
-        return torch.from_numpy(mask)
+            return kept(self._places, place, self._after_claim, KEPT_PLACES)
 
     def _like(self, place: InClaim) -> InClaim:
         """A place of a claim that allows the same, one for all that are far from its shortest and longest."""
@@ -126,11 +123,11 @@ class Verbatim:
                 mask[token] = bool(self.spans.advance(self.spans.begin, rest))
         return mask
 
-    def _after_claim(self, state: State) -> npt.NDArray[np.int32]:
+    def _after_claim(self, state: State) -> torch.Tensor:
         ids = self.spans.tokens(self.tokens.root, state)
         if any(reading.kind == DONE and reading.a > 0 for reading in state):
             ids.extend(self.eos)
-        return np.array(ids, np.int32)
+        return torch.from_numpy(np.unique(np.array(ids, np.int32)))
 
 
 def kept(memory: OrderedDict[K, V], key: K, make: Callable[[K], V], most: int) -> V:

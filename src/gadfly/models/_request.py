@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Allowed", "Delta", "LogitsMask", "Request", "Sample", "TokenLogprob"]
 
 Allowed = Callable[[Sequence[int]], "torch.Tensor | None"]
-"""From the tokens sampled so far (none at first) to a bool tensor (V): what may come next. None: anything."""
+"""From the tokens sampled so far (none at first) to what may come next: a bool tensor (V), or the ids of the tokens in
+a tensor of integers (A), ascending and each once, which costs less where they are few. None: anything."""
 
 
 class LogitsMask(Protocol):

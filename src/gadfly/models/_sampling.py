@@ -7,8 +7,9 @@ differences in the logits rarely change the token. Axes: N sequences, V vocabula
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,55 @@ def uniforms(seed: int, sample: int, count: int) -> npt.NDArray[np.float64]:
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
-def draw(logits_N_V: torch.Tensor, draws: Sequence[Draw]) -> list[int]:
+def draw(
+    logits_N_V: torch.Tensor,
+    draws: Sequence[Draw],
+    few: Mapping[int, npt.NDArray[np.integer]] = MappingProxyType({}),
+) -> list[int | None]:
     """One token per row. Temperature is applied first, then top_p: the fewest likeliest tokens whose mass
-    reaches it. Ties go to the lower id in greedy rows."""
+    reaches it. Ties go to the lower id in greedy rows and among few. None for a row with a NaN or all -inf.
+
+    `few` holds ids, ascending, for some of the rows: these are drawn from as if all other logits were -inf.
+    """
+    tokens: list[int | None] = [None] * len(draws)
+    for i, values_A in _picked(logits_N_V, few).items():
+        at = _of_few(values_A, draws[i])
+        tokens[i] = None if at is None else int(few[i][at])
+    wide = [i for i in range(len(draws)) if i not in few]
+    if wide:
+        rows = logits_N_V[wide] if few else logits_N_V
+        for i, token in zip(wide, _of_many(rows, [draws[i] for i in wide]), strict=True):
+            tokens[i] = token
+    return tokens
+
+
+def _picked(
+    logits_N_V: torch.Tensor, few: Mapping[int, npt.NDArray[np.integer]]
+) -> dict[int, npt.NDArray[np.float32]]:
+    """The logits of few ids of some rows, all fetched at once."""
+    if not few:
+        return {}
+    size = logits_N_V.shape[1]
+    places = torch.from_numpy(np.concatenate([ids_A.astype(np.int64) + i * size for i, ids_A in few.items()]))
+    values = logits_N_V.reshape(-1)[places.to(logits_N_V.device)].cpu().numpy()
+    return dict(zip(few, np.split(values, np.cumsum([len(ids) for ids in few.values()])[:-1]), strict=True))
+
+
+def _of_few(logits_A: npt.NDArray[np.float32], d: Draw) -> int | None:
+    """Which of few tokens is drawn; the same one as from a whole row in which all others are -inf."""
+    best = logits_A.max()
+    if not np.isfinite(best):
+        return None
+    if len(logits_A) == 1 or d.temperature == 0:
+        return int(logits_A.argmax())
+    scaled_A = (logits_A.astype(np.float64) - best) / d.temperature
+    order_A = np.argsort(-scaled_A, kind="stable")
+    mass_A = np.exp(scaled_A[order_A]).cumsum()
+    return int(order_A[_place(mass_A / mass_A[-1], d)])
+
+
+def _of_many(logits_N_V: torch.Tensor, draws: list[Draw]) -> list[int | None]:
+    """One token of all for each row."""
     tokens = [0] * len(draws)
     greedy = [i for i, d in enumerate(draws) if d.temperature == 0]
     random = [i for i, d in enumerate(draws) if d.temperature != 0]
@@ -49,7 +96,8 @@ def draw(logits_N_V: torch.Tensor, draws: Sequence[Draw]) -> list[int]:
         rows = logits_N_V if not greedy else logits_N_V[random]
         for i, token in zip(random, _sampled(rows, [draws[i] for i in random]), strict=True):
             tokens[i] = token
-    return tokens
+    finite = torch.isfinite(logits_N_V.amax(-1)).tolist()
+    return [token if usable else None for token, usable in zip(tokens, finite, strict=True)]
 
 
 def _sampled(logits_N_V: torch.Tensor, draws: list[Draw]) -> list[int]:
@@ -77,7 +125,10 @@ def _sampled(logits_N_V: torch.Tensor, draws: list[Draw]) -> list[int]:
 def _exact(logprobs_V: torch.Tensor, d: Draw) -> int:
     """The same draw with the whole row sorted."""
     ordered, ids = logprobs_V.sort(descending=True)
-    mass = ordered.exp().cpu().double().numpy().cumsum()
+    return int(ids[_place(ordered.exp().cpu().double().numpy().cumsum(), d)])
+
+
+def _place(mass: npt.NDArray[np.float64], d: Draw) -> int:
+    """Where `u` falls in the cumulative mass of all tokens, the likeliest first."""
     kept = len(mass) - 1 if d.top_p >= 1 else min(int(np.searchsorted(mass, d.top_p)), len(mass) - 1)
-    at = min(int(np.searchsorted(mass, d.u * mass[kept], side="right")), kept)
-    return int(ids[at])
+    return min(int(np.searchsorted(mass, d.u * mass[kept], side="right")), kept)
