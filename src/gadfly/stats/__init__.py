@@ -1,4 +1,4 @@
-"""Estimates: rates and differences with honest intervals, and how varied a set of texts is."""
+"""Estimates: rates, differences and ratings with honest intervals, and how varied a set of texts is."""
 
 from gadfly.stats._agreement import Drift, Rating, alpha, drift
 from gadfly.stats._corrected import corrected_rate
@@ -18,9 +18,12 @@ from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._groups import difference_by_group, rate_by_group
 from gadfly.stats._mean import mean
+from gadfly.stats._platt import Platt, platt
 from gadfly.stats._ranking import Ranked, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
+from gadfly.stats._ratings import Match, Rated, Ratings, ratings
+from gadfly.stats._reliability import Reliability, ReliabilityBin, recalibrated, reliability
 from gadfly.stats._risk import (
     RiskCoverage,
     RiskPoint,
@@ -30,6 +33,8 @@ from gadfly.stats._risk import (
     risk_threshold,
 )
 from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
+from gadfly.stats._slope import Slope, slope
+from gadfly.stats._swiss import Round, swiss
 
 __all__ = [
     "ConfidenceSequence",
@@ -38,11 +43,19 @@ __all__ = [
     "Draw",
     "Drift",
     "Estimate",
+    "Match",
+    "Platt",
     "Ranked",
+    "Rated",
     "RaterError",
     "Rating",
+    "Ratings",
+    "Reliability",
+    "ReliabilityBin",
     "RiskCoverage",
     "RiskPoint",
+    "Round",
+    "Slope",
     "Threshold",
     "alpha",
     "attempted_difference",
@@ -59,15 +72,21 @@ __all__ = [
     "normalise_question",
     "paired_difference",
     "partial_spearman",
+    "platt",
     "proportion",
     "ranked",
     "rate",
     "rate_by_group",
     "rater_error",
+    "ratings",
+    "recalibrated",
+    "reliability",
     "risk_coverage",
     "risk_threshold",
     "self_bleu",
     "sensitivity_floor",
+    "slope",
     "spearman",
+    "swiss",
     "words",
 ]

@@ -1,0 +1,78 @@
+"""The slope of a judge's accuracy on skill, from judges whose slope is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from gadfly.errors import InputError
+from gadfly.stats import slope
+
+SKILLS = [-1.0, -0.3, 0.3, 1.0] * 20
+QUESTIONS = [i // 4 for i in range(80)]
+
+
+def judged(rng: np.random.Generator, rise: float) -> list[float]:
+    """A judge that is right with log-odds 0.8 + rise·skill, and alike on one question."""
+    luck = np.sqrt(0.5) * (rng.normal(size=20)[QUESTIONS] + rng.normal(size=80))
+    wrong = 1 - special.expit(0.8 + rise * np.array(SKILLS))
+    return (special.ndtr(luck) > wrong).astype(float).tolist()
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.8])
+def test_the_intervals_hold_the_truth(rise: float) -> None:
+    rng, held = np.random.default_rng(0), []
+    gain = special.expit(0.8 + rise) - special.expit(0.8 - rise)
+    for _ in range(300):
+        found = slope(judged(rng, rise), SKILLS, QUESTIONS)
+        held.append(
+            [found.log_odds.low <= rise <= found.log_odds.high, found.gain.low <= gain <= found.gain.high]
+        )
+    assert (np.abs(np.mean(held, axis=0) - 0.95) < 0.035).all()
+
+
+def test_the_unit_of_skill_scales_the_slope_and_leaves_the_gain() -> None:
+    outcomes = judged(np.random.default_rng(1), 0.8)
+    found, in_points = slope(outcomes, SKILLS), slope(outcomes, [1500 + 200 * x for x in SKILLS])
+    assert (in_points.log_odds.point or 0) * 200 == pytest.approx(found.log_odds.point)
+    assert in_points.gain.point == pytest.approx(found.gain.point) and found.over == (-1.0, 1.0)
+
+
+def test_skill_that_parts_right_from_wrong_gives_a_finite_slope() -> None:
+    found = slope([x > 0 for x in SKILLS], SKILLS, QUESTIONS)
+    assert 2 < found.log_odds.low < (found.log_odds.point or 0) < found.log_odds.high < 60
+    assert found.gain.high <= 1.0
+
+
+def test_a_judge_that_is_always_right_has_no_slope_that_is_sure() -> None:
+    found = slope([1.0] * 8, [0.0, 1.0] * 4)
+    assert found.log_odds.low < 0 < found.log_odds.high
+
+
+def test_either_missing_is_left_out_and_counted() -> None:
+    found = slope([1.0, 0.0, None, 1.0], [0.0, 1.0, 1.0, None])
+    assert (found.log_odds.n, found.log_odds.missing) == (2, 2)
+
+
+@pytest.mark.parametrize("skills", [[], [2.0, 2.0]])
+def test_skill_that_never_varies_tells_nothing(skills: list[float]) -> None:
+    found = slope([1.0] * len(skills), skills)
+    assert (found.log_odds.point, found.log_odds.high, found.gain.low) == (None, math.inf, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("skills", "over", "message"),
+    [
+        ([1.0], None, "give one for each"),
+        ([1.0, math.inf], None, "finite"),
+        ([0.0, 1.0], (1.0, 0.0), "rises"),
+    ],
+)
+def test_what_has_no_slope_says_why(
+    skills: list[float], over: tuple[float, float] | None, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        slope([1.0, 0.0], skills, over=over)
