@@ -164,7 +164,7 @@ def test_a_true_quotation_is_marked_verified_and_its_mark_cannot_be_set_by_hand(
     text = transcript.said_by("first")[0].text
     assert '"the bird turns to seeds" [verified]' in text and '"snails" (verified)' in text
     assert Position.of(transcript).said[0].quotes[0].spans == (
-        (DOCUMENT.index("the bird"), DOCUMENT.index(", which")),
+        (DOCUMENT.index("the bird"), DOCUMENT.index(", picked")),
     )
 
 
