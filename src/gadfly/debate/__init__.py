@@ -18,6 +18,7 @@ from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
 from gadfly.debate._sets import cases, read_set
+from gadfly.debate._tournament import Standings, Tournament
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "ScriptedJudge",
     "Seat",
     "Skilled",
+    "Standings",
     "Statement",
     "Step",
+    "Tournament",
     "Weighed",
     "addresses_judge",
     "cases",

@@ -1,0 +1,156 @@
+"""gadfly debate tournament: who argues best before a judge, and whether better ones lead it to the right answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gadfly.cli import _options as o
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gadfly.debate import Chair, DebateJudge, Standings
+    from gadfly.stats import Estimate, Round, Slope
+
+AT_EASE = o.Playing()
+STEP = 100.0
+"""Points of rating in which the slope is printed."""
+
+
+@o.spread
+def tournament(
+    questions: Annotated[
+        Path, typer.Argument(help="A .jsonl of questions with two answers (gadfly debate make).")
+    ],
+    players: Annotated[
+        str, typer.Option(help="With commas: MODEL, best_of:N:MODEL, refining:MODEL; two or more.")
+    ],
+    judge: Annotated[str, typer.Option(help="Who decides: a model.")],
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the tournament; more go on from fewer.")] = 5,
+    each: Annotated[int, typer.Option("--questions", min=1, help="Questions of a match.")] = 10,
+    protocol: Annotated[
+        str, typer.Option(help="One in which two argue (gadfly debate protocols), or your own .yaml.")
+    ] = "debate",
+    playing: o.Playing = AT_EASE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write it here, as JSON.")
+    ] = None,
+) -> None:
+    """Have players meet by Swiss pairing, each for either answer, and rate them. The same command goes on."""
+    from gadfly import debate as d
+    from gadfly.models import System, model
+
+    if output:
+        o.check_output(output)
+    decider = d.DebateJudge.of(System(model(judge)))
+    plan = d.Tournament(
+        _players(players, decider),
+        decider,
+        d.protocol(protocol),
+        d.read_set(questions),
+        rounds,
+        each,
+        playing.seed,
+    )
+    found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, rounds, pairs)))
+    if found.cut:
+        raise typer.Exit(130)
+    _print(found)
+    if output:
+        output.write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
+        typer.echo(f"All of it: {output}")
+
+
+def _players(text: str, decider: DebateJudge) -> dict[str, Chair]:
+    from gadfly import debate as d
+    from gadfly.errors import InputError
+
+    names = o.listed(text, "--players")
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise InputError(f"--players names {twice} twice; a player meets others, not itself.")
+    return {name: d.seated(name, decider) for name in names}
+
+
+def _told(number: int, rounds: int, pairs: Round) -> None:
+    meets = ", ".join(f"{one} – {other}" for one, other in pairs.pairs)
+    bye = f"; {pairs.bye} sits out" if pairs.bye else ""
+    typer.echo(f"Round {number} of {rounds}: {meets}{bye}", err=True)
+
+
+def _print(found: Standings) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(_table(found), highlight=False)
+    for sentence in _sentences(found):
+        console.print(Text(sentence))
+
+
+def _table(found: Standings) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from gadfly.pages import line
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("player", "rating", "debates", "missing", "score", "byes", "lost by rule"):
+        table.add_column(heading)
+    for one in found.players:
+        rating = "–" if one.rating is None else _points(one.rating)
+        counts = str(one.score.n), str(one.score.missing)
+        table.add_row(
+            Text(line(one.name, 60)), rating, *counts, _share(one.score), str(one.byes), _share(one.by_rule)
+        )
+    return table
+
+
+def _sentences(found: Standings) -> Iterator[str]:
+    if found.problem:
+        yield f"No ratings: {found.problem}"
+    for (one, other), estimate in found.ratings.differences.items():
+        sure = "" if estimate.low > 0 or estimate.high < 0 else ", which may be chance"
+        yield f"{one} over {other}: {_points(estimate)} points{sure}"
+    if found.ratings.side is not None:
+        yield f"The first seat is worth {_points(found.ratings.side)} points."
+    if found.players and found.slope.gain.n:
+        yield _rise(found.slope)
+    if found.ratings.players:
+        yield "Ratings are on Elo's scale, 0 on average: 400 points are odds of ten to one before this judge."
+
+
+def _rise(slope: Slope) -> str:
+    """What skill does to the judge's accuracy."""
+    gain, weakest, best = slope.gain, *slope.over
+    if gain.point is None:
+        return "Every pair was rated alike, so nothing is known of what skill does to the judge's accuracy."
+    odds = replace(
+        slope.log_odds,
+        point=None if slope.log_odds.point is None else STEP * slope.log_odds.point,
+        low=STEP * slope.log_odds.low,
+        high=STEP * slope.log_odds.high,
+    )
+    return (
+        f"From the weakest pair ({weakest:+.0f}) to the best ({best:+.0f}) the judge is right more often by "
+        f"{gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}; for {STEP:.0f} points the log-odds of "
+        f"being right rise by {o.unitless(odds)}."
+    )
+
+
+def _points(estimate: Estimate) -> str:
+    if estimate.point is None:
+        return "no data"
+    return f"{estimate.point:+.0f} [{estimate.low:+.0f}, {estimate.high:+.0f}]"
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.point is None:
+        return "–"
+    return f"{estimate.point:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"

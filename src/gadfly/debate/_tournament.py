@@ -1,0 +1,286 @@
+"""A tournament: who argues best before this judge, and whether the judge is right more often when better ones argue.
+
+Players meet by Swiss pairing. A match is both debates on each of its questions, in which the two players exchange
+seats, so that each argues for either answer and each is listed first once; what it scores is the judge's probability.
+Every match is one run of the wide runner, and the pairing of a round follows from the rounds before it: a tournament
+that was killed goes on with the same call, more rounds extend it, and no debate is played twice.
+
+Ratings by Swiss tournament are Khan et al.'s (2024, arXiv 2402.06782, section 3.4 and figure 1).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from typing import Protocol as Interface
+
+from gadfly.debate._chairs import Chair, JudgeChair
+from gadfly.debate._debating import Debating
+from gadfly.debate._protocol import Protocol
+from gadfly.errors import InputError
+from gadfly.judges import Judge
+from gadfly.models import System
+from gadfly.runs import Run, Settings, paired_seed, run
+from gadfly.stats import Estimate, Match, Ratings, Round, Slope, rate, ratings, slope, swiss
+from gadfly.transcripts import Case, Judgement, Transcript
+
+__all__ = ["Bout", "Standing", "Standings", "Tournament"]
+
+
+class Decider(JudgeChair, Judge, Interface):
+    """Who judges every debate, and may be asked during it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bout:
+    """One debate of a match: who sat first, and its `score` in [0, 1], the probability of the answer it argued for.
+
+    1 or 0 where a player lost by rule, ½ where both did, None where nobody could tell, and then `cause` says why.
+    `right` says whether the verdict is the right answer, ½ for a tie, None where that is not known. `lost` names those
+    who lost by rule.
+    """
+
+    round: int
+    question: int
+    first: str
+    second: str
+    score: float | None
+    right: float | None = None
+    cause: str = ""
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a player did. `score` is its mean score and `by_rule` how often it lost by rule, over questions like these;
+    `rating` is in points of Elo whose mean over players is 0, None where there is none.
+    """
+
+    name: str
+    rating: Estimate | None
+    score: Estimate
+    by_rule: Estimate
+    byes: int
+
+
+@dataclass(frozen=True)
+class Standings:
+    """What a tournament came to. `players`, the best first; `ratings` with their differences and what the first seat is
+    worth; `slope`: how the judge's accuracy rises with the mean rating of the two who debate. `problem` says why there
+    are no ratings. `runs` are the ids of the matches' runs. `cut`: Ctrl-C ended it before its last round.
+    """
+
+    players: tuple[Standing, ...]
+    ratings: Ratings
+    slope: Slope
+    rounds: tuple[Round, ...]
+    runs: tuple[str, ...] = ()
+    problem: str = ""
+    cut: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values; what is infinite is null."""
+        differences = [
+            {"player": one, "minus": other, **_plain(found)}
+            for (one, other), found in self.ratings.differences.items()
+        ]
+        return {
+            "players": [_plain(one) for one in self.players],
+            "differences": differences,
+            "side": self.ratings.side and _plain(self.ratings.side),
+            "slope": _plain(self.slope),
+            "rounds": [_plain(one) for one in self.rounds],
+            "runs": list(self.runs),
+            "problem": self.problem,
+            "cut": self.cut,
+        }
+
+
+@dataclass(frozen=True)
+class Tournament:
+    """Who meets whom about what. `players` by name; `rows` are a set's (`read_set`), of which every round takes
+    `questions` others, in an order drawn by `seed`, and begins anew where they are used up.
+
+    Raises `InputError` where it cannot be played: fewer than two players, no rounds, fewer rows than questions, or a
+    protocol in which anybody sits but the two who argue, the first for the answer listed first.
+    """
+
+    players: Mapping[str, Chair]
+    judge: Decider
+    protocol: Protocol
+    rows: Sequence[Mapping[str, Any]]
+    rounds: int = 5
+    questions: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.players) < 2:
+            raise InputError(f"A tournament takes two players or more; got {len(self.players)}.")
+        if self.rounds < 1 or self.questions < 1:
+            raise InputError("A tournament takes at least one round of one question.")
+        if len(self.rows) < self.questions:
+            raise InputError(f"The set has {len(self.rows):,} questions; ask for no more with --questions.")
+        own = {name: seat.side for name, seat in self.protocol.seats.items() if not seat.copy_of}
+        if sorted(own.values()) != ["first", "second"]:
+            raise InputError(
+                f"In protocol {self.protocol.name} others sit than two who argue for one answer each; use debate."
+            )
+
+    async def play(
+        self,
+        settings: Settings | None = None,
+        told: Callable[[int, Round], None] = lambda number, pairs: None,
+    ) -> Standings:
+        """Play every round, or what is left of them. `told` hears each round's number, from 1, before it begins.
+
+        Raises what `gadfly.runs.run` raises. Cut by Ctrl-C, the standings are those of the finished matches.
+        """
+        rounds, bouts, runs, scored = list[Round](), list[Bout](), list[Run](), list[Match]()
+        for number in range(self.rounds):
+            pairs = swiss(self.players, scored, self.seed)
+            told(number + 1, pairs)
+            for pair in pairs.pairs:
+                made = await self._match(number, pair, settings)
+                if made.cut:
+                    return self._standings(rounds, bouts, runs, cut=True)
+                fought = list(self._bouts(number, pair, made))
+                scored.append(_match(pair, fought))
+                runs.append(made)
+                bouts += fought
+            rounds.append(pairs)
+        return self._standings(rounds, bouts, runs)
+
+    async def _match(self, number: int, pair: tuple[str, str], settings: Settings | None) -> Run:
+        one, other = (self.players[name] for name in pair)
+        seat, opposite = _seats(self.protocol)
+        game = _Exchanging(
+            Debating(self.protocol, {seat: one, opposite: other}, self.judge),
+            Debating(self.protocol, {seat: other, opposite: one}, self.judge),
+        )
+        cases = self._cases(number)
+        return await run(game, cases, [self.judge], seed=paired_seed(self.seed, number), settings=settings)
+
+    def _cases(self, number: int) -> list[dict[str, Any]]:
+        """Both debates on each of the round's questions; every other question is listed the other way round."""
+        order = list(range(len(self.rows)))
+        random.Random(self.seed).shuffle(order)
+        begin = number * self.questions
+        asked = [order[(begin + n) % len(order)] for n in range(self.questions)]
+        return [
+            {**self.rows[of], "of": of, "swapped": bool(n % 2), "exchanged": exchanged}
+            for n, of in enumerate(asked)
+            for exchanged in (False, True)
+        ]
+
+    def _bouts(self, number: int, pair: tuple[str, str], made: Run) -> Iterator[Bout]:
+        verdicts = {one.case_id: one for one in made.judgements(self.judge.name)}
+        for transcript in sorted(made.transcripts(), key=lambda one: one.case.index):
+            yield _bout(number, pair, transcript, verdicts[transcript.case.id])
+
+    def _standings(
+        self, rounds: Sequence[Round], bouts: Sequence[Bout], runs: Sequence[Run], *, cut: bool = False
+    ) -> Standings:
+        matches = [Match(one.first, one.second, one.score, one.question) for one in bouts]
+        try:
+            rated = ratings(matches)
+            problem = (
+                "" if rated.players else "No debate has a verdict; --retry-failed plays again what failed."
+            )
+        except InputError as error:
+            rated, problem = Ratings((), None, {}), f"{error} More --rounds go on from here."
+        points = {one.name: one.rating for one in rated.players}
+        byes = Counter(one.bye for one in rounds)
+        players = [_standing(name, points.get(name), bouts, byes[name]) for name in self.players]
+        players.sort(key=lambda one: (-_point(one.rating), -_point(one.score), one.name))
+        ids = tuple(one.id for one in runs)
+        return Standings(tuple(players), rated, _slope(bouts, points), tuple(rounds), ids, problem, cut)
+
+
+@dataclass(frozen=True)
+class _Exchanging:
+    """A match as one game: where a case says `exchanged`, the two players have exchanged seats."""
+
+    one: Debating
+    other: Debating = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.one.name
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        return self.one.players
+
+    def spec(self) -> dict[str, Any]:
+        return {**self.one.spec(), "seats": "exchanged where the case says so"}
+
+    async def play(self, case: Case) -> Transcript:
+        return await (self.other if case.data["exchanged"] else self.one).play(case)
+
+
+def _seats(protocol: Protocol) -> tuple[str, str]:
+    """The seats of the answer listed first and of the other."""
+    own = {seat.side: name for name, seat in protocol.seats.items() if not seat.copy_of}
+    return own["first"], own["second"]
+
+
+def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement: Judgement) -> Bout:
+    """What a debate came to for whoever argued for the answer listed first."""
+    data = transcript.case.data
+    first, second = reversed(pair) if data["exchanged"] else pair
+    sides = transcript.metadata.get("sides", {})
+    lost = {sides[one["seat"]] for one in transcript.metadata.get("lost", ())}
+    p = 0.5 if len(lost) == 2 else judgement.metadata.get("p")
+    return Bout(
+        number + 1,
+        int(data["of"]),
+        first,
+        second,
+        p,
+        None if judgement.score is None else 0.5 * ((judgement.score < 0.5) + (judgement.score <= 0.5)),
+        judgement.cause if p is None else "",
+        tuple((first, second)[side] for side in sorted(lost)),
+    )
+
+
+def _match(pair: tuple[str, str], bouts: Sequence[Bout]) -> Match:
+    """A match's mean score, of the one whom the pairing names first; None where no debate of it has any."""
+    known = [one.score if one.first == pair[0] else 1 - one.score for one in bouts if one.score is not None]
+    return Match(*pair, sum(known) / len(known) if known else None)
+
+
+def _standing(name: str, rating: Estimate | None, bouts: Sequence[Bout], byes: int) -> Standing:
+    own = [one for one in bouts if name in (one.first, one.second)]
+    scores = [one.score if one.score is None or one.first == name else 1 - one.score for one in own]
+    asked = [one.question for one in own]
+    broke = [None if one.cause == "not_valid" else name in one.lost for one in own]
+    return Standing(name, rating, rate(scores, asked), rate(broke, asked), byes)
+
+
+def _slope(bouts: Sequence[Bout], points: Mapping[str, Estimate]) -> Slope:
+    """The accuracy of the verdict on the mean rating of the two who debate, which is the same whoever is honest."""
+    known = [one for one in bouts if one.first in points and one.second in points]
+    skills = [(_point(points[one.first]) + _point(points[one.second])) / 2 for one in known]
+    return slope([one.right for one in known], skills, [one.question for one in known])
+
+
+def _point(estimate: Estimate | None) -> float:
+    return -math.inf if estimate is None or estimate.point is None else estimate.point
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """A dataclass as JSON values."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(one) for one in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    found: dict[str, Any] = finite(asdict(record))
+    return found

@@ -1,0 +1,72 @@
+"""gadfly debate tournament: the table, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from gadfly.cli import _debate_tournament as verb
+from gadfly.debate import ScriptedJudge, Skilled, Tournament, protocol
+from gadfly.runs import Settings
+
+ROWS = [{"question": f"Which, {n}?", "answers": [f"one {n}", f"two {n}"], "correct": 0} for n in range(8)]
+
+
+@pytest.fixture
+def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "runs"))
+    file = tmp_path / "set.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return file
+
+
+def given(questions: Path, *words: str, players: str = "scripted/one,scripted/two") -> Result:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(verb.tournament)
+    options = ["--players", players, "--judge", "scripted/judge", "--rounds", "1", "--questions", "2", *words]
+    return CliRunner().invoke(app, [str(questions), *options], env={"COLUMNS": "200"})
+
+
+def test_the_table_has_ratings_with_intervals_differences_and_the_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    players = {"[bold]good": Skilled(0.5, "good"), "poor": Skilled(-0.5, "poor")}
+    plan = Tournament(players, ScriptedJudge(bias=0.3, truth=0.5), protocol("debate"), ROWS, 1, 4)
+    verb._print(asyncio.run(plan.play(Settings(tmp_path, progress=False))))
+    said = capsys.readouterr().out
+    first = next(line for line in said.splitlines() if line.startswith("[bold]good"))
+    assert first.split()[1].startswith("+") and first.split()[4:6] == ["8", "0"]
+    assert "[bold]good over poor: +1" in said and "The first seat is worth +" in said
+    assert "nothing is known of what skill does" in said
+
+
+def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(questions: Path) -> None:
+    said = given(questions, "--output", str(questions.parent / "found.json"))
+    assert "Round 1 of 1: scripted/" in said.output and "No ratings: No debate has a verdict" in said.output
+    kept = json.loads((questions.parent / "found.json").read_text())
+    assert [(one["score"]["point"], one["score"]["missing"]) for one in kept["players"]] == [(None, 4)] * 2
+    assert len(kept["runs"]) == 1 and (questions.parent / "runs" / kept["runs"][0]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("players", "words", "complaint"),
+    [
+        ("scripted/one", (), "two players or more"),
+        ("scripted/one,scripted/one", (), "names scripted/one twice"),
+        ("scripted/one,best_of:1:scripted/two", (), "2 drafts or more"),
+        ("scripted/one,scripted/two", ("--questions", "9"), "has 8 questions"),
+        ("scripted/one,scripted/two", ("--protocol", "consultancy"), "two who argue"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(
+    questions: Path, players: str, words: tuple[str, ...], complaint: str
+) -> None:
+    result = given(questions, *words, players=players)
+    assert result.exit_code != 0 and complaint in str(result.exception)
+    assert not (questions.parent / "runs").exists()
