@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from gadfly.judges._heads import Ints, Labelled
-from gadfly.stats import Estimate, rate
+from gadfly.stats import Estimate, Platt, platt, rate
 
 __all__ = ["Bin", "Platt", "Promise", "auroc", "calibrate", "calibration_error", "curve", "promise", "share"]
 
@@ -33,42 +33,9 @@ LEAST = 0.5
 """A promise to find less than this is none: the threshold is then 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Platt:
-    """Platt's sigmoid (1999) on every member's logit: pᵢ = σ(slope·zᵢ + offset), slope > 0.
-
-    Not isotonic regression: it needs more than about a thousand labels (Niculescu-Mizil & Caruana 2005),
-    makes ties that no threshold can part, and what it does to a mean is not
-    the mean of what it does, so the members' spread would lose its meaning.
-    """
-
-    slope: float
-    offset: float
-
-    def members(self, logits_N_M: Floats) -> Floats:
-        """Each member's probability, (N, M). Their mean is the score and their variance the epistemic part of
-        score·(1 - score) = E[pᵢ(1 - pᵢ)] + Var[pᵢ] (Gleave & Irving 2022).
-        """
-        return np.asarray(special.expit(self.slope * logits_N_M + self.offset))
-
-
 def calibrate(logits_N_M: Floats, data: Labelled) -> Platt:
-    """The sigmoid whose *mean over members* has the least weighted log loss against the labels.
-
-    Labels are drawn in from 0 and 1 by Platt's rule, (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2): separable labels would
-    otherwise ask for an infinite slope.
-    """
-    yes = float(data.labels_N.sum())
-    no = len(data.labels_N) - yes
-    target_N = data.labels_N * (yes + 1) / (yes + 2) + (1 - data.labels_N) / (no + 2)
-
-    def loss(parameters: Floats) -> float:
-        p_N = Platt(math.exp(parameters[0]), parameters[1]).members(logits_N_M).mean(1)
-        p_N = np.clip(p_N, 1e-12, 1 - 1e-12)
-        return -float(data.weights_N @ (target_N * np.log(p_N) + (1 - target_N) * np.log1p(-p_N)))
-
-    found = optimize.minimize(loss, [0.0, 0.0], method="L-BFGS-B", bounds=[(-4.0, 4.0), (-20.0, 20.0)])
-    return Platt(math.exp(float(found.x[0])), float(found.x[1]))
+    """The sigmoid whose *mean over members* has the least weighted log loss against the labels; see `stats.platt`."""
+    return platt(logits_N_M, data.labels_N, data.weights_N)
 
 
 @dataclass(frozen=True, slots=True)
