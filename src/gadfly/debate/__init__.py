@@ -18,20 +18,38 @@ from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
 from gadfly.debate._sets import cases, read_set
+from gadfly.debate._skill import skill_slope
+from gadfly.debate._table import (
+    Believed,
+    Calibration,
+    DebateLine,
+    DebateTable,
+    Effort,
+    Kept,
+    Leaning,
+    debate_table,
+)
 from gadfly.debate._tournament import Standings, Tournament
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
     "INVENTING",
     "SAMPLING",
+    "Believed",
     "BestOf",
+    "Calibration",
     "Chair",
     "DebateJudge",
+    "DebateLine",
+    "DebateTable",
     "Debating",
     "Decided",
     "Dispute",
+    "Effort",
     "Inventing",
     "JudgeChair",
+    "Kept",
+    "Leaning",
     "Loss",
     "Move",
     "Player",
@@ -50,10 +68,12 @@ __all__ = [
     "Weighed",
     "addresses_judge",
     "cases",
+    "debate_table",
     "known_protocols",
     "made_set",
     "protocol",
     "read_answered",
     "read_set",
     "seated",
+    "skill_slope",
 ]

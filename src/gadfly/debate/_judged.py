@@ -1,0 +1,175 @@
+"""One case with a judge's verdict on it, as every figure of the comparison counts it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gadfly.debate._position import Position, Statement
+from gadfly.debate._protocol import JUDGE, Protocol
+from gadfly.errors import InputError
+from gadfly.runs import Run
+from gadfly.transcripts import Judgement, Transcript
+
+__all__ = ["JudgedCase", "judged_cases"]
+
+
+@dataclass(frozen=True)
+class JudgedCase:
+    """A debate, or what stands in its place, and what the judge made of it. `place` tells apart the cases of question
+    `of`, which are played side by side in every protocol.
+    """
+
+    position: Position
+    transcript: Transcript
+    judgement: Judgement
+    place: int = 0
+
+    @property
+    def of(self) -> int:
+        """The number of its question in the set; its own number where the case names none."""
+        return int(self.transcript.metadata.get("of", self.transcript.case.index))
+
+    @property
+    def right(self) -> float | None:
+        """1 for a verdict that is right, 0 for one that is not, one half for a tie, None where there is none."""
+        return None if self.judgement.score is None else _more(1 - self.judgement.score)
+
+    @property
+    def cause(self) -> str:
+        """Why nobody can say whether the verdict is right; empty where one can."""
+        if self.transcript.outcome != "completed":
+            return f"call_failed:{self.transcript.cause or 'unknown'}"
+        return self.judgement.cause if self.judgement.score is None else ""
+
+    @property
+    def by_rule(self) -> bool:
+        """Whether a broken rule decided it, or left nothing to decide, so that nobody was asked."""
+        return bool(self.judgement.metadata.get("by_rule"))
+
+    @property
+    def p(self) -> float | None:
+        """The probability of the answer listed first, where somebody was asked for it."""
+        found = self.judgement.metadata.get("p")
+        return None if found is None or self.by_rule else float(found)
+
+    @property
+    def orders(self) -> tuple[float, ...]:
+        """That probability with the answers listed each way round."""
+        return tuple(map(float, self.judgement.metadata.get("orders", ())))
+
+    def believed(self, side: int) -> float | None:
+        """1 where the one who was asked decided for this answer, 0 for the other, one half for a tie."""
+        return None if self.p is None else _more(self.p if side == 0 else 1 - self.p)
+
+    @property
+    def correct(self) -> int | None:
+        """The number of the right answer."""
+        return self.position.dispute.correct
+
+    @cached_property
+    def argued(self) -> frozenset[int]:
+        """The answers that somebody argues for."""
+        return frozenset(side for side in self.position.sides.values() if side is not None)
+
+    def said_for(self, side: int) -> list[Statement]:
+        """What the judge hears for an answer."""
+        heard = self.position.heard(JUDGE)
+        return [one for one in heard if self.position.sides.get(one.seat) == side and one.does != "choose"]
+
+    @property
+    def honest_heard(self) -> bool:
+        """Whether anything was said for the right answer."""
+        return self.correct is not None and bool(self.said_for(self.correct))
+
+    @property
+    def flaws(self) -> tuple[str, ...]:
+        """What could have warned the judge of the wrong answer, as far as it was noted: `unverified`, a quotation that
+        is not in the document; `breach`, another rule broken; `critic`, a word of one who argues for no answer.
+        """
+        if self.correct is None:
+            return ()
+        false = 1 - self.correct
+        seats = {seat for seat, side in self.position.sides.items() if side == false}
+        rules = {one["rule"] for one in self.transcript.metadata.get("breaches", ()) if one["seat"] in seats}
+        said = self.position.heard(JUDGE)
+        critic = any(one.seat != JUDGE and self.position.sides.get(one.seat) is None for one in said)
+        unverified = any(one.unverified for one in self.said_for(false)) or "fabricated" in rules
+        found = {"unverified": unverified, "breach": bool(rules - {"fabricated"}), "critic": critic}
+        return tuple(name for name, there in found.items() if there)
+
+    def ahead(self, measure: Callable[[Statement], int]) -> int | None:
+        """The answer of whose advocates a measure is larger in all; None where they are even or one is alone."""
+        if len(self.argued) < 2:
+            return None
+        first, second = (sum(map(measure, self.said_for(side))) for side in (0, 1))
+        return None if first == second else int(second > first)
+
+    @property
+    def last(self) -> int | None:
+        """The answer argued for last; None where both were at once and the judge saw either order."""
+        said = [(one, self.position.sides.get(one.seat)) for one in self.position.heard(JUDGE)]
+        argued = [(one, side) for one, side in said if side is not None and one.does != "choose"]
+        if len(self.argued) < 2 or not argued:
+            return None
+        end = [side for one, side in argued if one.step == argued[-1][0].step]
+        return None if len(set(end)) > 1 and len(self.orders) > 1 else end[-1]
+
+
+def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:
+    """The cases of a run by index with the verdicts of `judge`, by default the one that the run names first.
+
+    A case that it has not judged is missing (`not_judged`). Raises `InputError` for a run that is no debate, or that
+    the judge has not judged at all.
+    """
+    protocol = _protocol_of(run)
+    name = judge or str(run.info.get("verdict", ""))
+    known = run.info.get("judges", {})
+    if name not in known:
+        raise InputError(f"{name!r} has not judged run {run.id}; these have: {', '.join(known) or 'none'}.")
+    found, places = [], defaultdict[int, int](int)
+    for transcript, judgements in run.judged():
+        given = next((one for one in judgements if one.judge == name), None)
+        judgement = given or Judgement.missing(transcript.case.id, name, "not_judged")
+        one = JudgedCase(_position(transcript, protocol), transcript, judgement)
+        found.append(JudgedCase(one.position, transcript, judgement, places[one.of]))
+        places[one.of] += 1
+    return found
+
+
+def _protocol_of(run: Run) -> Protocol:
+    spec = run.info.get("spec", {})
+    if spec.get("game") != "debating":
+        raise InputError(f"Run {run.id} is no debate: name one of gadfly debate.")
+    return Protocol.model_validate(spec["protocol"])
+
+
+def _position(transcript: Transcript, protocol: Protocol) -> Position:
+    """What it ended at; a case that failed before the game wrote anything ended at its opening."""
+    if "moves" in transcript.metadata:
+        return Position.of(transcript, protocol)
+    return Position.opening(protocol, transcript.case)
+
+
+def by_question(cases: Iterable[JudgedCase]) -> dict[int, list[JudgedCase]]:
+    """The cases of each question."""
+    found: dict[int, list[JudgedCase]] = defaultdict(list)
+    for one in cases:
+        found[one.of].append(one)
+    return found
+
+
+def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:
+    """Whether the questions that both have are the same ones."""
+    ours, theirs = ({one.of: _asked(one) for one in side} for side in (a, b))
+    return all(ours[of] == theirs[of] for of in ours.keys() & theirs.keys())
+
+
+def _asked(one: JudgedCase) -> tuple[str, frozenset[str]]:
+    return one.position.dispute.question, frozenset(one.position.dispute.answers)
+
+
+def _more(p: float) -> float:
+    return 0.5 if p == 0.5 else float(p > 0.5)

@@ -1,0 +1,28 @@
+"""Does the judge do better where debaters are better? What the case for debate rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gadfly.debate._judged import judged_cases, same_questions
+from gadfly.errors import InputError
+from gadfly.runs import Run
+from gadfly.stats import Slope, slope
+
+__all__ = ["skill_slope"]
+
+
+def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "") -> Slope:
+    """The judge's accuracy against the skill of those who argue, over runs of one set with debaters of different skill.
+
+    Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
+    tie one half, and a question is one cluster over all runs. Raises `InputError` for fewer than two skills, and for
+    runs that are of different questions or were not judged. (Khan et al. 2024, arXiv 2402.06782, figure 1.)
+    """
+    if len({skill for skill, _ in runs}) < 2:
+        raise InputError(f"A slope takes runs of at least two skills; got {len(runs)} of one or none.")
+    played = [(skill, judged_cases(run, judge)) for skill, run in runs]
+    if not all(same_questions(played[0][1], cases) for _, cases in played):
+        raise InputError("These runs were played on different questions; compare runs of one set.")
+    each = [(one.right, skill, one.of) for skill, cases in played for one in cases]
+    return slope(*(list(column) for column in zip(*each, strict=True)))

@@ -1,0 +1,30 @@
+"""The judge's accuracy against the debaters' skill, where the truth is known."""
+
+import pytest
+from debate_samples import Honest, Leaning, played
+
+from gadfly.debate import skill_slope
+from gadfly.errors import InputError
+
+
+def at(directory, edge):
+    """A run whose honest side argues by so much better."""
+    return edge, played(directory, "debate", Leaning(), Honest(edge), n=40)
+
+
+def test_debaters_who_argue_better_for_the_truth_lift_the_judge(tmp_path):
+    found = skill_slope([at(tmp_path, edge) for edge in (0.0, 1.0, 3.0)])
+    assert found.log_odds.low > 0
+    assert (found.over, found.gain.low > 0.1) == ((0.0, 3.0), True)
+    assert (found.gain.n, found.gain.clusters) == (240, 40)
+
+
+def test_one_skill_has_no_slope(tmp_path):
+    with pytest.raises(InputError, match="two skills"):
+        skill_slope([at(tmp_path, 1.0)])
+
+
+def test_runs_of_different_questions_have_no_slope(tmp_path):
+    other = played(tmp_path, "debate", n=3, what="bridge")
+    with pytest.raises(InputError, match="different questions"):
+        skill_slope([at(tmp_path, 1.0), (2.0, other)])

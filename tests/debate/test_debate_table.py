@@ -1,0 +1,176 @@
+"""The comparison of protocols: what each figure counts, and that it finds what the judges were made to do."""
+
+from dataclasses import replace
+
+import pytest
+from debate_samples import Honest, Leaning, played
+
+from gadfly.debate import debate_table
+from gadfly.debate._judged import judged_cases
+from gadfly.debate._table import _kind, _line
+from gadfly.errors import InputError
+from gadfly.transcripts import Judgement
+
+
+def line_of(run, cases):
+    """The line of cases as they have been changed."""
+    return _line("debate", run, cases)
+
+
+def scored(one, score, cause="no_parse"):
+    """The case with another verdict."""
+    case = one.transcript.case.id
+    given = Judgement(case, "judge", score, "" if score is not None else cause)
+    return replace(one, judgement=given)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    where = tmp_path_factory.mktemp("runs")
+    judge = Leaning(knows=0.2, bias=0.4, sway=1.5)
+    names = ("naive", "consultancy", "debate", "quoted_debate")
+    return {name: played(where, name, judge, Honest(1.0, 4)) for name in names}
+
+
+@pytest.fixture(scope="module")
+def table(runs):
+    return debate_table(runs)
+
+
+def test_a_verdict_is_right_below_one_half_and_a_tie_is_half_right(runs):
+    cases = judged_cases(runs["naive"])[:4]
+    scores = (0.0, 0.49, 0.5, 0.9)
+    made = line_of(runs["naive"], [scored(one, score) for one, score in zip(cases, scores, strict=True)])
+    assert (made.accuracy.point, made.accuracy.n) == (2.5 / 4, 4)
+
+
+def test_what_nobody_could_tell_is_missing_with_its_cause(runs):
+    cases = judged_cases(runs["naive"])[:4]
+    failed = replace(cases[1].transcript, outcome="failed", cause="rate_limited")
+    mixed = [
+        scored(cases[0], None),
+        replace(scored(cases[1], None), transcript=failed),
+        scored(cases[2], None, "both_lost"),
+        scored(cases[3], 0.1),
+    ]
+    made = line_of(runs["naive"], mixed)
+    assert (made.accuracy.n, made.accuracy.missing) == (1, 3)
+    assert made.causes == {"no_parse": 1, "call_failed:rate_limited": 1, "both_lost": 1}
+
+
+def test_questions_are_the_clusters(table):
+    assert all((line.accuracy.n, line.accuracy.clusters) == (120, 60) for line in table.lines)
+
+
+def test_every_protocol_is_compared_with_the_judge_alone_case_by_case(table):
+    gain = table.line("debate").gains["naive"]
+    assert gain.point == pytest.approx(table.line("debate").accuracy.point - table.first.accuracy.point)
+    assert (gain.n, gain.low > 0) == (120, True)
+    assert table.first.gains == {}
+
+
+def test_a_debate_that_clearly_helps_is_said_to_and_the_judge_alone_is_said_nothing_of(table):
+    assert table.line("debate").helped == "better"
+    assert table.line("naive").helped is None
+
+
+def test_protocols_that_were_played_on_other_questions_are_refused(tmp_path, runs):
+    other = played(tmp_path, "debate", n=3, what="bridge")
+    with pytest.raises(InputError, match="different questions"):
+        debate_table([runs["naive"], other])
+
+
+def test_decisions_by_rule_are_counted_apart(table):
+    line = table.line("debate")
+    assert 0 < line.by_rule.point < 0.5
+    assert line.rules == {"fabricated": round(line.by_rule.point * 120)}
+    assert line.judged.n == 120 - line.rules["fabricated"]
+
+
+def test_a_leaning_to_what_is_listed_first_is_found(table):
+    position = table.line("naive").leaning.position
+    assert position.point == pytest.approx(0.4)
+    assert table.line("naive").leaning.flips.low > 0
+
+
+def test_a_judge_asked_one_way_round_has_no_known_leaning(tmp_path):
+    [line] = debate_table([played(tmp_path, "naive", Leaning(orders=1), n=6)]).lines
+    assert (line.leaning.position, line.leaning.flips) == (None, None)
+
+
+def test_the_side_listed_first_is_found_to_be_preferred_by_one_who_prefers_it(tmp_path):
+    [line] = debate_table([played(tmp_path, "naive", Leaning(noise=0.5, bias=1.0, orders=1))]).lines
+    assert line.leaning.first.low > 0.5
+
+
+def test_a_judge_who_believes_whoever_advises_it_is_found_out(table):
+    believed = table.line("consultancy").believed
+    assert believed.follows.low > 0.5
+    assert believed.honest.point > 0.9
+    assert believed.misled.low > 0.5
+    assert (believed.longer, believed.quoting) == (None, None)
+
+
+def test_in_a_debate_it_is_counted_which_side_is_followed(table):
+    believed = table.line("debate").believed
+    assert believed.quoting.point > 0.7  # quotes verified are the true side's
+    assert (believed.follows, believed.misled, believed.last) == (None, None, None)
+    assert believed.honest.point == pytest.approx(table.line("debate").accuracy.point)
+
+
+def test_the_judge_alone_believes_nobody(table):
+    assert all(value is None for value in map(table.first.believed.__getattribute__, ("honest", "follows")))
+
+
+def test_effort_is_counted_by_case_and_seat(table):
+    effort = table.line("debate").effort
+    assert 2 < effort.statements.point < 4.001  # less where one lost
+    assert set(effort.tokens) == {"first", "second", "judge"}
+    assert effort.tokens["judge"].point < 92  # none where a rule decided
+    assert table.first.effort.words.point == 0
+    assert (effort.seconds, effort.cost) == (None, {})
+
+
+def test_quotations_that_are_paid_for_lower_the_payoff(table):
+    payoffs = table.line("quoted_debate").payoffs
+    assert payoffs["honest"].point > payoffs["false"].point
+    assert payoffs["honest"].point + payoffs["false"].point < 1
+    assert table.line("debate").payoffs == {}
+
+
+def test_calibration_is_of_the_answer_decided_for(table):
+    said = table.line("naive").calibration.said
+    assert all(0.5 <= one.said <= 1 for one in said.bins)
+    assert said.brier.n == 120
+
+
+def test_recalibrating_a_judge_who_is_too_sure_lowers_its_brier_score(tmp_path):
+    [line] = debate_table([played(tmp_path, "naive", Leaning(knows=0.1, noise=4.0))]).lines
+    both = line.calibration
+    assert both.recalibrated.brier.point < both.said.brier.point - 0.05
+
+
+def test_an_error_in_spite_of_a_flaw_that_was_there_to_see_is_kept_as_overlooked(runs):
+    flawed = next(one for one in judged_cases(runs["debate"]) if not (one.by_rule or one.flaws))
+    notes = [{"seat": seat, "rule": "overran", "step": 0} for seat in ("first", "second")]
+    facts = {**flawed.transcript.metadata, "breaches": notes}
+    noted = scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
+    assert (_kind(noted), noted.flaws) == ("overlooked", ("breach",))
+    assert _kind(scored(flawed, 0.9)) == "fooled"
+    assert _kind(scored(flawed, 0.6)) is None
+
+
+def test_cases_are_kept_for_reading_of_every_kind(table):
+    assert {one.kind for one in table.kept} >= {"fooled", "by_rule", "right"}
+
+
+def test_a_run_that_is_no_debate_or_not_judged_is_refused(runs):
+    with pytest.raises(InputError, match="has not judged"):
+        debate_table(runs, "nobody")
+    with pytest.raises(InputError, match="at least one"):
+        debate_table([])
+
+
+def test_two_runs_of_one_protocol_are_told_apart(tmp_path, runs):
+    again = played(tmp_path, "naive", n=60, seed=1)
+    assert len({line.name for line in debate_table([runs["naive"], again]).lines}) == 2
