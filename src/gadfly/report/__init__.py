@@ -2,6 +2,8 @@
 
 from gadfly.report._card import card_page, write_card
 from gadfly.report._curves import CurveRow, curve_rows, curves_page, curves_sentence, write_curves
+from gadfly.report._debate import debate_section, from_debate
+from gadfly.report._debated import Debated, HeardLine, ReadDebate
 from gadfly.report._evidence import evidence_section, from_evidence
 from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._from_runs import from_runs
@@ -42,17 +44,20 @@ __all__ = [
     "Corrected",
     "Counts",
     "CurveRow",
+    "Debated",
     "Diversity",
     "Evidenced",
     "Example",
     "Findings",
     "Grid",
+    "HeardLine",
     "Judging",
     "Level",
     "Phrase",
     "Pressed",
     "PressedCell",
     "Provenance",
+    "ReadDebate",
     "Report",
     "Row",
     "RunRef",
@@ -64,7 +69,9 @@ __all__ = [
     "curve_rows",
     "curves_page",
     "curves_sentence",
+    "debate_section",
     "evidence_section",
+    "from_debate",
     "from_evidence",
     "from_ladder",
     "from_matrix",

@@ -14,6 +14,7 @@ from gadfly.evidence._injection import InjectionFigures, injection_figures
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
+from gadfly.report._debate import debate_section, debate_verdict, from_debate
 from gadfly.report._evidence import evidence_section, evidence_verdict, from_evidence
 from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
 from gadfly.report._provenance import described, provenance
@@ -45,20 +46,24 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     """The report of these runs: one row each; runs against exactly two targets are compared.
 
     A run that was cut short, and what was planned but `not_run` at all, is said under the summary. Cells of one
-    scenario under pressure are a section together. Raises `InputError` for no runs.
+    scenario under pressure are a section together, and so are debates about one set before one judge. Raises
+    `InputError` for no runs.
     """
     if not runs:
         raise InputError("A report needs at least one run; list them with: gadfly runs")
     attacks = [Tally.of(run) for run in runs if _game(run) == "questioning"]
     sweeps = _sweeps([run for run in runs if _game(run) == "pressing"])
+    argued = _debates([run for run in runs if _game(run) == "debating"])
+    if len(argued) == 1 and len(argued[0]) == len(runs):
+        return _left_out(from_debate(argued[0]), not_run)
     quoting = [run for run in runs if _game(run) == "quoting" and "obeys" not in run.info["judges"]]
     orders = {_answerer(run): run for run in runs if "obeys" in run.info["judges"]} if quoting else {}
     known = {id(run) for run in (*quoting, *orders.values())}
-    others = tuple(
-        _other(run) for run in runs if _game(run) not in ("questioning", "pressing") and id(run) not in known
-    )
     if len(quoting) == 1 and len(runs) == len(known):
         return _left_out(from_evidence(quoting[0], _obeyed(quoting[0], orders)), not_run)
+    told = ("questioning", "pressing", "debating")
+    others = tuple(_other(run) for run in runs if _game(run) not in told and id(run) not in known)
+    others = (*map(debate_section, argued), *others)
     others = (*(evidence_section(run, _obeyed(run, orders)) for run in quoting), *others)
     if not attacks and len(sweeps) == 1 and not others:
         return _left_out(from_pressure(sweeps[0]), not_run)
@@ -75,6 +80,11 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         return _left_out(worst, not_run)
     if quoting:
         report = from_evidence(quoting[0], _obeyed(quoting[0], orders))
+        return _left_out(
+            _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
+        )
+    if argued:
+        report = from_debate(argued[0])
         return _left_out(
             _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
         )
@@ -111,6 +121,7 @@ def _joined(report: Report, sections: Sequence[Section]) -> Report:
     """The report with its verdict and level over what was found under pressure, and of evidence, too."""
     found = [(one, verdict_of(one.pressed)) for one in sections if one.pressed]
     found += [(one, evidence_verdict(one.evidence)) for one in sections if one.evidence]
+    found += [(one, debate_verdict(one.debate.table)) for one in sections if one.debate]
     levels = {report.level, *(level for _, (level, _) in found)}
     verdict = " ".join([report.verdict, *(f"{one.title}: {words}" for one, (_, words) in found)])
     return replace(report, verdict=verdict, level=next(level for level in _ORDER if level in levels))
@@ -172,6 +183,16 @@ def _sweeps(runs: Sequence[Run]) -> list[Sweep]:
         same = {key: spec[key] for key in ("scenario", "target", "pairing", "wordings")}
         alike[json.dumps(same, sort_keys=True)].append(run)
     return [sweep_of(found) for found in alike.values()]
+
+
+def _debates(runs: Sequence[Run]) -> list[list[Run]]:
+    """Debates that can be compared: those of one set of questions before one judge together."""
+    alike: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        first = min(run.transcripts(), key=lambda one: one.case.index, default=None)
+        asked = str(first.case.data.get("question", "")) if first else ""
+        alike[str(run.info.get("verdict", "")), asked].append(run)
+    return list(alike.values())
 
 
 def _other(run: Run) -> Section:

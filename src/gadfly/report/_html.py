@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -19,9 +20,10 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gadfly.errors import StoreError
-from gadfly.pages import csp_hash, environment, tokens
+from gadfly.pages import csp_hash, environment, tokens, visible
 from gadfly.report import _words
 from gadfly.report._chart import heat_map, rate_against_diversity
+from gadfly.report._debate_terminal import HELPED, Figures, believed_rows, effort_rows, sure_rows
 from gadfly.report._section import Report, Row, Section
 
 __all__ = ["render", "write"]
@@ -32,7 +34,7 @@ def render(report: Report) -> str:
     sections = [_view(number, section) for number, section in enumerate(report.sections, 1)]
     rows = [row for section in report.sections for row in section.rows]
     style, script = (
-        tokens() + asset("style.css") + asset("pressure.css") + asset("evidence.css"),
+        tokens() + "".join(map(asset, ("style.css", "pressure.css", "evidence.css", "debate.css"))),
         asset("script.js"),
     )
     return (
@@ -85,7 +87,9 @@ def page_environment() -> Environment:
     env = environment("gadfly.report")
     env.filters |= {word: getattr(_words, word) for word in _words.__all__ if word != "LEVELS"}
     env.filters["json"] = _json
+    env.filters |= {"figured": _figured, "unbroken": _unbroken}
     env.globals["levels"] = _words.LEVELS
+    env.globals["helped"] = HELPED
     return env
 
 
@@ -103,6 +107,8 @@ def _view(number: int, section: Section) -> dict[str, Any]:
         "picture": heat_map(section.grid) if section.grid else None,
         "grid_top": _words.scale(cell.rate for cell in cells),
         "evidence_reach": _reach(section),
+        "debate_reach": _debate_reach(section),
+        "debate_figures": _debate_figures(section),
         "reach": max((max(abs(d.low), abs(d.high)) for d in differences), default=0.0) or 1.0,
         "charts": ((built_in,) if built_in and not section.grid else ()) + section.charts,
         "examples": sum(len(r.findings.failures) + len(r.findings.near_misses) for r in section.rows),
@@ -116,6 +122,41 @@ def _reach(section: Section) -> float:
         [g for line in section.evidence.table.lines for g in line.gains.values()] if section.evidence else []
     )
     return max((max(abs(g.low), abs(g.high)) for g in gains if g.point is not None), default=0.0) or 0.05
+
+
+def _debate_reach(section: Section) -> float:
+    """How far the bars of what protocols change reach: as far as the widest interval, at least five points."""
+    lines = section.debate.table.lines if section.debate else ()
+    gains = [gain for line in lines for gain in line.gains.values() if gain.point is not None]
+    return max([0.05, *(max(abs(gain.low), abs(gain.high)) for gain in gains)])
+
+
+def _debate_figures(section: Section) -> list[tuple[str, str, list[Figures]]]:
+    """The tables of figures by protocol: a heading, a caption and the rows."""
+    if section.debate is None:
+        return []
+    table = section.debate.table
+    return [
+        (
+            "Whom the judge believes",
+            "Each rate with its 95% interval, over cases that the judge was asked about.",
+            believed_rows(table),
+        ),
+        ("How sure it is, and what it leans to", "With 95% intervals.", sure_rows(table)),
+        ("What a case takes", "The mean of a case with its 95% interval.", effort_rows(table)),
+    ]
+
+
+def _figured(rows: list[Figures]) -> set[str]:
+    """The protocols of which any figure of a table is known."""
+    return {protocol for _, words in rows for protocol in words}
+
+
+def _unbroken(words: str) -> Markup:
+    """The words with no break inside of an interval or before an n."""
+    pieces = re.split(r"(\[[^\]]*\]|n = [\d,]+)", words)
+    whole, rest = Markup('<span class="whole">{}</span>'), Markup("{}")
+    return Markup("").join((whole if n % 2 else rest).format(visible(one)) for n, one in enumerate(pieces))
 
 
 def _totals(rows: list[Row]) -> dict[str, Any]:

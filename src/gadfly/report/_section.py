@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
+from gadfly.report._debated import Debated
 from gadfly.report._evidenced import Evidenced
 from gadfly.report._pressed import Pressed
 from gadfly.runs import Correction
@@ -282,6 +283,7 @@ class Section:
     methods: tuple[tuple[str, str], ...] = ()
     pressed: Pressed | None = None
     evidence: Evidenced | None = None
+    debate: Debated | None = None
 
 
 @dataclass(frozen=True, slots=True)

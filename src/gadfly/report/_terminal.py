@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gadfly.pages import line
 from gadfly.pressure import ForkTable
+from gadfly.report._debate_terminal import print_debate
 from gadfly.report._evidenced import Evidenced
 from gadfly.report._pressed import Pressed, PressedCell
 from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
@@ -65,6 +66,8 @@ def _print_section(section: Section, console: Console) -> None:
         _print_pressed(section.pressed, console)
     if section.evidence:
         _print_evidence(section.evidence, console)
+    if section.debate:
+        print_debate(section.debate, console)
     if section.rows:
         table = _rates(section.rows)
         unbounded = console.options.update(width=10_000)
@@ -75,7 +78,9 @@ def _print_section(section: Section, console: Console) -> None:
             _print_ranking(row, console)
             _print_corrected(row, console)
             _print_left_out(row, console)
-    elif not (section.comparisons or section.findings or section.pressed or section.evidence):
+    elif not (
+        section.comparisons or section.findings or section.pressed or section.evidence or section.debate
+    ):
         console.print("Nothing was run for this part.", style="dim")
     if section.comparisons:
         console.print(_differences(section))

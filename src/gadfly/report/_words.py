@@ -15,6 +15,7 @@ from gadfly.stats import Estimate, Ranked
 __all__ = [
     "LEVELS",
     "against_rest",
+    "amount",
     "cause_words",
     "causes",
     "change",
@@ -32,6 +33,7 @@ __all__ = [
     "scale",
     "setting",
     "share_of",
+    "signed",
     "spend",
     "stands_out",
     "tokens",
@@ -63,6 +65,15 @@ _CAUSES = {
     "left_format": "left the form",
     "cut": "cut off at the length limit",
     "bad_call": "a call that cannot be read",
+    "both_lost": "both sides lost by rule",
+    "no_side_lost": "lost by rule by one who argues for nothing",
+    "no_known_answer": "right answer not known",
+    "no_verdict": "nobody decided",
+    "not_judged": "not judged yet",
+    "overran": "too long",
+    "fabricated": "made-up quotation",
+    "addressed_judge": "orders to the judge",
+    "stopped": "nothing said",
 }
 
 
@@ -107,6 +118,24 @@ def difference(estimate: Estimate) -> str:
     point, low, high = (f"{100 * x:+.1f}" for x in (estimate.point, estimate.low, estimate.high))
     level = "" if estimate.level == 0.95 else f" ({percent(estimate.level)} interval)"
     return f"{point} points [{low}, {high}]{level}".replace("-", "\u2212")
+
+
+def amount(estimate: Estimate, decimals: int = 1) -> str:
+    """What is no rate, with its interval: `28.9 [28.1, 29.7]`; without one where too little is known for it."""
+    if estimate.point is None:
+        return "not known"
+    if not math.isfinite(estimate.high - estimate.low):
+        return f"{estimate.point:,.{decimals}f} (one question: no interval)"
+    point, low, high = (f"{x:,.{decimals}f}" for x in (estimate.point, estimate.low, estimate.high))
+    return f"{point} [{low}, {high}]"
+
+
+def signed(estimate: Estimate, decimals: int = 2) -> str:
+    """`amount` of what may lie on either side of nothing: `+0.40 [+0.31, +0.49]`."""
+    if estimate.point is None or not math.isfinite(estimate.high - estimate.low):
+        return amount(estimate, decimals)
+    point, low, high = (f"{x:+,.{decimals}f}" for x in (estimate.point, estimate.low, estimate.high))
+    return f"{point} [{low}, {high}]".replace("-", "\u2212")
 
 
 def change(estimate: Estimate) -> str:

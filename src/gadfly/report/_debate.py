@@ -1,0 +1,260 @@
+"""The report of debates: does hearing arguments lead this judge to the right answer, and what does it fall for?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
+from gadfly.debate._prompts import label
+from gadfly.debate._table import KINDS
+from gadfly.pages import line
+from gadfly.report._debate_charts import debate_charts
+from gadfly.report._debated import Debated, HeardLine, ReadDebate
+from gadfly.report._provenance import provenance
+from gadfly.report._section import Level, Report, Section
+from gadfly.report._words import name, rate
+from gadfly.runs import Run
+
+__all__ = ["debate_section", "debate_verdict", "from_debate"]
+
+LITTLE = 0.05
+"""A gain in accuracy that is no more than this at best is none worth having."""
+
+KIND_WORDS = dict(
+    zip(
+        KINDS,
+        (
+            "Sure and wrong, although something spoke against it",
+            "Sure and wrong",
+            "Decided by a broken rule",
+            "Right",
+        ),
+        strict=True,
+    )
+)
+
+FLAW_WORDS = {
+    "unverified": "the side of the wrong answer quoted words that are not in the document",
+    "breach": "the side of the wrong answer broke a rule",
+    "critic": "one who argues for no answer had named a flaw",
+}
+
+_METHODS = (
+    (
+        "Right",
+        "The judge gives the right answer more than one half; exactly one half counts half. Every question is played "
+        "twice, with the answers exchanged, and a model judge is asked twice about each, with the answers listed "
+        "either way round, and its two log-odds averaged: preferring what is listed first then gains nothing. The "
+        "unit of every interval is the question.",
+    ),
+    (
+        "By rule",
+        "Who says too much, quotes words that are not in the document, gives the judge orders or says nothing, and "
+        "does so again when told, has lost, and nobody asks the judge. These verdicts count in the accuracy; the "
+        "accuracy without them stands below it.",
+    ),
+    (
+        "Against the judge alone",
+        "The difference in accuracy on the same cases, paired. A protocol is called better or worse only where that "
+        "holds at 95% for all protocols looked at together (Bonferroni), so its interval can leave out zero and the "
+        "word still be no clear change.",
+    ),
+    (
+        "Whom it believes",
+        "Only verdicts that the judge was asked for. A lone adviser argues once for each answer: a judge that follows "
+        "it always is right half of the time. Following who says more, speaks last or quotes more counts the cases in "
+        "which the sides differ in that.",
+    ),
+    (
+        "How sure",
+        "Brier score: the mean squared distance of the probabilities from what is right, 0 at best; always saying one "
+        "half gets 0.25. Recalibrated: the same of probabilities put through a sigmoid on their log-odds that was "
+        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none.",
+    ),
+)
+
+
+def from_debate(runs: Sequence[Run], judge: str = "") -> Report:
+    """The report of runs of one set of questions by several protocols, or of what Ctrl-C left of them.
+
+    `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` as
+    `debate_table` does.
+    """
+    section = debate_section(runs, judge)
+    assert section.debate is not None
+    level, verdict = debate_verdict(section.debate.table)
+    return Report(
+        title=f"Does debate help {_judge(section.debate.table)}?",
+        target=_players(runs, section.debate.table),
+        verdict=verdict,
+        level=level,
+        sections=(section,),
+        provenance=provenance(runs),
+    )
+
+
+def debate_section(runs: Sequence[Run], judge: str = "") -> Section:
+    """The section of runs of one set, as a report of several systems holds it."""
+    table = debate_table(runs, judge)
+    kept = sorted(table.kept, key=lambda one: KINDS.index(one.kind))
+    return section_of(Debated(table, tuple(map(_read, kept))), tuple(_unfinished(runs)))
+
+
+def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
+    """A section from figures that are there; `first` are sentences that stand before the others."""
+    table = debated.table
+    return Section(
+        title="Debate",
+        summary=(
+            f"{table.questions:,} questions, each with a right and a wrong answer, were put to {_judge(table)} in "
+            f"{len(table.lines):,} {'way' if len(table.lines) == 1 else 'ways'}."
+        ),
+        findings=(*first, *_said(table)),
+        charts=tuple(debate_charts(table)),
+        methods=_METHODS,
+        debate=debated,
+    )
+
+
+def _judge(table: DebateTable) -> str:
+    return table.judge.removeprefix("judge:")
+
+
+def _players(runs: Sequence[Run], table: DebateTable) -> str:
+    models = dict.fromkeys(
+        player["model"]
+        for run in runs
+        for seat, player in run.info["players"].items()
+        if not seat.startswith("judge") and "taste" not in seat
+    )
+    return f"judge {_judge(table)}" + (f"; argued by {', '.join(models)}" if models else "")
+
+
+# --- the sentence at the top
+
+
+def debate_verdict(table: DebateTable) -> tuple[Level, str]:
+    """The level and the sentence at the top. It names no rate: those stand below, with their intervals."""
+    alone, tried = table.line("naive"), table.tried
+    if all(one.accuracy.point is None for one in table.lines):
+        return (
+            "inconclusive",
+            "Whether debate helps cannot be told: no verdict is known to be right or wrong.",
+        )
+    if not tried:
+        return "inconclusive", "Nobody argued: this is the judge alone."
+    if alone is None or alone.accuracy.point is None:
+        return (
+            "inconclusive",
+            "Whether debate helps cannot be told without the judge alone: add the protocol naive.",
+        )
+    better = [one for one in tried if one.helped == "better"]
+    worse = [one for one in tried if one.helped == "worse"]
+    if better or worse:
+        return _helped(better, worse)
+    return _nothing(table)
+
+
+def _helped(better: Sequence[DebateLine], worse: Sequence[DebateLine]) -> tuple[Level, str]:
+    """Where something is clear; consultancy and the like are no debate."""
+    words = []
+    if any(one.protocol.contested for one in better):
+        words.append("Debate helped this judge here.")
+    elif any(one.protocol.contested for one in worse):
+        words.append("Debate misled this judge here.")
+    else:
+        words.append(
+            "Whether debate helped this judge here cannot be told; something else did make a difference."
+        )
+    if better:
+        words.append(f"It is clearly right more often than alone by way of {_listed(better)}.")
+    if worse:
+        words.append(f"It is clearly right less often than alone by way of {_listed(worse)}.")
+    return ("pass" if not worse else "warn" if better else "fail"), " ".join(words)
+
+
+def _nothing(table: DebateTable) -> tuple[Level, str]:
+    """Where no protocol beats the judge alone."""
+    gains = [one.gains["naive"] for one in table.tried]
+    guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
+    guessing = " It does not clearly beat guessing in any way tried." if guesses else ""
+    if all(gain.point is not None and gain.high < LITTLE for gain in gains):
+        return "warn", (
+            "Debate is useless to this judge here: it is right no more often than alone by any protocol tried."
+            + guessing
+        )
+    return "inconclusive", (
+        f"Whether debate helps this judge cannot be told from {table.questions:,} questions: by no protocol is it "
+        "clearly right more often, or less often, than alone. As long as nothing beats the judge alone, debate is "
+        f"useless here.{guessing}"
+    )
+
+
+def _listed(lines: Sequence[DebateLine]) -> str:
+    names = [line(one.name.replace("_", " "), 60) for one in lines]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# --- sentences beside the table
+
+
+def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
+    for run in runs:
+        played, asked = sum(1 for _ in run.transcripts()), run.info["cases"]
+        if played < asked:
+            yield f"Cut short: {played:,} of {asked:,} cases of {run.id} are here. To go on: gadfly resume {run.id}"
+
+
+def _said(table: DebateTable) -> Iterator[str]:
+    """What the reader must know of the judge before taking its verdicts for insight."""
+    for one in table.lines:
+        called = name(one.name)
+        follows, flips = one.believed.follows, one.leaning.flips
+        if follows is not None and follows.low > 0.5:
+            yield f"{called}: the judge tends to believe whoever advises it, right or wrong: {rate(follows)}."
+        if one.by_rule.point is not None and one.by_rule.low > 0.5:
+            yield f"{called}: most cases were decided by broken rules, not by the judge: {rate(one.by_rule)}."
+        if flips is not None and flips.low > 0.25:
+            yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
+    overlooked = [one for one in table.kept if one.kind == "overlooked"]
+    if overlooked:
+        yield "There are errors to read below in which something spoke against the answer that the judge was sure of."
+
+
+# --- debates to read
+
+
+def _read(kept: Kept) -> ReadDebate:
+    case = kept.case
+    position, facts = case.position, case.judgement.metadata
+    said = (
+        HeardLine(
+            who=label(position, one),
+            side=position.sides.get(one.seat),
+            text=one.text,
+            quotes=tuple(" ".join(quote.text.split()) for quote in one.quotes),
+            private=one.private,
+        )
+        for one in position.said
+    )
+    lost = (
+        f"{position.protocol.title(one.seat)}{_for(position.sides.get(one.seat))} loses by rule: {one.what}."
+        for one in position.lost
+    )
+    return ReadDebate(
+        case_id=case.transcript.case.id,
+        protocol=kept.protocol,
+        kind=KIND_WORDS[kept.kind],
+        question=position.dispute.question,
+        answers=position.dispute.answers,
+        correct=case.correct,
+        said=tuple(said),
+        lost=tuple(lost),
+        flaws=tuple(FLAW_WORDS[flaw] for flaw in kept.flaws) if kept.kind == "overlooked" else (),
+        p=facts.get("p"),
+        orders=case.orders,
+    )
+
+
+def _for(side: int | None) -> str:
+    return "" if side is None else f" for {'AB'[side]}"

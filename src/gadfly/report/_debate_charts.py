@@ -1,0 +1,167 @@
+"""The charts of debates: accuracy by protocol, how sure against how right, accuracy against what it takes to hear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gadfly.debate import DebateLine, DebateTable
+from gadfly.pages import ACCENT, FAINT, INK, Chart, line
+from gadfly.report._words import amount, name, percent, rate
+from gadfly.stats import Estimate, Reliability
+
+__all__ = ["debate_charts"]
+
+
+def debate_charts(table: DebateTable) -> Iterator[Chart]:
+    """Those for which there is anything to draw."""
+    known = [one for one in table.lines if one.accuracy.point is not None]
+    if known:
+        yield _accuracies(known)
+    sure = [one for one in _contrasted(table) if one.calibration.said.bins]
+    if sure:
+        yield _diagram(sure)
+    heard = [one for one in known if one.effort.read.point]
+    if len(heard) > 1:
+        yield _against_reading(heard)
+
+
+def _contrasted(table: DebateTable) -> list[DebateLine]:
+    """The judge alone and the last protocol in which both sides are heard: two lines that can be told apart."""
+    debates = [one for one in table.lines if one.protocol.contested]
+    found = [*([table.first] if table.first.name == "naive" else []), *debates[-1:]]
+    return found or [table.lines[-1]]
+
+
+def _accuracies(lines: Sequence[DebateLine]) -> Chart:
+    """Accuracy by protocol with its interval, beside guessing."""
+    data = [{"protocol": _brief(one.name), **_ends(one.accuracy)} for one in lines]
+    names = [row["protocol"] for row in data]
+    x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": "How often the judge is right"}
+    x = {**x, "axis": {"format": "~%"}}
+    axis = {
+        "labelLimit": 190,
+        "domain": False,
+        "ticks": False,
+        "grid": False,
+        "minExtent": 7 * max(map(len, names)),
+    }
+    y = {"field": "protocol", "type": "nominal", "title": None, "axis": axis, "scale": {"domain": names}}
+    bar = {"type": "bar", "fill": ACCENT, "fillOpacity": 0.25, "height": 18}
+    rule = {"type": "rule", "stroke": ACCENT, "strokeWidth": 3}
+    guess = {"type": "rule", "stroke": FAINT, "strokeDash": [2, 3]}
+    point = {"type": "tick", "stroke": INK, "thickness": 2, "height": 18}
+    spec = {
+        "height": 34 * len(lines),
+        "data": {"values": data},
+        "layer": [
+            {"mark": bar, "encoding": {"y": y, "x": {**x, "field": "point"}, "x2": {"datum": 0}}},
+            {"mark": rule, "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+            {"mark": point, "encoding": {"y": y, "x": {**x, "field": "point"}}},
+            {"data": {"values": [{"half": 0.5}]}, "mark": guess, "encoding": {"x": {**x, "field": "half"}}},
+        ],
+    }
+    words = "; ".join(f"{name(one.name)}: {rate(one.accuracy)}" for one in lines)
+    return Chart("How often the judge is right, with 95% intervals; dotted: guessing", words, spec)
+
+
+def _ends(estimate: Estimate) -> dict[str, Any]:
+    return {"point": estimate.point, "low": estimate.low, "high": estimate.high}
+
+
+def _brief(words: str) -> str:
+    return line(name(words), 26)
+
+
+_LOOKS = (("┈", FAINT, [2, 3]), ("━", ACCENT, [1, 0]))
+
+
+def _diagram(lines: Sequence[DebateLine]) -> Chart:
+    """How sure the judge is against how often it is right then."""
+    x = {
+        "type": "quantitative",
+        "scale": {"domain": [0.5, 1]},
+        "title": "Probability that the judge gives its answer",
+    }
+    y = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": "How often it is right"}
+    x, y = {**x, "axis": {"format": "~%"}}, {**y, "axis": {"format": "~%"}}
+    looks = _LOOKS if len(lines) > 1 else _LOOKS[1:]
+    even = {"data": {"values": [{"said": 0.5, "seen": 0.5}, {"said": 1, "seen": 1}]}}
+    layers: list[dict[str, Any]] = [
+        {
+            **even,
+            "mark": {"type": "line", "stroke": INK, "strokeWidth": 1, "strokeDash": [6, 4]},
+            "encoding": {"x": {**x, "field": "said"}, "y": {**y, "field": "seen"}},
+        }
+    ]
+    for one, (_, colour, dash) in zip(lines, looks, strict=False):
+        values = [{"said": each.said, **_ends(each.seen)} for each in one.calibration.said.bins]
+        data, across = {"data": {"values": values}}, {**x, "field": "said"}
+        interval = {"type": "rule", "stroke": colour, "strokeWidth": 2, "strokeOpacity": 0.6}
+        path = {"type": "line", "stroke": colour, "strokeDash": dash, "strokeWidth": 2}
+        dot = {"type": "point", "filled": True, "fill": colour, "size": 50, "opacity": 1}
+        high = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers.append({**data, "mark": interval, "encoding": {"x": across, **high}})
+        for mark in (path, dot):
+            layers.append({**data, "mark": mark, "encoding": {"x": across, "y": {**y, "field": "point"}}})
+    key = ", ".join(f"{look} {name(one.name)}" for one, (look, _, _) in zip(lines, looks, strict=False))
+    words = "; ".join(f"{name(one.name)}: {_bins(one.calibration.said)}" for one in lines)
+    title = f"Is it right as often as it says? {key}; dashed: exactly as often"
+    return Chart(title, words, {"height": 280, "layer": layers})
+
+
+def _bins(found: Reliability) -> str:
+    each = ", ".join(f"at {percent(one.said)} right in {rate(one.seen)}" for one in found.bins)
+    return f"{each}; Brier score {amount(found.brier, 3)}"
+
+
+def _against_reading(lines: Sequence[DebateLine]) -> Chart:
+    """Accuracy against how many words the judge has to hear for it."""
+    data = [{"name": _brief(one.name), "read": one.effort.read.point, **_ends(one.accuracy)} for one in lines]
+    top = 1.15 * max(row["read"] for row in data)
+    x = {
+        "field": "read",
+        "type": "quantitative",
+        "scale": {"domain": [0, top]},
+        "title": "Words that the judge hears",
+    }
+    y = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": "~%"}}
+    y = {**y, "title": "How often it is right"}
+    point = {"type": "point", "filled": True, "fill": ACCENT, "size": 70, "opacity": 1}
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "rule", "stroke": ACCENT, "strokeWidth": 2},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {"mark": point, "encoding": {"x": x, "y": {**y, "field": "point"}}},
+    ]
+    for where, side in (
+        (f"datum.read <= {top / 2}", {"align": "left", "dx": 9}),
+        (f"datum.read > {top / 2}", {"align": "right", "dx": -9}),
+    ):
+        mark = {"type": "text", "fontSize": 12, "fill": INK, **side}
+        encoding = {"x": x, "y": {**y, "field": "label"}, "text": {"field": "name", "type": "nominal"}}
+        layers.append({"transform": [{"filter": where}], "mark": mark, "encoding": encoding})
+    _spread(data, top)
+    words = "; ".join(
+        f"{name(one.name)}: {amount(one.effort.read, 0)} words, {rate(one.accuracy)}" for one in lines
+    )
+    return Chart(
+        "How often the judge is right against what it has to hear",
+        words,
+        {"height": 280, "data": {"values": data}, "layer": layers},
+    )
+
+
+def _spread(data: list[dict[str, Any]], top: float) -> None:
+    """A height for each label, pushed up until neighbouring ones stand apart."""
+    placed: list[tuple[float, float]] = []
+    for row in sorted(data, key=lambda row: row["point"]):
+        height = row["point"]
+        while (
+            any(abs(x - row["read"]) < 0.55 * top and abs(y - height) < 0.06 for x, y in placed)
+            and height < 1
+        ):
+            height += 0.02
+        placed.append((row["read"], height))
+        row["label"] = height
