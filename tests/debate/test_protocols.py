@@ -87,3 +87,4 @@ def test_a_file_that_cannot_be_played_says_where_and_why(
 def test_changing_a_protocol_makes_another_game() -> None:
     short, long = seated(protocol("debate")), seated(protocol("debate").changed(rounds=3))
     assert short.spec() != long.spec()
+    assert len(played(long).turns) == len(played(short).turns) + 4
