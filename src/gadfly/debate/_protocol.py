@@ -151,7 +151,7 @@ class Protocol(_Part):
 
     def changed(self, **parts: Any) -> Protocol:
         """The same with some parts changed (`rounds=4`), checked again."""
-        return _checked(Protocol.model_validate({**dict(self), **parts}))
+        return _checked(Protocol.model_validate({**self.spec(), **parts}))
 
 
 def known_protocols() -> list[str]:
