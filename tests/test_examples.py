@@ -31,6 +31,7 @@ def ran(directory, name, *words):
         ("learning_curves.py", 40),
         ("pressure.py", 40),
         ("evidence.py", 80),
+        ("debate.py", 40),
     ],
 )
 def test_an_example_is_short(name, most):
@@ -75,3 +76,8 @@ def test_documents_are_asked_and_what_is_unsure_is_declined(tmp_path):
     assert "first at 100%: right" in said
     assert "at most 20 %" in said
     assert "> The Tarn Bridge was opened in 1835." in said
+
+
+def test_debates_by_several_protocols_say_how_often_the_judge_is_right(tmp_path):
+    naive, consultancy, debate = ran(tmp_path, "debate.py").strip().splitlines()[-3:]
+    assert "right 100.0% [" in naive and "right 50.0% [" in consultancy and "right 100.0% [" in debate
