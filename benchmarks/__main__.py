@@ -30,6 +30,9 @@ NAMES = (
     "declining",
     "corpus",
     "verbatim",
+    "debate_ratings",
+    "digits",
+    "quantised",
 )
 QUICK = {"coverage": ["--draws", "300"], "correction": ["--draws", "100"], "judges": ["--no-model"]}
 
