@@ -85,7 +85,7 @@ class DebateJudge:
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
-        brief = self.system.sampling.max_tokens or 4
+        brief = self.system.sampling.max_tokens or (1 if self.system.white_box else 4)
         asked = self.system.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
         views = [position, position.exchanged()][: self.orders]
         replies = await asyncio.gather(*(asked.reply(judge_messages(view), seed=seed) for view in views))
