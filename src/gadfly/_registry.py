@@ -14,7 +14,7 @@ from rich.markup import escape
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
 
-__all__ = ["SCENARIOS", "_providers", "pressure", "redteam", "verified_quotes"]
+__all__ = ["SCENARIOS", "_providers", "debate", "pressure", "redteam", "verified_quotes"]
 
 
 @task
@@ -62,6 +62,37 @@ def verified_quotes(
     answerer = get_model()
     system = System(answerer, sampling=evidence.SAMPLING.merge(answerer.config))
     return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
+
+
+@task
+def debate(
+    set: str,  # noqa: A002 - what a user types: -T set=s.jsonl
+    judge: str,
+    protocol: str = "debate",
+    debaters: str = "",
+    orders: int = 2,
+    seed: int = 0,
+) -> Task:
+    """A protocol of debate as an Inspect task: `inspect eval gadfly/debate -T set=s.jsonl -T judge=MODEL`.
+
+    The model under evaluation argues in every seat, unless `debaters` names others as `gadfly debate eval` does. A
+    sample's score is the probability that the judge gives the wrong answer.
+    """
+    from gadfly import debate as d
+    from gadfly.models import model
+    from gadfly.runs import as_task
+
+    try:
+        found, rows = d.protocol(protocol), d.read_set(set)
+        decider = d.DebateJudge.of(System(model(judge)), orders)
+        named = [d.seated(name, decider) for name in debaters.split(",") if name.strip()]
+    except GadflyError as error:  # this one Inspect prints without a traceback
+        raise PrerequisiteError(escape(str(error))) from error
+    argues = get_model()
+    players = named or [d.Player.of(System(argues, sampling=d.SAMPLING.merge(argues.config)))]
+    seats = {name: seat for name, seat in found.seats.items() if not seat.copy_of}
+    chairs = {name: players[-1 if seat.side in ("second", "other") else 0] for name, seat in seats.items()}
+    return as_task(d.Debating(found, chairs, decider), d.cases(rows, found), [decider], seed=seed)
 
 
 @task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,9 +153,21 @@ def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMess
     told = "\n\n".join(filter(None, [system_prompt, transcript.metadata.get("system_prompt")]))
     said: list[ChatMessage] = [ChatMessageSystem(content=told)] if told else []
     native = transcript.metadata.get("form") == "tools"
+    names = _names(transcript)
     for turn in transcript.turns:
-        said.append(_message(turn, said, native))
+        said.append(_message(replace(turn, speaker=names.get(turn.speaker, turn.speaker)), said, native))
     return said
+
+
+def _names(transcript: Transcript) -> dict[str, str]:
+    """What the seats of a debate are called, each with the letter of the answer argued for; nothing elsewhere."""
+    seats = transcript.metadata.get("protocol", {}).get("seats")
+    if seats is None:
+        return {}
+    sides = transcript.metadata.get("sides", {})
+    letters = {seat: " for " + "AB"[side] for seat, side in sides.items() if side is not None}
+    titles = {seat: f"{one['title']}{letters.get(seat, '')}" for seat, one in seats.items()}
+    return {"user": "Question", "judge": "Judge", "rules": "Rules", **titles}
 
 
 def _message(turn: Turn, before: Sequence[ChatMessage], native: bool) -> ChatMessage:

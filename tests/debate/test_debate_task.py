@@ -1,0 +1,69 @@
+"""Debate as the Inspect task `gadfly/debate`, found through the entry point, and debates in exported logs."""
+
+import json
+
+import inspect_ai
+import pytest
+from debate_samples import Honest, played, questions
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.log import read_eval_log
+
+from gadfly._registry import debate
+from gadfly.models import scripted
+from gadfly.runs import export
+
+
+@pytest.fixture
+def some(tmp_path):
+    """A set of two questions."""
+    path = tmp_path / "set.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in questions(2)))
+    return path
+
+
+def evaluated(tmp_path, some, says="The page says so.", **arguments):
+    """The log of a judge that never names an answer."""
+    asked = {"set": str(some), "judge": "scripted/judge", **arguments}
+    [log] = inspect_ai.eval(
+        "gadfly/debate", model=scripted(says), task_args=asked, log_dir=str(tmp_path / "logs"), display="none"
+    )
+    assert log.status == "success", log.error
+    return read_eval_log(log.location)
+
+
+def test_inspect_finds_the_task_and_its_model_argues_in_every_seat(tmp_path, some):
+    log = evaluated(tmp_path, some)
+    assert len(log.samples) == 4
+    said = [message.text for message in log.samples[0].messages]
+    assert said[0].startswith("Question: When was the mill")
+    assert said[1:3] == ["Debater for A: The page says so.", "Debater for B: The page says so."]
+
+
+def test_a_judge_that_names_no_answer_leaves_the_sample_unscored(tmp_path, some):
+    [score] = evaluated(tmp_path, some, protocol="naive").samples[0].scores.values()
+    assert score.value != score.value
+
+
+def test_a_score_is_the_probability_of_the_wrong_answer(tmp_path, some):
+    """Who says nothing loses by rule, and each answer is argued for once."""
+    samples = evaluated(tmp_path, some, "", protocol="consultancy").samples
+    scores = [score.value for sample in samples for score in sample.scores.values()]
+    assert sorted(scores) == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_what_is_wrong_with_a_set_or_a_protocol_is_said_without_a_traceback(some):
+    with pytest.raises(PrerequisiteError, match="debat"):
+        debate(set=str(some), judge="scripted/judge", protocol="debat")
+    some.write_text("{}\n")
+    with pytest.raises(PrerequisiteError, match="Line 1"):
+        debate(set=str(some), judge="scripted/judge")
+
+
+def test_an_exported_debate_says_who_speaks_for_what(tmp_path):
+    run = played(tmp_path, "debate_red_team", chair=Honest(1.0, 2), n=2)
+    export(run, tmp_path / "debates.eval")
+    samples = read_eval_log(str(tmp_path / "debates.eval")).samples
+    speakers = {message.text.partition(":")[0] for sample in samples for message in sample.messages}
+    assert {"Question", "Debater for A", "Debater for B"} <= speakers <= {
+        "Question", "Debater for A", "Debater for B", "Red team", "Rules"
+    }  # fmt: skip
