@@ -35,8 +35,8 @@ def _contrasted(table: DebateTable) -> list[DebateLine]:
 
 def _accuracies(lines: Sequence[DebateLine]) -> Chart:
     """Accuracy by protocol with its interval, beside guessing."""
-    data = [{"protocol": _brief(one.name), **_ends(one.accuracy)} for one in lines]
-    names = [row["protocol"] for row in data]
+    names = _brief(lines)
+    data = [{"protocol": called, **_ends(one.accuracy)} for called, one in zip(names, lines, strict=True)]
     x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": "How often the judge is right"}
     x = {**x, "axis": {"format": "~%"}}
     axis = {
@@ -69,8 +69,10 @@ def _ends(estimate: Estimate) -> dict[str, Any]:
     return {"point": estimate.point, "low": estimate.low, "high": estimate.high}
 
 
-def _brief(words: str) -> str:
-    return line(name(words), 26)
+def _brief(lines: Sequence[DebateLine]) -> list[str]:
+    """Names cut to fit, told apart by a number where that makes them alike."""
+    short = [line(name(one.name), 26) for one in lines]
+    return [f"{n}. {said}" if short.count(said) > 1 else said for n, said in enumerate(short, 1)]
 
 
 _LOOKS = (("┈", FAINT, [2, 3]), ("━", ACCENT, [1, 0]))
@@ -117,7 +119,10 @@ def _bins(found: Reliability) -> str:
 
 def _against_reading(lines: Sequence[DebateLine]) -> Chart:
     """Accuracy against how many words the judge has to hear for it."""
-    data = [{"name": _brief(one.name), "read": one.effort.read.point, **_ends(one.accuracy)} for one in lines]
+    data = [
+        {"name": called, "read": one.effort.read.point, **_ends(one.accuracy)}
+        for called, one in zip(_brief(lines), lines, strict=True)
+    ]
     top = 1.15 * max(row["read"] for row in data)
     x = {
         "field": "read",

@@ -78,16 +78,10 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         worst = min(reports, key=lambda one: _ORDER.index(one.level))
         worst = replace(_joined(worst, others), sections=(*pressed, *others), provenance=provenance(runs))
         return _left_out(worst, not_run)
-    if quoting:
-        report = from_evidence(quoting[0], _obeyed(quoting[0], orders))
-        return _left_out(
-            _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
-        )
-    if argued:
-        report = from_debate(argued[0])
-        return _left_out(
-            _joined(replace(report, sections=others, provenance=provenance(runs)), others[1:]), not_run
-        )
+    if quoting or argued:
+        found = from_evidence(quoting[0], _obeyed(quoting[0], orders)) if quoting else from_debate(argued[0])
+        found = replace(found, sections=others, provenance=provenance(runs))
+        return _left_out(_joined(found, others[1:]), not_run)
     return Report(
         title="What a model said",
         target="",

@@ -1,0 +1,138 @@
+"""The debate section: what the page and the terminal say of protocols before one judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from debates_samples import Leaning, debates, report
+from playwright.sync_api import Browser
+from rich.console import Console
+
+from gadfly.report import from_runs, print_summary, render, write
+from gadfly.report._debate import debate_verdict
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return report(tmp_path_factory.mktemp("debates"))
+
+
+@pytest.fixture(scope="module")
+def page(made) -> str:
+    return render(made)
+
+
+def printed(made, width: int) -> str:
+    """What the terminal shows."""
+    console = Console(file=StringIO(), width=width)
+    print_summary(made, console)
+    return console.file.getvalue()
+
+
+def verdict_of(made, naive: str | None = "naive", **helped: str):
+    """The verdict if these protocols had helped so, and the others had made no clear change."""
+    table = made.sections[0].debate.table
+    lines = [one for one in table.lines if naive or one.name != "naive"]
+    lines = [replace(one, helped=helped.get(one.name, "unclear" if one.helped else None)) for one in lines]
+    return debate_verdict(replace(table, lines=tuple(lines)))
+
+
+def test_one_sentence_says_that_debate_helped(made):
+    level, words = verdict_of(made, quoted_debate="better")
+    assert (level, words.startswith("Debate helped this judge here.")) == ("pass", True)
+    assert "by way of quoted debate" in words
+
+
+def test_or_that_it_misled(made):
+    level, words = verdict_of(made, quoted_debate="worse")
+    assert (level, words.startswith("Debate misled this judge here.")) == ("fail", True)
+
+
+def test_or_that_only_something_else_did(made):
+    level, words = verdict_of(made, consultancy="worse")
+    assert (level, "cannot be told" in words, "consultancy" in words) == ("fail", True, True)
+
+
+def test_or_that_it_cannot_be_told_and_is_useless_until_it_can(made):
+    level, words = verdict_of(made)
+    assert (level, "cannot be told from 80 questions" in words) == ("inconclusive", True)
+    assert "debate is useless here" in words
+
+
+def test_gains_that_are_small_for_certain_make_debate_useless(made):
+    table = made.sections[0].debate.table
+    none = replace(table.lines[1].gains["naive"], point=0.0, low=-0.03, high=0.03)
+    lines = [
+        replace(one, gains={"naive": none}, helped="unclear") if one.gains else one for one in table.lines
+    ]
+    level, words = debate_verdict(replace(table, lines=tuple(lines)))
+    assert (level, words.startswith("Debate is useless to this judge here")) == ("warn", True)
+
+
+def test_without_the_judge_alone_nothing_is_claimed(made):
+    level, words = verdict_of(made, naive=None)
+    assert (level, "add the protocol naive" in words) == ("inconclusive", True)
+
+
+def test_every_protocol_has_its_line_with_what_is_missing_and_why(page):
+    for words in ("Naive", "Consultancy", "Quoted debate", "Debate red team"):
+        assert f"<bdi>{words}</bdi>" in page
+    assert "verdict could not be read" in page
+    assert "made-up quotation" in page
+
+
+def test_statements_stand_under_their_side_with_verified_words_marked(page):
+    assert 'class="turn side-a"' in page
+    assert "<mark>The mill of Ervik was built in" in page
+    assert "loses by rule: quoted words that are not in the document" in page
+
+
+def test_the_verdict_is_shown_both_ways_round(page):
+    assert "when A is listed first" in page
+
+
+def test_charts_say_in_words_what_they_draw(page):
+    assert "How often the judge is right, with 95% intervals" in page
+    assert "Is it right as often as it says?" in page
+
+
+def test_hostile_questions_and_answers_are_inert(page):
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "\u202e" not in page
+
+
+@pytest.mark.parametrize("width", [80, 120, 220])
+def test_the_terminal_shows_every_protocol_within_its_width(made, width):
+    said = printed(made, width).partition("To run it again")[0]
+    assert max(map(len, said.splitlines())) <= width
+    assert all(
+        words in said for words in ("Naive", "Consultancy", "Expert", "Whom the judge", "How sure it is")
+    )
+
+
+def test_the_terminal_shows_hostile_text_as_text(made):
+    said = printed(made, 220)
+    assert "\u202e" not in said and "\x1b" not in said
+
+
+def test_no_share_stands_in_the_terminal_without_an_interval(made):
+    lines = [one for one in printed(made, 400).splitlines() if "%" in one]
+    assert lines and all("[" in one or "could still be" in one for one in lines)
+
+
+def test_a_report_of_runs_knows_debates(tmp_path):
+    found = from_runs(debates(tmp_path, Leaning(), ("naive", "debate"), n=6))
+    assert found.title.startswith("Does debate help")
+    assert [section.title for section in found.sections] == ["Debate"]
+
+
+@pytest.mark.parametrize("width", [390, 800, 1200])
+def test_nothing_is_wider_than_the_window(browser: Browser, made, tmp_path, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(write(made, tmp_path / "debates.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.close()
