@@ -6,6 +6,8 @@ from gadfly.review._database import address
 from gadfly.review._filling import Drawing, ask, check_kind, draw_into, pair_into, pairs_of, read_gold
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
+from gadfly.review._hearing import Hall, Sitting, hear, hearing_app, make_hearing_queue
+from gadfly.review._hearing_people import PersonDebater, PersonJudge
 from gadfly.review._items import ItemType, payload, register
 from gadfly.review._learning import examples_of
 from gadfly.review._rates import Corrected, correct, preference, ratings_of, re_estimate
@@ -19,15 +21,19 @@ __all__ = [
     "Corrected",
     "Drawing",
     "Frame",
+    "Hall",
     "ItemType",
     "Label",
     "NewItem",
+    "PersonDebater",
+    "PersonJudge",
     "QueueSpec",
     "QueueStatus",
     "Rater",
     "Role",
     "Round",
     "Serving",
+    "Sitting",
     "Store",
     "address",
     "app",
@@ -37,7 +43,10 @@ __all__ = [
     "draw_into",
     "examples_of",
     "frame_of",
+    "hear",
+    "hearing_app",
     "judged_by",
+    "make_hearing_queue",
     "pair_into",
     "pairs_of",
     "payload",

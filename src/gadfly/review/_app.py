@@ -32,7 +32,7 @@ from gadfly.review._records import DeniedError, RefusedError
 from gadfly.review._security import Gate, Serving
 from gadfly.review._store import Store
 
-__all__ = ["app", "serve"]
+__all__ = ["add_entrance", "add_errors", "app", "listen", "serve", "server"]
 
 
 def serve(
@@ -110,19 +110,21 @@ def app(
         redirect_slashes=False,
         lifespan=few_threads,
     )
-    _add_entrance(api, desk)
+    add_entrance(api, desk)
     _add_work(api, desk)
     _add_lead(api, desk)
     if desk.asks:
         _add_asking(api, desk, desk.asks)
-    _add_errors(api, desk)
+    add_errors(api, desk)
     return Gate(api, serving, desk.sessions, desk.refusal)
 
 
 # --- coming and going -------------------------------------------------------------------------------------
 
 
-def _add_entrance(api: FastAPI, desk: Desk) -> None:
+def add_entrance(api: FastAPI, desk: Desk) -> None:
+    """How raters come and go, and the files that pages load."""
+
     @api.get("/enter/{token}")
     def enter(token: str) -> Response:
         rater = desk.welcome(token)
@@ -138,10 +140,6 @@ def _add_entrance(api: FastAPI, desk: Desk) -> None:
             samesite="lax",  # strict would not travel with the redirect from a link in an e-mail
         )
         return answer
-
-    @api.get("/start")
-    def start(request: Request) -> Response:
-        return desk.page("start.html.j2", desk.visit(request), title="Before you start")
 
     @api.post("/leave")
     async def leave(request: Request) -> Response:
@@ -159,6 +157,10 @@ def _add_entrance(api: FastAPI, desk: Desk) -> None:
 
 
 def _add_work(api: FastAPI, desk: Desk) -> None:
+    @api.get("/start")
+    def start(request: Request) -> Response:
+        return desk.page("start.html.j2", desk.visit(request), title="Before you start")
+
     @api.get("/")
     def work(request: Request, after: str = "") -> Response:
         return desk.work(desk.visit(request), desk.note_after(after))
@@ -289,7 +291,9 @@ _SENTENCES = {
 }
 
 
-def _add_errors(api: FastAPI, desk: Desk) -> None:
+def add_errors(api: FastAPI, desk: Desk) -> None:
+    """What is answered where something went wrong: one sentence."""
+
     def on_gadfly(request: Request, error: Any) -> Response:
         status = (
             403

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from gadfly.errors import InputError
 from gadfly.review._records import Answer
 
-__all__ = ["answer_in", "field", "number_in", "read_form"]
+__all__ = ["answer_in", "field", "number_in", "read_form", "seconds_in"]
 
 _DAY = 86_400.0
 
@@ -57,14 +57,15 @@ def answer_in(form: Mapping[str, str], *, needs_reason: bool, name: str = "value
     return Answer(
         field(form, name),
         reason=reason,
-        seconds=_seconds(field(form, "shown"), field(form, "seconds")),
+        seconds=seconds_in(form),
         rule=int(rule) if rule.isascii() and rule.isdecimal() and len(rule) < 5 else None,
     )
 
 
-def _seconds(shown: str, counted: str) -> float:
-    elapsed = min(_DAY, max(0.0, time.time() - (_float(shown) or time.time())))
-    seconds = _float(counted)
+def seconds_in(form: Mapping[str, str]) -> float:
+    """How long somebody looked before they sent a form: its `seconds`, or without a script the time since `shown`."""
+    elapsed = min(_DAY, max(0.0, time.time() - (_float(field(form, "shown")) or time.time())))
+    seconds = _float(field(form, "seconds"))
     return round(seconds if seconds is not None and 0 <= seconds <= elapsed + 1 else elapsed, 2)
 
 

@@ -1,0 +1,362 @@
+"""The page where a person judges, or debates, live: what is said arrives as it is said.
+
+Every person has a run of their own, played in the background for as long as the page is served, and sees nothing of
+anybody else's: no address names a person or a debate, the session alone says whose page it is. What happens is sent as
+server-sent events. Their ids say how much a page has seen (`Hearing.mark`), so after a connection broke, or the server
+was started again, it goes on behind what is there. Without scripts the page is complete and reloads itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool as in_thread
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import ASGIApp
+
+from gadfly.debate import Chair, DebateJudge, Debating, Decided, JudgeChair, Protocol, cases
+from gadfly.debate._protocol import JUDGE
+from gadfly.errors import GadflyError, InputError
+from gadfly.judges import Judge
+from gadfly.review._app import add_entrance, add_errors, listen, server
+from gadfly.review._desk import Desk, Visit
+from gadfly.review._forms import field, read_form, seconds_in
+from gadfly.review._hearing_journal import Journal, Journalled, JournalledJudge
+from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonDebater, PersonJudge, Wanted
+from gadfly.review._hearing_view import CONFIDENCE, Seen, entries
+from gadfly.review._records import DeniedError, QueueSpec
+from gadfly.review._security import Gate, Serving
+from gadfly.review._store import Store
+from gadfly.runs import Cases, Settings, paired_seed, run
+
+__all__ = ["Hall", "Sitting", "hear", "hearing_app", "make_hearing_queue"]
+
+PATIENCE_S, BEAT_S, LIVE_S = 20.0, 15.0, 300.0
+"""Seconds a page waits for a run to come back to where it was; between two signs of life of a stream; of one stream,
+after which the browser connects again and has to show once more that it may.
+"""
+
+LONGEST_STATEMENT = 20_000
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What people are asked to hear: the questions of a set, by a protocol, with models in the other chairs.
+
+    `seat` is the person's. Where it is a debater's, `judge` decides. Each person meets each question once, with the
+    answers in an order drawn for them. `reveal` shows which answer is right once a debate is over.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    protocol: Protocol
+    chairs: Mapping[str, Chair]
+    judge: DebateJudge | None = None
+    seat: str = JUDGE
+    output: Path = Path("gadfly-runs")
+    reveal: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise InputError("The set holds no question: name one that gadfly debate make wrote.")
+        if self.seat != JUDGE and self.seat not in self.protocol.seats:
+            known = ", ".join([JUDGE, *self.protocol.seats])
+            raise InputError(f"Protocol {self.protocol.name} has no seat {self.seat!r}. Known: {known}.")
+        if any(seat.copy_of == self.seat for seat in self.protocol.seats.values()):
+            raise InputError(
+                f"Protocol {self.protocol.name} asks a copy of {self.seat!r} without its memory, which no person can "
+                "be: take another seat, or another protocol."
+            )
+        if self.seat != JUDGE and self.judge is None:
+            raise InputError("A person debates, so a model judges: name it with --judge.")
+
+    def cases_of(self, name: str) -> list[dict[str, Any]]:
+        """One case for each question, of the two there are, drawn by the person's name."""
+        both, drawn = cases(self.rows, self.protocol), int.from_bytes(name.encode()[:64], "big")
+        return [both[2 * n + paired_seed(drawn, n) % 2] for n in range(len(self.rows))]
+
+    def hearing(self, name: str) -> tuple[Hearing, Attended]:
+        """A person's debates and their game; the journal lies in the directory of their run."""
+        journal = Journal()
+        hearing = Hearing(name, self.seat, len(self.rows), journal)
+        chairs = {seat: Journalled(chair, journal) for seat, chair in self.chairs.items()}
+        judge: JudgeChair | None = self.judge
+        if self.seat == JUDGE:
+            judge = PersonJudge(hearing)
+        else:
+            chairs[self.seat] = Journalled(PersonDebater(hearing), journal)
+        decider = JournalledJudge(judge, journal) if judge else None
+        game = Attended(Debating(self.protocol, chairs, decider, hearing.heard), hearing)
+        plan = Cases.of(game, self.cases_of(name), self.seed)
+        journal.open(self.output / f"{game.name}-{plan.key[:8]}" / "hearing.jsonl")
+        return hearing, game
+
+    def judges(self) -> list[Judge]:
+        """Who judges what was played."""
+        return [Decided()] if self.judge is None or self.seat == JUDGE else [self.judge]
+
+
+class Hall(Desk):
+    """The page of one sitting: everybody's debates, and what is shown of them to whom."""
+
+    def __init__(self, store: Store, queue: str, sitting: Sitting, serving: Serving) -> None:
+        super().__init__(store, queue, serving, None)
+        self.sitting = sitting
+        people = [rater.name for rater in store.raters(queue) if rater.role == "rater"]
+        made = {name: sitting.hearing(name) for name in people}
+        self.games = {name: game for name, (_, game) in made.items()}
+        self.hearings = {name: hearing for name, (hearing, _) in made.items()}
+        self._cuts = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._env.globals |= {"hall": self, "confidence": CONFIDENCE}
+
+    # --- the debates, in the background
+
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[None]:
+        """Everybody's run, for as long as this lasts; what is in the middle of a case goes on there the next time."""
+        self._loop = asyncio.get_running_loop()
+        tasks = [asyncio.create_task(self._heard(name)) for name in self.hearings]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for hearing in self.hearings.values():
+                hearing.journal.close()
+
+    async def _heard(self, name: str) -> None:
+        """One person's run. What stops it is said on their page, and touches nobody else's."""
+        hearing, sitting = self.hearings[name], self.sitting
+        settings = Settings(sitting.output, concurrency=1, retry_failed=True, progress=False)
+        try:
+            await run(
+                self.games[name],
+                sitting.cases_of(name),
+                sitting.judges(),
+                seed=sitting.seed,
+                settings=settings,
+            )
+            hearing.over = True
+        except GadflyError as error:
+            hearing.trouble = str(error)
+        except Exception:
+            hearing.trouble = "Something broke on the server; all that was said is kept."
+            raise
+        finally:
+            hearing.journal.caught_up.set()
+            hearing.changed()
+
+    def cut(self) -> None:
+        """End every stream, so that a server can stop; from any thread. A browser that still can connects again."""
+        self._cuts += 1
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for hearing in self.hearings.values():
+            hearing.changed()
+
+    # --- the page
+
+    def mine(self, visit: Visit) -> Hearing:
+        """The debates of who is visiting. Raises `DeniedError` for one who has none."""
+        found = self.hearings.get(visit.rater.name)
+        if found is None:
+            raise DeniedError("There are no debates for you here: ask whoever sent you the link.")
+        return found
+
+    def refusal(self, status: int, sentence: str, htmx: bool) -> Response:
+        """An error as one sentence, with the way back to the debate."""
+        sentence = sentence.replace("go back to the item", "go back to the debate")
+        return super().refusal(status, sentence, htmx)
+
+    def debate(self, visit: Visit) -> HTMLResponse:
+        """The whole page."""
+        return self.page("hearing.html.j2", visit, title="Debate", **self._values(self.mine(visit)))
+
+    def _values(self, hearing: Hearing) -> dict[str, Any]:
+        seen = Seen(hearing, self.sitting.reveal)
+        return {"hearing": hearing, "seen": seen, "wanted": hearing.wanted}
+
+    def part(self, template: str, visit: Visit, hearing: Hearing, **values: Any) -> str:
+        """A piece of the page as HTML on one line."""
+        shown = self.page(template, visit, **self._values(hearing), **values)
+        return bytes(shown.body).decode()
+
+    async def live(self, visit: Visit, mark: str) -> AsyncIterator[str]:
+        """What happens from `mark` on, as server-sent events."""
+        hearing, until, cuts = self.mine(visit), time.monotonic() + LIVE_S, self._cuts
+        yield "retry: 1000\n\n"
+        while cuts == self._cuts and time.monotonic() < until:
+            news = hearing.news
+            for event, identity, data in self._since(visit, hearing, mark):
+                yield _event(event, identity, data)
+                mark = identity
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), BEAT_S)
+                continue
+            yield ": still here\n\n"
+
+    def _since(self, visit: Visit, hearing: Hearing, mark: str) -> list[tuple[str, str, str]]:
+        """(event, id, HTML) of all that a page which shows `mark` has not got; "anew" where it shows another debate."""
+        place, _, rest = mark.partition(".")
+        count, _, panel = rest.partition(".")
+        known = int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0
+        if place != hearing.place:
+            return [("anew", hearing.mark, "")] if mark != hearing.mark else []
+        found = []
+        for n, entry in enumerate(entries(hearing, hearing.entries[known:]), known + 1):
+            html = self.part("hearing_entry.html.j2", visit, hearing, entry=entry)
+            found.append(("said", f"{place}.{n}.{panel}", html))
+        if panel != hearing.panel:
+            found.append(("panel", hearing.mark, self.part("hearing_panel.html.j2", visit, hearing)))
+        return found
+
+
+def _event(event: str, identity: str, data: str) -> str:
+    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    return f"event: {event}\nid: {identity}\n{lines}\n"
+
+
+def hearing_app(hall: Hall) -> ASGIApp:
+    """The page as an ASGI application. The debates go on between its start and its end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with hall.under_way():
+            yield
+
+    api = FastAPI(
+        title="gadfly debate",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    add_entrance(api, hall)
+    _add_hearing(api, hall)
+    add_errors(api, hall)
+    return Gate(api, hall.serving, hall.sessions, hall.refusal)
+
+
+def _add_hearing(api: FastAPI, hall: Hall) -> None:
+    @api.get("/start")
+    async def start(request: Request) -> Response:
+        visit = await in_thread(hall.visit, request)
+        seen = Seen(hall.mine(visit))
+        return hall.page("hearing_start.html.j2", visit, title="Before you start", seen=seen)
+
+    @api.get("/")
+    async def debate(request: Request) -> Response:
+        visit = await in_thread(hall.visit, request)
+        await _caught_up(hall.mine(visit))
+        return hall.debate(visit)
+
+    @api.get("/live")
+    async def live(request: Request, after: str = "") -> Response:
+        visit = await in_thread(hall.visit, request)
+        await _caught_up(hall.mine(visit))
+        mark = request.headers.get("last-event-id", after)
+        quick = {"x-accel-buffering": "no"}
+        return StreamingResponse(hall.live(visit, mark), media_type="text/event-stream", headers=quick)
+
+    @api.post("/give")
+    async def give(request: Request) -> Response:
+        form = await read_form(request)
+        visit = await in_thread(hall.checked, request, form)
+        hearing = hall.mine(visit)
+        await _caught_up(hearing)
+        hearing.give(field(form, "case"), field(form, "key"), _answer(hearing.wanted, form))
+        if "hx-request" in request.headers:
+            return Response(status_code=204)
+        return RedirectResponse("/", 303)
+
+
+async def _caught_up(hearing: Hearing) -> None:
+    """Wait until a run that was started again is where it was."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hearing.journal.caught_up.wait(), PATIENCE_S)
+
+
+# --- what a form gives
+
+
+def _answer(wanted: Wanted | None, form: Mapping[str, str]) -> Answered:
+    """What a form says of what is wanted now. Raises `InputError`, which says what is missing."""
+    seconds = seconds_in(form)
+    if wanted is None or wanted.kind == "begin":
+        return Answered(seconds=seconds)
+    if wanted.kind == "lean":
+        return Answered(p=round(1 - _percent(form, "towards_b", 0) / 100, 2), seconds=seconds)
+    if wanted.kind == "verdict":
+        return _verdict(form, seconds)
+    if wanted.kind == "choose":
+        if field(form, "side") not in ("0", "1"):
+            raise InputError("No answer was chosen: choose the one you will argue for.")
+        return Answered(field(form, "side"), seconds=seconds)
+    text = "" if field(form, "pass") else form.get("text", "").replace("\r\n", "\n").strip()
+    if len(text) > LONGEST_STATEMENT:
+        raise InputError(f"That is longer than {LONGEST_STATEMENT:,} characters: shorten it.")
+    if not text and not (wanted.kind == "ask" and field(form, "pass")):
+        raise InputError("There is nothing written yet: write it, then send it.")
+    return Answered(text, seconds=seconds)
+
+
+def _verdict(form: Mapping[str, str], seconds: float) -> Answered:
+    side, confidence = field(form, "answer"), field(form, "confidence")
+    if side not in ("A", "B"):
+        raise InputError("No answer was chosen: choose A or B, then decide.")
+    if confidence not in {f"{value:g}" for value, _ in CONFIDENCE}:
+        raise InputError("Say how well founded your verdict is, then decide.")
+    sure = _percent(form, "sure", 51) / 100
+    return Answered(
+        p=sure if side == "A" else round(1 - sure, 2), confidence=float(confidence), seconds=seconds
+    )
+
+
+def _percent(form: Mapping[str, str], name: str, least: int) -> int:
+    text = field(form, name)
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and least <= int(text) <= 100):
+        raise InputError(f"The slider goes from {least} to 100: move it, then send it.")
+    return int(text)
+
+
+# --- serving
+
+
+def hear(hall: Hall, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve a hall until interrupted; another one of the same sitting goes on.
+
+    `ready` is called with the page's address once it listens. The server runs beside the main thread: a run would take
+    Ctrl-C for itself there.
+    """
+    serving = hall.serving
+    listener = listen(serving.host, serving.port)
+    page = server(hearing_app(hall), serving)
+    thread = threading.Thread(target=page.run, kwargs={"sockets": [listener]}, name="gadfly-hearing")
+    thread.start()
+    if ready is not None:
+        ready(serving.origin(listener.getsockname()[1]))
+    try:
+        thread.join()
+    finally:
+        hall.cut()
+        page.should_exit = True
+        thread.join()
+
+
+def make_hearing_queue(store: Store, name: str) -> None:
+    """A queue for the people of a sitting, where there is none: it holds their links, and no items."""
+    if name not in store.queues():
+        store.create(QueueSpec(name, question="Which answer is right?", double_share=0.0, gold_share=0.0))

@@ -1,0 +1,238 @@
+"""A person in a chair of a debate: what they are asked for, what they have answered, and all that they may see.
+
+A `Hearing` is one person's debates, one after the other. The game asks a chair and waits; the page shows what the
+person is asked for and hands in what they answer. Everything here happens on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gadfly.debate import Debating, Loss, Move, Position, Protocol, Said, Statement, Weighed
+from gadfly.models import System
+from gadfly.review._hearing_journal import Journal
+from gadfly.review._records import RefusedError
+from gadfly.transcripts import Case, Transcript
+
+__all__ = ["Answered", "Attended", "Hearing", "PersonDebater", "PersonJudge", "Wanted"]
+
+Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose"]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a person gave: `text` of what they say, `p`, the probability of answer 0, where they weigh."""
+
+    text: str = ""
+    p: float | None = None
+    confidence: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person is asked for. `key` names it within its case, the same after a restart. `before` is what they wrote
+    in a try that broke a rule.
+    """
+
+    kind: Kind
+    key: str
+    move: Move | None = None
+    before: str = ""
+    answer: asyncio.Future[Answered] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Hearing:
+    """One person's debates. `seat` is theirs: the judge's, or a debater's.
+
+    `entries` is what they may know of what was said in the case under way, in order. `transcript` is there once it is
+    over, `trouble` when nothing goes on any more, `over` when all cases are done.
+    """
+
+    def __init__(self, name: str, seat: str, count: int, journal: Journal) -> None:
+        self.name, self.seat, self.count, self.journal = name, seat, count, journal
+        self.case: Case | None = None
+        self.position: Position | None = None
+        self.entries: list[Statement | Loss] = []
+        self.wanted: Wanted | None = None
+        self.since = 0.0
+        self.transcript: Transcript | None = None
+        self.over, self.trouble = False, ""
+        self.news = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake everyone who waits for news."""
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def wants(self, wanted: Wanted) -> Answered:
+        """Ask the person, and wait for as long as it takes. When they were first asked is kept over a restart."""
+        if (asked := self.journal.get("asked", wanted.key)) is None:
+            self.journal.put("asked", wanted.key, at=round(time.time(), 2))
+            asked = self.journal.get("asked", wanted.key)
+        self.since = asked["at"] if asked else 0.0
+        self.wanted = wanted
+        self.changed()
+        try:
+            return await wanted.answer
+        finally:
+            if self.wanted is wanted:
+                self.wanted = None
+                self.changed()
+
+    def give(self, case: str, key: str, answered: Answered) -> None:
+        """What the person answers. Raises `RefusedError` where they are not asked for that (any more)."""
+        wanted = self.wanted
+        if wanted is None or wanted.answer.done() or (case, key) != (self.place, wanted.key):
+            raise RefusedError(
+                "That was answered before, or the debate has gone on: reload the page to see it."
+            )
+        wanted.answer.set_result(answered)
+        self.changed()
+
+    @property
+    def place(self) -> str:
+        """The number of the case on the page; empty before the first."""
+        return "" if self.case is None else str(self.case.index)
+
+    @property
+    def panel(self) -> str:
+        """What stands below what was said: the key of what the person is asked for, or why there is nothing."""
+        if self.trouble or self.over:
+            return "trouble" if self.trouble else "over"
+        if self.wanted and not self.wanted.answer.done():
+            return self.wanted.key
+        return "wait" if self.transcript is None else "ended"
+
+    @property
+    def mark(self) -> str:
+        """How much of it all a page has seen, once it shows this."""
+        return f"{self.place}.{len(self.entries)}.{self.panel}"
+
+    def heard(self, position: Position, what: Statement | Loss) -> None:
+        """Take note of what the game says was said."""
+        self.position = position
+        if isinstance(what, Loss) or any(one is what for one in position.heard(self.seat)):
+            self.entries.append(what)
+            self.changed()
+
+    async def begins(self, case: Case, protocol: Protocol) -> None:
+        """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes."""
+        self.journal.case = case.id
+        if self.journal.get("begun") is None:
+            await self.wants(Wanted("begin", f"begin-{case.index}"))
+            self.journal.put("begun")
+        self.case, self.position = case, Position.opening(protocol, case)
+        self.entries, self.transcript = [], None
+        self.changed()
+
+    def ended(self, transcript: Transcript) -> None:
+        """The case is over: it stays on the page until the person goes on."""
+        self.transcript = transcript
+        self.changed()
+
+
+@dataclass(frozen=True)
+class PersonJudge:
+    """A person in the judge's chair: asks, leans and decides, and their verdict counts."""
+
+    hearing: Hearing
+
+    decides = True
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """None: nobody is called."""
+        return {}
+
+    def spec(self) -> dict[str, Any]:
+        """Who it is."""
+        return {"person": self.hearing.name}
+
+    async def say(self, move: Move) -> Said:
+        """The question they ask; empty where they have none."""
+        given = await self.hearing.wants(Wanted("ask", f"ask-{move.number}-{move.seed}", move))
+        return Said(given.text, seconds=given.seconds)
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """How sure they are of answer 0: the verdict at the end, a lean before. Who polls them at once asks once."""
+        final = self.hearing.case is not None and seed == self.hearing.case.seed
+        key = "verdict" if final else f"lean-{len(position.said)}"
+        wanted = self.hearing.wanted
+        if wanted is not None and wanted.key == key:
+            given = await asyncio.shield(wanted.answer)
+        else:
+            given = await self.hearing.wants(Wanted("verdict" if final else "lean", key))
+        return Weighed(given.p, confidence=given.confidence, seconds=given.seconds)
+
+
+@dataclass(frozen=True)
+class PersonDebater:
+    """A person in a debater's chair."""
+
+    hearing: Hearing
+    _said: dict[int, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """None: nobody is called."""
+        return {}
+
+    def spec(self) -> dict[str, Any]:
+        """Who it is."""
+        return {"person": self.hearing.name}
+
+    async def say(self, move: Move) -> Said:
+        """What they say; their side, as its number, where they choose one."""
+        kind: Kind = "choose" if move.step.does == "choose" else "speak"
+        before = self._said.get(move.number, "") if move.complaint else ""
+        given = await self.hearing.wants(Wanted(kind, f"say-{move.number}-{move.seed}", move, before))
+        self._said[move.number] = given.text
+        return Said(given.text, seconds=given.seconds)
+
+
+class _OfPerson(System):
+    """A player in a run with a person, of which no seed makes the same again."""
+
+    @property
+    def reproducible(self) -> bool:
+        """Never, so that cases are not played in blocks either, many at once."""
+        return False
+
+
+@dataclass(frozen=True)
+class Attended:
+    """A debate as its run sees it: begun when the person is there."""
+
+    game: Debating
+    hearing: Hearing
+
+    @property
+    def name(self) -> str:
+        """The game's."""
+        return self.game.name
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """The game's models."""
+        return {
+            role: _OfPerson(one.model, one.system_prompt, one.sampling, one.retry)
+            for role, one in self.game.players.items()
+        }
+
+    def spec(self) -> dict[str, Any]:
+        """The game's, which names the person."""
+        return self.game.spec()
+
+    async def play(self, case: Case) -> Transcript:
+        """One case, from when the person begins it."""
+        await self.hearing.begins(case, self.game.protocol)
+        transcript = await self.game.play(case)
+        self.hearing.ended(transcript)
+        return transcript

@@ -1,0 +1,157 @@
+"use strict";
+// The page is complete without this, and reloads itself. This brings what is said as it is said, reads the sliders out,
+// counts words, keeps what was typed and how long was looked over a reload, and sends by key. What it puts on the page
+// comes from this server, which has made it inert; it builds no markup itself.
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const main = $("#main");
+  const panel = $("#panel");
+  const kept = { // a browser may refuse to store anything
+    get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
+    put: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* then it is lost on a reload */ } },
+  };
+
+  // --- the form at hand ---
+  let since = performance.now();
+  const name = () => `${$("[name=case]", panel)?.value ?? ""}/${$("[name=key]", panel)?.value ?? ""}`;
+  const banked = () => Number(kept.get(`looked ${name()}`) ?? 0);
+  const looked = () => banked() + (document.hidden ? 0 : performance.now() - since);
+  const bank = () => {
+    kept.put(`looked ${name()}`, String(banked() + performance.now() - since));
+    since = performance.now();
+  };
+  addEventListener("pagehide", () => { if (!document.hidden) bank(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) bank();
+    since = performance.now();
+  });
+
+  const READS = {
+    lean: (value) => `A ${100 - value} %, B ${value} %`,
+    sure: (value) => `${value} % sure`,
+  };
+  const read = () => {
+    const output = $("output[data-reads]", panel);
+    if (!output) return;
+    const slider = document.getElementById(output.htmlFor[0]);
+    output.textContent = READS[output.dataset.reads](Number(slider.value));
+    slider.setAttribute("aria-valuetext", output.textContent);
+  };
+  const count = () => {
+    const text = $("textarea", panel);
+    const told = $(".counted", panel);
+    if (!text || !told) return;
+    const quotes = (text.value.match(/<quote>/gi) ?? []).length; // each is followed by what came of looking it up
+    const words = text.value.replace(/<\/?quote>/gi, '"').split(/\s+/).filter(Boolean).length + quotes;
+    told.dataset.says ??= told.textContent;
+    told.textContent = `${words} of ${told.dataset.words} words. ${told.dataset.says}`;
+    told.classList.toggle("over", words > Number(told.dataset.most));
+  };
+  const progress = () => {
+    const { done, left } = $("[data-done]", panel)?.dataset ?? {};
+    if (done === undefined) return;
+    $(".progress progress").value = Number(done);
+    $(".progress b").textContent = done;
+    $(".progress .quiet").textContent = `${left} left`;
+  };
+  const arrived = () => {
+    since = performance.now();
+    const text = $("textarea", panel);
+    const draft = kept.get(`typed ${name()}`);
+    if (text && draft !== null) text.value = draft;
+    read();
+    count();
+  };
+  document.addEventListener("input", (event) => {
+    if (event.target.type === "range") read();
+    if (event.target.matches("#panel textarea")) {
+      kept.put(`typed ${name()}`, event.target.value);
+      count();
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    const seconds = event.target.elements?.namedItem?.("seconds");
+    if (seconds) seconds.value = (looked() / 1000).toFixed(2);
+  }, true);
+
+  // --- keys: Enter sends a question or a lean, Ctrl-Enter a statement ---
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    const how = event.target.dataset?.enter;
+    if (!how) return;
+    if (how === "send" ? event.shiftKey : !(event.ctrlKey || event.metaKey)) {
+      event.stopPropagation(); // a new line
+      return;
+    }
+    event.preventDefault();
+    if (!event.repeat) event.target.form.requestSubmit();
+  }, true);
+
+  // --- quoting ---
+  document.addEventListener("mousedown", (event) => {
+    if (event.target.closest?.("[data-quotes]")) event.preventDefault(); // keep the selection
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-quotes]");
+    if (!button) return;
+    const chosen = getSelection();
+    const within = chosen.anchorNode && $(".document .text")?.contains(chosen.anchorNode);
+    const words = within ? chosen.toString().trim() : "";
+    const text = document.getElementById(button.dataset.quotes);
+    if (words) {
+      const [from, to] = [text.selectionStart, text.selectionEnd];
+      text.setRangeText(`<quote>${words}</quote>`, from, to, "end");
+      text.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    text.focus();
+  });
+
+  // --- what is said, as it is said ---
+  let mark = main.dataset.mark;
+  let stream = null;
+  const status = (text) => {
+    const line = $("#status");
+    line.classList.toggle("wrong", Boolean(text));
+    line.textContent = text;
+  };
+  const atEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
+  const follow = (was) => { if (was) scrollTo({ top: document.documentElement.scrollHeight, behavior: "smooth" }); };
+  const listen = () => {
+    stream = new EventSource(`/live?after=${encodeURIComponent(mark)}`);
+    const on = (kind, handle) => stream.addEventListener(kind, (event) => {
+      mark = event.lastEventId;
+      handle(event.data);
+    });
+    on("anew", () => location.reload());
+    on("said", (html) => {
+      const was = atEnd();
+      $("#said").insertAdjacentHTML("beforeend", html);
+      follow(was);
+    });
+    on("panel", (html) => {
+      const was = atEnd();
+      panel.innerHTML = html;
+      progress();
+      htmx.process(panel);
+      arrived();
+      follow(was);
+      if (matchMedia("(pointer: fine)").matches) $("[autofocus]", panel)?.focus({ preventScroll: true });
+    });
+    stream.addEventListener("open", () => status(""));
+    stream.addEventListener("error", () => {
+      status("The connection is lost; trying again. Nothing is lost.");
+      if (stream.readyState !== EventSource.CLOSED) return;
+      setTimeout(listen, 2000);
+    });
+  };
+  document.addEventListener("htmx:after:request", (event) => {
+    const sent = event.detail?.ctx?.response?.status === 204;
+    if (!sent) return;
+    const form = event.detail.ctx.sourceElement ?? event.target;
+    if (form.matches?.("form.give")) form.classList.add("sent"); // what follows may be on the page already
+    if (stream?.readyState !== EventSource.OPEN) location.reload();
+  });
+
+  arrived();
+  listen();
+})();

@@ -1,0 +1,135 @@
+"""Debates with people without a browser: the journal, the drawing of cases, who may take which seat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hearing_samples import ROWS, Debater, model_judge, sitting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gadfly.debate import Move, Position, Said, protocol
+from gadfly.errors import CallError, InputError, StoreError
+from gadfly.review._hearing_journal import Journal, Journalled
+from gadfly.transcripts import Case, Usage
+
+SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5, drafts=(("It is.", None), ("Is it?", 0.25)))
+
+
+def opened(path: Path, case: str = "case") -> Journal:
+    journal = Journal()
+    journal.open(path)
+    journal.case = case
+    return journal
+
+
+def move(seed: int = 7) -> Move:
+    found = protocol("debate")
+    case = Case("case", 0, 0, {**ROWS[0], "swapped": False})
+    return Move(Position.opening(found, case), "first", found.steps[0], seed)
+
+
+class Counted(Debater):
+    """A chair that says `SAID`, or fails with what it is made with."""
+
+    def __init__(self, error: CallError | None = None) -> None:
+        super().__init__()
+        self.error = error
+
+    async def say(self, move: Move) -> Said:
+        self.asked.append(str(move.seed))
+        if self.error:
+            raise self.error
+        return SAID
+
+
+async def fails(wanted: Awaitable[Any]) -> str:
+    with pytest.raises(CallError) as caught:
+        await wanted
+    return caught.value.cause
+
+
+def test_what_was_said_is_said_again_and_nobody_is_asked(tmp_path: Path) -> None:
+    chair = Counted()
+    for _ in range(3):
+        journalled = Journalled(chair, opened(tmp_path / "j"))
+        assert asyncio.run(journalled.say(move())) == SAID
+    assert chair.asked == ["7"]
+    assert journalled.spec() == chair.spec()
+
+
+def test_another_try_and_another_case_are_asked_anew(tmp_path: Path) -> None:
+    chair = Counted()
+    for case, seed in (("a", 1), ("a", 2), ("b", 1), ("a", 1)):
+        asyncio.run(Journalled(chair, opened(tmp_path / "j", case)).say(move(seed)))
+    assert chair.asked == ["1", "2", "1"]
+
+
+@pytest.mark.parametrize(("cause", "asked"), [("empty_reply", 1), ("server_error", 2)])
+def test_a_fault_of_ones_own_is_kept_and_a_service_that_is_down_is_not(
+    tmp_path: Path, cause: str, asked: int
+) -> None:
+    chair = Counted(CallError("No.", cause))
+    for _ in range(2):
+        assert asyncio.run(fails(Journalled(chair, opened(tmp_path / "j")).say(move()))) == cause
+    assert len(chair.asked) == asked
+
+
+@given(st.integers(min_value=0, max_value=400), st.text(max_size=20))
+def test_a_torn_line_is_as_if_it_had_not_been(tmp_path_factory: Any, cut: int, text: str) -> None:
+    path = tmp_path_factory.mktemp("torn") / "j"
+    journal = opened(path)
+    for seed in range(3):
+        journal.put("said", "first", seed, outcome={"text": text})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(0, len(whole) - cut)])
+    again = opened(path)
+    known = [again.get("said", "first", seed) for seed in range(3)]
+    assert known == sorted(known, key=lambda row: row is None)
+    again.put("said", "first", 9, outcome={"text": "new"})
+    assert opened(path).get("said", "first", 9) is not None
+    assert sum(row is not None for row in known) == path.read_bytes().count(b"\n") - 1
+
+
+def test_a_journal_that_is_no_journal_is_refused_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "j").write_text("not json\n")
+    with pytest.raises(StoreError, match="move it away"):
+        opened(tmp_path / "j")
+
+
+def test_everybody_meets_each_question_once_and_the_same_way_every_time(tmp_path: Path) -> None:
+    found = sitting(tmp_path, rows=ROWS * 40)
+    ann, ben = found.cases_of("ann"), found.cases_of("ben")
+    assert [case["question"] for case in ann] == [row["question"] for row in ROWS * 40]
+    assert ann == found.cases_of("ann") != ben
+    assert 20 < sum(case["swapped"] for case in ann) < 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"seat": "third"}, "no seat 'third'"),
+        ({"seat": "first"}, "name it with --judge"),
+        ({"rows": ()}, "no question"),
+        (
+            {"protocol": protocol("cross_examination"), "seat": "first", "judge": model_judge()},
+            "no person can",
+        ),
+    ],
+)
+def test_what_cannot_be_heard_is_said_before_the_page_opens(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InputError, match=why):
+        sitting(tmp_path, **changes)
+
+
+def test_two_peoples_runs_differ_and_name_them(tmp_path: Path) -> None:
+    found = sitting(tmp_path)
+    specs = [found.hearing(name)[1].spec()["judge"] for name in ("ann", "ben")]
+    assert specs == [{"person": "ann"}, {"person": "ben"}]
+    assert len(list((tmp_path / "runs").iterdir())) == 2

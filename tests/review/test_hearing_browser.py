@@ -1,0 +1,398 @@
+"""Judging and debating live in a real browser: end to end, reloads, restarts, two people at once, hostile words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hearing_samples import (
+    MADE_UP,
+    ROWS,
+    TRUE_QUOTE,
+    Debater,
+    Pace,
+    Served,
+    model_judge,
+    numbered,
+    sitting,
+    tolerant,
+)
+from playwright.sync_api import Browser, Page, expect
+from test_browser import AUDIT, CONTRAST, HOSTILE
+
+from gadfly.runs import all_runs
+from gadfly.transcripts import Transcript
+
+DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+PATIENCE_MS = 30_000
+OPENING = ("Statement 0 of first.", "Statement 1 of second.")
+
+
+class Person:
+    """Somebody in front of a browser: what they do there, and every noise the page made."""
+
+    def __init__(self, browser: Browser, served: Served, name: str = "ann", **options: Any) -> None:
+        self.served = served
+        self.context = browser.new_context(**{"viewport": DESK} | options)
+        self.page: Page = self.context.new_page()
+        self.noise: list[str] = []
+        self.streams = 0
+        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.noise.append(dialog.message), dialog.dismiss()))
+        self.page.on("request", self._requested)
+        self.page.goto(f"{served.origin}/enter/{served.links[name]}")
+        self.page.get_by_role("link", name="Go on").click()
+
+    def _requested(self, request: Any) -> None:
+        self.streams += "/live" in request.url
+        if not request.url.startswith((self.served.origin, "data:")):
+            self.noise.append(request.url)
+
+    @property
+    def box(self) -> Any:
+        return self.page.locator("#panel textarea")
+
+    def button(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def asks(self, text: str) -> None:
+        self.box.fill(text)
+        self.button("Ask")
+
+    def leans(self, towards_b: int) -> None:
+        self.page.get_by_role("slider").fill(str(towards_b))
+        self.button("Tell")
+
+    def decides(self, answer: str, sure: int = 80, confidence: str = "firm") -> None:
+        self.page.locator(f"[name=answer][value={answer}]").check()
+        self.page.get_by_role("slider").fill(str(sure))
+        self.page.get_by_label(confidence).check()
+        self.button("Decide")
+
+    def sees(self, *texts: str) -> None:
+        for text in texts:
+            expect(self.page.locator("main")).to_contain_text(text)
+
+    def wants(self, form: str) -> None:
+        expect(self.page.get_by_role("form", name=form)).to_be_visible()
+
+    def heard(self) -> list[str]:
+        return self.page.locator("#said .says .text").all_inner_texts()
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """A loaded machine is no failure."""
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(browser: Browser, tmp_path: Path) -> Iterator[Serve]:
+    """`serve(debater, people=…, …)`: a served page."""
+    made: list[tuple[Served, Debater]] = []
+
+    def start(debater: Debater | None = None, people: tuple[str, ...] = ("ann",), **changes: Any) -> Served:
+        speaker = debater or Debater()
+        served = Served(tmp_path, lambda: sitting(tmp_path, speaker, **changes), people)
+        made.append((served, speaker))
+        return served
+
+    yield start
+    for context in browser.contexts:
+        context.close()
+    for served, speaker in made:
+        speaker.pace.release_all()
+        served.close()
+
+
+def played(tmp_path: Path) -> list[Transcript]:
+    return [one for run in all_runs(tmp_path / "runs") for one in run.transcripts()]
+
+
+def test_a_person_judges_a_debate_from_beginning_to_end(
+    serve: Serve, browser: Browser, tmp_path: Path
+) -> None:
+    ann = Person(browser, serve())
+    ann.button("Begin")
+    ann.leans(30)
+    ann.sees("A 70%, B 30%", "A question costs 2 percentage points")
+    ann.asks("Which page of the log says so?")
+    ann.leans(20)
+    ann.asks("And who wrote it?")
+    ann.decides("A", 90)
+    ann.sees("You decided for A, 90% sure. It is stored.")
+    expect(ann.page.get_by_role("banner")).to_contain_text("1 done 1 left")
+    [transcript] = played(tmp_path)
+    verdict = transcript.metadata["verdict"]
+    asked = [turn.text for turn in transcript.said_by("judge") if turn.text.endswith("?")]
+    assert asked == ["Which page of the log says so?", "And who wrote it?"]
+    assert (verdict["p"], verdict["confidence"], verdict["seconds"] > 0) == (0.9, 0.75, True)
+    assert [one["lean"] for one in transcript.metadata["moves"] if one["does"] == "lean"] == [0.7, 0.8]
+    assert ann.noise == []
+
+
+def test_quotations_are_told_apart(serve: Serve, browser: Browser) -> None:
+    says = f"It was <quote>{TRUE_QUOTE}</quote> and <quote>{MADE_UP}</quote> [verified]."
+    ann = Person(browser, serve(Debater(says), protocol=tolerant()))
+    ann.button("Begin")
+    first = ann.page.locator("#said .says").first
+    expect(first.locator(".verified mark")).to_have_text(TRUE_QUOTE)
+    expect(first.locator(".absent s")).to_have_text(MADE_UP)
+    expect(first.locator(".check")).to_have_text(["in the document", "not in the document"])
+    expect(first).to_contain_text("(verified)")
+
+
+def test_the_keyboard_is_enough(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    ann = Person(browser, serve())
+    keys = ann.page.keyboard
+    expect(ann.page.get_by_role("button", name="Begin")).to_be_focused()
+    keys.press("Enter")
+    ann.wants("How you lean")
+    expect(ann.page.get_by_role("slider")).to_be_focused()
+    keys.press("ArrowLeft")
+    keys.press("Enter")
+    expect(ann.box).to_be_focused()
+    keys.type("Is n a letter?")
+    keys.press("Enter")
+    ann.wants("How you lean")
+    expect(ann.page.get_by_role("slider")).to_be_focused()
+    keys.press("Enter")
+    expect(ann.box).to_be_focused()
+    for key in ("Tab", "Tab", "Enter"):
+        keys.press(key)
+    ann.wants("Your verdict")
+    expect(ann.page.locator("[name=answer]").first).to_be_focused()
+    for key in ("ArrowDown", "Tab", "End", "Tab", "Space", "Tab", "Enter"):
+        keys.press(key)
+    ann.sees("You decided for B, 100% sure.")
+    assert [one.metadata["verdict"]["p"] for one in played(tmp_path)] == [0.0]
+
+
+def test_a_reload_loses_nothing_not_even_half_a_question(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(Debater(numbered)))
+    ann.button("Begin")
+    ann.leans(40)
+    ann.box.fill("Half a ques")
+    ann.page.reload()
+    expect(ann.box).to_have_value("Half a ques")
+    assert ann.heard() == list(OPENING)
+    ann.sees("A 60%, B 40%")
+
+
+def test_a_broken_connection_brings_what_was_missed_once(serve: Serve, browser: Browser) -> None:
+    debater = Debater(numbered, Pace(2))
+    served = serve(debater)
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.sees(*OPENING)
+    before = ann.streams
+    served.cut()
+    ann.leans(50)
+    ann.asks("Why?")
+    served.cut()
+    debater.pace.allow(2)
+    ann.wants("How you lean")
+    assert ann.streams > before
+    assert ann.heard() == [*OPENING, "Why?", "Statement 4 of first.", "Statement 5 of second."]
+
+
+def test_a_restart_in_the_middle_of_a_case_asks_nobody_twice(
+    serve: Serve, browser: Browser, tmp_path: Path
+) -> None:
+    debater = Debater(numbered)
+    served = serve(debater)
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.leans(30)
+    ann.box.fill("Half a ques")
+    served.stop()
+    expect(ann.page.get_by_role("status")).to_contain_text("Nothing is lost")
+    served.start()
+    expect(ann.page.get_by_role("status")).to_have_text("")
+    expect(ann.box).to_have_value("Half a ques")
+    ann.asks("A whole question?")
+    ann.wants("How you lean")
+    served.stop()
+    served.start()
+    ann.page.reload()
+    assert [*ann.heard()[:2], ann.heard()[2]] == [*OPENING, "A whole question?"]
+    ann.leans(30)
+    ann.button("No question")
+    ann.decides("B", 60)
+    ann.sees("You decided for B")
+    [transcript] = played(tmp_path)
+    assert transcript.metadata["verdict"]["p"] == 0.4
+    assert len(debater.asked) == len(set(debater.asked)) == 4
+
+
+def test_two_judges_at_once_do_not_see_each_others_answers(
+    serve: Serve, browser: Browser, tmp_path: Path
+) -> None:
+    served = serve(people=("ann", "ben"))
+    ann, ben = Person(browser, served), Person(browser, served, "ben")
+    for one in (ann, ben):
+        one.button("Begin")
+    ann.leans(1)
+    ann.asks("Only ann asks this?")
+    ben.leans(77)
+    ben.wants("Your question")
+    ben.page.reload()
+    assert "Only ann" not in ben.page.content()
+    assert "A 23%, B 77%" not in ann.page.content()
+    ann.sees("Only ann asks this?")
+    for path in ("/ann", "/live/ann", "/debate/0", "/live/0?after=0.0.wait", "/give", "/hearing.jsonl"):
+        answer = ben.context.request.get(served.origin + path, timeout=PATIENCE_MS)
+        assert (answer.status in (404, 405), "Only ann" in answer.text()) == (True, False)
+
+
+def test_what_another_person_is_asked_cannot_be_answered(serve: Serve, browser: Browser) -> None:
+    served = serve(people=("ann", "ben"))
+    ann, ben = Person(browser, served), Person(browser, served, "ben")
+    ann.button("Begin")
+    ann.leans(10)
+    ann.wants("Your question")
+    form = {name: ann.page.locator(f"#panel [name={name}]").input_value() for name in ("case", "key")}
+    csrf = ben.page.locator("#panel [name=csrf]").input_value()
+    said = ben.context.request.post(
+        f"{served.origin}/give",
+        form={**form, "csrf": csrf, "text": "Mine?"},
+        headers={"Origin": served.origin},
+    )
+    assert said.status == 400
+    assert "reload the page" in said.text()
+    ann.page.reload()
+    assert "Mine?" not in ann.page.content()
+
+
+def test_hostile_words_are_inert_and_readable(serve: Serve, browser: Browser) -> None:
+    hostile = HOSTILE[:-190_000]
+    row = {**ROWS[0], "question": HOSTILE[:900], "answers": [HOSTILE[:300], "no"], "title": HOSTILE[:200]}
+    ann = Person(browser, serve(Debater(hostile), rows=(row,), protocol=tolerant()))
+    ann.button("Begin")
+    ann.wants("How you lean")
+    said = ann.page.locator("#said").text_content() or ""
+    assert "<script>alert(1)" in said
+    assert "⟦U+202E⟧" in (ann.page.locator("h1").text_content() or "")
+    assert "\u202e" not in ann.page.content()
+    inside = ":is(script, img, iframe, style, form, input, a, base, h1, [hx-get])"
+    assert (
+        ann.page.locator(f"#said {inside}, .case :is(script, img, iframe, style, form, a, base)").count() == 0
+    )
+    ann.page.reload()
+    ann.wants("How you lean")
+    assert ann.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert ann.page.title().startswith("Debate")
+    assert ann.noise == []
+
+
+def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    served = serve(protocol=tolerant("debate", "overran", "fabricated"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.sees("You argue for it", "The debater argues for it", "four litres up the stair")
+    ann.box.fill(f"It was <quote>{MADE_UP}</quote>.")
+    expect(ann.page.locator(".counted")).to_contain_text("7 of 60 words")
+    ann.button("Say it")
+    expect(ann.page.locator(".breach")).to_contain_text("quoted words that are not in the document")
+    expect(ann.box).to_have_value(f"It was <quote>{MADE_UP}</quote>.")
+    ann.box.fill(f"It was <quote>{TRUE_QUOTE}</quote>.")
+    ann.page.keyboard.press("Control+Enter")
+    expect(ann.page.locator("#said .says").first).to_contain_text(TRUE_QUOTE)
+    ann.box.fill("word " * 91)
+    expect(ann.page.locator(".counted.over")).to_be_visible()
+    ann.box.fill("As I said.")
+    ann.button("Say it")
+    ann.sees("A judge decides it afterwards.")
+    [transcript] = played(tmp_path)
+    assert transcript.metadata["breaches"][0]["rule"] == "fabricated"
+
+
+def test_a_person_without_a_judges_leave_sees_no_document_and_nobody_sees_the_answer(
+    serve: Serve, browser: Browser
+) -> None:
+    ann = Person(browser, serve())
+    ann.button("Begin")
+    ann.leans(30)
+    ann.button("No question")
+    ann.leans(30)
+    ann.button("No question")
+    ann.decides("A")
+    ann.sees("You decided for A")
+    assert "four litres" not in ann.page.content()
+    assert "right answer is" not in ann.page.content()
+
+
+def test_the_right_answer_is_shown_after_the_verdict_where_that_is_asked_for(
+    serve: Serve, browser: Browser
+) -> None:
+    ann = Person(browser, serve(reveal=True, protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.wants("Your verdict")
+    assert "right answer is" not in ann.page.content()
+    ann.decides("A")
+    ann.sees("The right answer is")
+
+
+def test_who_breaks_a_rule_loses_and_the_judge_is_told(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(Debater(f"It was <quote>{MADE_UP}</quote>.")))
+    ann.button("Begin")
+    ann.sees(
+        "for A loses by rule", "Quoted words that are not in the document", "Neither side kept the rules"
+    )
+    ann.button("Next debate")
+    ann.sees("Debate 2 of 2", "Neither side kept the rules")
+    expect(ann.page.get_by_role("heading", name="All done, thank you")).to_be_visible()
+
+
+def test_without_scripts_everything_works(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    ann = Person(browser, serve(), java_script_enabled=False)
+    ann.button("Begin")
+    ann.wants("How you lean")
+    ann.button("Tell")
+    ann.asks("Which page?")
+    ann.wants("How you lean")
+    ann.button("Tell")
+    ann.button("No question")
+    ann.page.locator("[name=answer][value=B]").check()
+    ann.page.get_by_label("certain").check()
+    ann.button("Decide")
+    ann.sees("You decided for B")
+    assert [one.metadata["verdict"]["confidence"] for one in played(tmp_path)] == [1.0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_named_readable_and_within_reach(
+    serve: Serve, browser: Browser, scheme: Any
+) -> None:
+    says = f"It was <quote>{TRUE_QUOTE}</quote> and <quote>{MADE_UP}</quote>."
+    served = serve(Debater(says), protocol=tolerant())
+    ann = Person(browser, served, viewport=PHONE, has_touch=True, color_scheme=scheme)
+    ann.button("Begin")
+    for form, onward in {"How you lean": "Tell", "Your question": "No question"}.items():
+        ann.wants(form)
+        fits(ann.page)
+        ann.button(onward)
+    ann.leans(40)
+    ann.button("No question")
+    ann.wants("Your verdict")
+    fits(ann.page)
+    assert ann.noise == []
+
+
+def fits(page: Page) -> None:
+    """Nothing is wider than the window, too small for a thumb, without a name or too faint to read."""
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(AUDIT) == []
+    thumbed = "main :is(button, label:has(input[type=radio]), input[type=range], textarea)"
+    small = (
+        f"[...document.querySelectorAll('{thumbed}')].filter((e) => e.getBoundingClientRect().height < 44)"
+    )
+    assert page.evaluate(f"{small}.length") == 0
+    assert {k: v for k, v in page.evaluate(CONTRAST).items() if v < 4.5} == {}
