@@ -1,0 +1,57 @@
+"""What a debate was worth to one of its seats: what players are trained on, and what a match between two counts.
+
+The judge's probabilities of the two answers add up to 1, so what one side gains the other loses, but for prices and for
+a debate that both sides lost by rule.
+"""
+
+from __future__ import annotations
+
+from gadfly.transcripts import Judgement, Transcript
+
+__all__ = ["belief", "payoff"]
+
+
+def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
+    """The judge's probability, in [0, 1], of the answer that `seat` argued for, less what the seat spent on polls,
+    quotes and words, and at least 0, so that nothing is worse than to lose by rule.
+
+    A side that lost by rule has 0 and the other one 1, prices apart; where both lost, both have 0. None where nobody
+    can tell: the case failed, the judge could not say, or the seat argues for no answer. The probability is the
+    judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
+    """
+    sides = transcript.metadata["sides"]
+    side = sides.get(seat)
+    if side is None or transcript.outcome != "completed":
+        return None
+    losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
+    if losers:
+        return 0.0 if side in losers else 1.0
+    p = _first(transcript, judgement)
+    if p is None:
+        return None
+    spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
+    return max(0.0, (p if side == 0 else 1 - p) - float(spent))
+
+
+def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
+    """As `payoff`, but before prices, and 0.5 where both sides lost by rule: neither is preferred."""
+    sides = transcript.metadata["sides"]
+    side = sides.get(seat)
+    if side is None or transcript.outcome != "completed":
+        return None
+    losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
+    if losers:
+        return 0.5 if len(losers) > 1 else float(side not in losers)
+    p = _first(transcript, judgement)
+    return None if p is None else p if side == 0 else 1 - p
+
+
+def _first(transcript: Transcript, judgement: Judgement) -> float | None:
+    """The probability of answer 0."""
+    p = judgement.metadata.get("p")
+    if p is not None:
+        return float(p)
+    correct = transcript.metadata.get("correct")
+    if judgement.score is None or correct is None:
+        return None
+    return 1 - judgement.score if correct == 0 else judgement.score

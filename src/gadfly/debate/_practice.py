@@ -1,0 +1,240 @@
+"""Practice: who sits where while a debater learns, and a match that says how much better it has become.
+
+Each question is debated on both sides alike: in two cases that differ in nothing but the player's seat, seeds included.
+So the same player against itself wins exactly half, and nothing of a win rate comes from questions with an answer that
+is easier to argue for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from gadfly.debate._chairs import Chair, JudgeChair, Player
+from gadfly.debate._debating import Debating
+from gadfly.debate._payoff import belief
+from gadfly.debate._protocol import Protocol as Rulebook
+from gadfly.errors import InputError
+from gadfly.judges import Judge
+from gadfly.models import System
+from gadfly.runs import Run, Settings, paired_seed, run
+from gadfly.stats import Estimate, rate
+from gadfly.transcripts import Case, Judgement, Transcript
+
+__all__ = ["SPEAKS", "Contest", "Practice", "Referee", "Bout", "contest", "seatings", "seats_of"]
+
+SPEAKS = ("argue", "answer", "ask")
+"""Steps in which a player says what it likes: what it can learn from. Quotes are masked and sides chosen greedily."""
+
+
+class Referee(JudgeChair, Judge, Protocol):
+    """A judge that can sit in the judge's chair and judge what is over, as `DebateJudge` can."""
+
+
+@dataclass(frozen=True)
+class Practice:
+    """What a debater learns at: questions as in `read_set`, a protocol, and the judge whose belief is what it earns.
+
+    `opponent`: `self`, the player as it is by then, or `frozen`, as it was at the start. `held_out` are the questions
+    on which it is measured against the start; without any it is not, and neither is a consultant, who has no opponent.
+    Raises `InputError` for no question and for a protocol in which nobody argues for an answer.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    protocol: Rulebook
+    judge: Referee
+    opponent: Literal["self", "frozen"] = "self"
+    held_out: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        if self.opponent not in ("self", "frozen"):
+            raise InputError(f"The opponent is self or frozen; got {self.opponent!r}.")
+        if not self.rows:
+            raise InputError("A debater learns from questions, and there are none; name a set that has some.")
+        seats_of(self.protocol)
+
+    @property
+    def measured(self) -> bool:
+        """Whether what was learned is measured."""
+        return bool(self.held_out) and len(seats_of(self.protocol)) > 1
+
+    def spec(self) -> dict[str, Any]:
+        """What of it decides what is learned, as JSON."""
+        rows = json.dumps([dict(row) for row in self.rows], sort_keys=True)
+        return {
+            "protocol": self.protocol.spec(),
+            "judge": self.judge.spec(),
+            "opponent": self.opponent,
+            "questions": hashlib.sha256(rows.encode()).hexdigest(),
+        }
+
+
+def seats_of(protocol: Rulebook) -> tuple[str, ...]:
+    """The seats that a debater learns in: those that speak for an answer and are no copy. `InputError` for none."""
+    speak = {seat for step in protocol.steps if step.does in SPEAKS for seat in step.who}
+    found = (name for name, seat in protocol.seats.items() if seat.side != "none" and not seat.copy_of)
+    if seats := tuple(name for name in found if name in speak):
+        return seats
+    raise InputError(
+        f"In protocol {protocol.name} nobody argues for an answer, so there is nothing to learn: take debate."
+    )
+
+
+def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook) -> list[dict[str, Any]]:
+    """The cases of a practice: for each question, side by side, one for each seat to learn in.
+
+    Where the case assigns an answer, there are two for each seat, one for each answer. Which answer is listed first
+    changes from question to question. `pair` numbers what shares its seeds.
+    """
+    cases: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        for seat in seats_of(protocol):
+            one = {**row, "of": number, "pair": number, "seat": seat, "swapped": bool(number % 2)}
+            if not protocol.assigns:
+                cases.append(one)
+                continue
+            cases += [one | {"assigned": a, "swapped": bool((a + number) % 2)} for a in (0, 1)]
+    return cases
+
+
+@dataclass(frozen=True)
+class Bout:
+    """`Debating` in which a case's `seat` is the player's, and the opponent has every other one.
+
+    Cases of one `pair` have the same seeds whatever their index. Transcripts say in their metadata under `player` which
+    seat it was.
+    """
+
+    protocol: Rulebook
+    player: Chair
+    opponent: Chair
+    judge: Referee
+
+    @property
+    def name(self) -> str:
+        """Protocol and players."""
+        slugs = dict.fromkeys(one.slug for one in (*self._of("player"), *self._of("opponent")))
+        return "-".join(["bout", self.protocol.name.replace("_", "-"), *slugs])[:100]
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """Everyone who speaks."""
+        found = dict(zip(("player", "opponent"), (self.player.systems, self.opponent.systems), strict=True))
+        if self.protocol.asks_judge:
+            found["judge"] = self.judge.systems
+        return {f"{role} {part}".strip(): one for role, chair in found.items() for part, one in chair.items()}
+
+    def _of(self, role: str) -> list[System]:
+        return [one for name, one in self.players.items() if name.startswith(role)]
+
+    def spec(self) -> dict[str, Any]:
+        """All that decides a transcript."""
+        return {
+            "game": "bout",
+            "protocol": self.protocol.spec(),
+            "player": self.player.spec(),
+            "opponent": self.opponent.spec(),
+            "judge": self.judge.spec() if self.protocol.asks_judge else None,
+        }
+
+    def table(
+        self, seat: str, player: Chair | None = None, opponent: Chair | None = None, judge: Any = None
+    ) -> Debating:
+        """The debate with the player in `seat`; others sit there where they are given."""
+        mine, theirs = player or self.player, opponent or self.opponent
+        chairs = {
+            name: mine if name == seat else theirs
+            for name, one in self.protocol.seats.items()
+            if not one.copy_of
+        }
+        return Debating(self.protocol, chairs, (judge or self.judge) if self.protocol.asks_judge else None)
+
+    async def play(self, case: Case) -> Transcript:
+        """One debate."""
+        return await bout_play(self.table(case.data["seat"]), case)
+
+
+async def bout_play(table: Debating, case: Case) -> Transcript:
+    """A debate of a case that says whose seat the player's is, with the seed that its pair shares."""
+    pair = case.data.get("pair")
+    shared = case if pair is None else replace(case, seed=paired_seed(0, int(pair)))
+    played = await table.play(shared)
+    return replace(played, case=case, metadata={**played.metadata, "player": case.data["seat"]})
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A player against another, on both sides of each question alike; all four know which debates share a question.
+
+    `wins`: how often the judge preferred the player, half a win where it cannot decide or both lost by rule. `argued`:
+    the same among debates that no rule decided. `broke` and `opponent_broke`: how often either lost by rule.
+    """
+
+    wins: Estimate
+    argued: Estimate
+    broke: Estimate
+    opponent_broke: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """Each as [point, low, high, n]."""
+        found = ((name, getattr(self, name)) for name in ("wins", "argued", "broke", "opponent_broke"))
+        return {name: [one.point, one.low, one.high, one.n] for name, one in found}
+
+
+async def contest(
+    player: System,
+    opponent: System,
+    rows: Sequence[Mapping[str, Any]],
+    protocol: Rulebook,
+    judge: Referee,
+    directory: Path,
+) -> Contest:
+    """How often the judge prefers what the player said. The run is kept in `directory`; the same call goes on.
+
+    Raises `InputError` where no two seats argue against each other. No rows give estimates without a point.
+    """
+    if len(seats_of(protocol)) < 2:
+        raise InputError(
+            f"Protocol {protocol.name} has one seat that argues, so nobody can be argued against; take debate."
+        )
+    game = Bout(protocol, Player.of(player), Player.of(opponent), judge)
+    made = await run(game, seatings(rows, protocol), [judge], settings=Settings(directory=directory))
+    if made.cut:
+        raise KeyboardInterrupt
+    return contest_of(made, judge.name)
+
+
+def contest_of(made: Run, judge: str) -> Contest:
+    """What a run of `Bout` amounts to."""
+    played = [
+        (transcript, next(one for one in judged if one.judge == judge))
+        for transcript, judged in made.judged()
+    ]
+    questions = [transcript.case.data["of"] for transcript, _ in played]
+    by_rule = [bool(transcript.metadata.get("lost")) for transcript, _ in played]
+    wins = [_won(transcript, judgement) for transcript, judgement in played]
+    argued = [None if ruled else win for win, ruled in zip(wins, by_rule, strict=True)]
+    return Contest(
+        rate(wins, questions),
+        replace(rate(argued, questions), missing=sum(w is None for w in wins)),
+        rate([_broke(transcript, mine=True) for transcript, _ in played], questions),
+        rate([_broke(transcript, mine=False) for transcript, _ in played], questions),
+    )
+
+
+def _won(transcript: Transcript, judgement: Judgement) -> float | None:
+    if transcript.outcome != "completed":
+        return None
+    p = belief(transcript, judgement, transcript.metadata["player"])
+    return None if p is None else 0.5 if p == 0.5 else float(p > 0.5)
+
+
+def _broke(transcript: Transcript, mine: bool) -> bool | None:
+    """Whether the player, or another seat, lost by rule; None where the case failed."""
+    if transcript.outcome != "completed":
+        return None
+    return any((one["seat"] == transcript.metadata["player"]) == mine for one in transcript.metadata["lost"])
