@@ -29,6 +29,7 @@ from gadfly.cli import (
     _reward,
     _runs,
     _train,
+    _train_debater,
 )
 from gadfly.errors import CallError, GadflyError
 
@@ -59,6 +60,7 @@ app.add_typer(_judge.app, name="judge")
 _judge.app.command("curves")(_curves.curves)
 app.add_typer(_train.app, name="train")
 _train.app.command("reward")(_reward.train)
+_train.app.command("debater")(_train_debater.debater)
 app.command("score")(_reward.score)
 app.command("rate")(_rate.rate)
 app.command("ask-next")(_rate.ask_next)

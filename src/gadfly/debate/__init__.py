@@ -1,5 +1,6 @@
 """Debate: models, or people, argue before a judge who knows less than they."""
 
+from gadfly.debate._branching import Branching, preferences
 from gadfly.debate._chairs import (
     SAMPLING,
     BestOf,
@@ -13,8 +14,10 @@ from gadfly.debate._chairs import (
 )
 from gadfly.debate._debating import Debating
 from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
+from gadfly.debate._payoff import payoff
 from gadfly.debate._players import seated
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
+from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
 from gadfly.debate._sets import cases, read_set
@@ -30,6 +33,7 @@ from gadfly.debate._table import (
     debate_table,
 )
 from gadfly.debate._tournament import Standings, Tournament
+from gadfly.debate._tuning import Branches, learn_by_debating, learn_from_branches
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
@@ -37,8 +41,12 @@ __all__ = [
     "SAMPLING",
     "Believed",
     "BestOf",
+    "Bout",
+    "Branches",
+    "Branching",
     "Calibration",
     "Chair",
+    "Contest",
     "DebateJudge",
     "DebateLine",
     "DebateTable",
@@ -54,6 +62,7 @@ __all__ = [
     "Move",
     "Player",
     "Position",
+    "Practice",
     "Protocol",
     "Refining",
     "Rules",
@@ -68,12 +77,18 @@ __all__ = [
     "Weighed",
     "addresses_judge",
     "cases",
+    "contest",
     "debate_table",
     "known_protocols",
+    "learn_by_debating",
+    "learn_from_branches",
     "made_set",
+    "payoff",
+    "preferences",
     "protocol",
     "read_answered",
     "read_set",
     "seated",
+    "seatings",
     "skill_slope",
 ]

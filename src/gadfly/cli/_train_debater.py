@@ -1,0 +1,138 @@
+"""gadfly train debater: make a model better at convincing a judge, by debating itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gadfly.cli import _options as o
+from gadfly.cli._debate import PROTOCOL, SET, USUAL, Setting
+
+if TYPE_CHECKING:
+    from gadfly.debate import Practice
+    from gadfly.models import LocalModel
+    from gadfly.training import Trained
+
+METHODS = ("dpo", "rl")
+
+
+@dataclass(frozen=True)
+class Drill:
+    """How hard to train."""
+
+    opponent: Annotated[str, typer.Option(help="Whom it debates: self, or frozen (itself at the start).")] = (
+        "self"
+    )
+    iterations: Annotated[
+        int, typer.Option(min=1, help="dpo: times it debates as it is by then, and learns from that.")
+    ] = 2
+    branches: Annotated[
+        int, typer.Option(min=1, help="dpo: statements of a seat and question to try others for.")
+    ] = 1
+    rollouts: Annotated[int, typer.Option(min=1, help="dpo: times each branch is played on.")] = 1
+    steps: Annotated[int, typer.Option(min=1, help="rl: steps; more of them go on where fewer ended.")] = 100
+    batch: Annotated[int, typer.Option(min=4, help="rl: debates a step, half from either seat.")] = 32
+    kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.05
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Of Adam. Default: what suits the method.")
+    ] = None
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of the questions to measure on, at the set's end.")
+    ] = 0.25
+    seed: o.SEED = 0
+
+    def trained(self, method: str, base: LocalModel, start: Path | None, task: Practice, to: Path) -> Trained:
+        """Learn by the method."""
+        from gadfly import debate as d
+        from gadfly.training import Preferring, Reinforcement
+
+        rate: dict[str, Any] = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        if method == "dpo":
+            how = d.Branches(
+                self.iterations,
+                self.branches,
+                rollouts=self.rollouts,
+                preferring=Preferring(seed=self.seed, **rate),
+            )
+            return d.learn_from_branches(base, task, to, how, start=start)
+        settings = Reinforcement(self.steps, self.batch, self.batch // 2, kl=self.kl, seed=self.seed, **rate)
+        return d.learn_by_debating(base, task, to, settings, start=start)
+
+
+HARD = Drill()
+
+
+@o.spread
+def debater(
+    questions: SET,
+    model: Annotated[
+        str, typer.Option(help="The debater: a local model, or one with an adapter to go on from.")
+    ] = "gadfly/smollm2",
+    method: Annotated[
+        str, typer.Option(help="dpo (from branches of its own debates) or rl (from what debates earn).")
+    ] = "dpo",
+    protocol: PROTOCOL = "debate",
+    judge: Annotated[
+        str, typer.Option(help="Who is to be convinced: a model. Default: the debater's own, as it is.")
+    ] = "",
+    setting: Setting = USUAL,
+    drill: Drill = HARD,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where the adapter goes.  [default: ./gadfly-adapters/…]"),
+    ] = None,
+) -> None:
+    """Train a debater by self-play. The same command again goes on where it stopped; Ctrl-C ends saved.
+
+    What it earns is the judge's probability of its side. How often it wins against what it was at the start is measured
+    on questions held out, with sides swapped.
+    """
+    from gadfly import debate as d
+    from gadfly.errors import InputError, UnknownNameError
+    from gadfly.models import LocalModel, System
+    from gadfly.models import model as load
+    from gadfly.training import adapters_home
+
+    if method not in METHODS:
+        raise UnknownNameError("training method", method, METHODS)
+    provider, _, rest = System(load(model)).name.partition("/")
+    if provider != "gadfly":
+        raise InputError(
+            f"{model} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
+        )
+    name, _, adapter = rest.partition("+")
+    rows = d.read_set(questions)
+    kept = len(rows) - round(drill.held_out * len(rows))
+    decider = d.DebateJudge.of(System(load(judge or f"gadfly/{name}")), setting.orders)
+    task = d.Practice(rows[:kept], setting.protocol(protocol), decider, drill.opponent, rows[kept:])  # type: ignore[arg-type]
+    where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
+    start = Path(adapter) if adapter else None
+    trained = drill.trained(method, LocalModel.load(name), start, task, where)
+    _say(trained, f"gadfly/{name}", questions)
+
+
+def _say(trained: Trained, base: str, questions: Path) -> None:
+    if trained.ended:
+        typer.echo(f"Training {trained.ended}.")
+    for line in _wins(trained.path):
+        typer.echo(line)
+    name = f"{base}+{trained.path}"
+    typer.echo(
+        f"Kept in {trained.path}. To debate with it: gadfly debate eval {questions} --debaters {name} --judge {base}"
+    )
+
+
+def _wins(path: Path) -> list[str]:
+    """A line for each time it was measured."""
+    from gadfly.training import Folder
+
+    unit = "iteration" if (path / "iteration-1").exists() else "step"
+    return [
+        f"After {unit} {row['step']} it wins {row['wins'][0]:.1%} [{row['wins'][1]:.1%}, {row['wins'][2]:.1%}] "
+        f"against itself at the start, n = {row['wins'][3]}."
+        for row in Folder(path).read("wins")
+        if row["wins"][0] is not None
+    ]
