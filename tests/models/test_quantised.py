@@ -40,7 +40,7 @@ def with_lora(base: Path, into: Path) -> Path:
     from peft import LoraConfig, get_peft_model
 
     lora = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).save_pretrained(into)
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).save_pretrained(str(into))
     return into
 
 

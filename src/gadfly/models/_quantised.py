@@ -53,7 +53,7 @@ class Int8Linear(torch.nn.Module):
         count = len(x_N_K)
         if not count:
             return x.new_zeros(*x.shape[:-1], self.out_features)
-        largest_N_1 = torch.linalg.vector_norm(x_N_K, float("inf"), dim=1, keepdim=True)
+        largest_N_1 = x_N_K.abs().amax(1, keepdim=True)  # an infinity norm takes ten times as long
         step_N_1 = largest_N_1.clamp_min_(1e-30).div_(TOP)
         both = x_N_K.new_empty(2 * count, self.in_features)
         first, second = both[:count], both[count:]
