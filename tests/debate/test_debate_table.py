@@ -152,7 +152,7 @@ def test_recalibrating_a_judge_who_is_too_sure_lowers_its_brier_score(tmp_path):
 
 def test_an_error_in_spite_of_a_flaw_that_was_there_to_see_is_kept_as_overlooked(runs):
     flawed = next(one for one in judged_cases(runs["debate"]) if not (one.by_rule or one.flaws))
-    notes = [{"seat": seat, "rule": "overran", "step": 0} for seat in ("first", "second")]
+    notes = [{"seat": seat, "rule": "overran", "what": "said 99 words"} for seat in ("first", "second")]
     facts = {**flawed.transcript.metadata, "breaches": notes}
     noted = scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
     assert (_kind(noted), noted.flaws) == ("overlooked", ("breach",))

@@ -89,6 +89,11 @@ def test_statements_stand_under_their_side_with_verified_words_marked(page):
     assert "loses by rule: quoted words that are not in the document" in page
 
 
+def test_what_was_noted_on_the_wrong_side_is_said_of_errors_that_the_judge_was_sure_of(page):
+    assert "Sure and wrong, although a flaw was there" in page
+    assert "Noted on the wrong side" in page
+
+
 def test_the_verdict_is_shown_both_ways_round(page):
     assert "when A is listed first" in page
 

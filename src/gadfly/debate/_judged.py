@@ -86,18 +86,19 @@ class JudgedCase:
 
     @property
     def flaws(self) -> tuple[str, ...]:
-        """What could have warned the judge of the wrong answer, as far as it was noted: `unverified`, a quotation that
-        is not in the document; `breach`, another rule broken; `critic`, a word of one who argues for no answer.
+        """What was wrong with the side of the wrong answer, as far as it was noted: `unverified`, the judge heard a
+        quotation that is not in the document; `breach`, a rule was broken, if only in a try that was not heard;
+        `critic`, one who argues for no answer has spoken.
         """
         if self.correct is None:
             return ()
         false = 1 - self.correct
         seats = {seat for seat, side in self.position.sides.items() if side == false}
-        rules = {one["rule"] for one in self.transcript.metadata.get("breaches", ()) if one["seat"] in seats}
+        broken = any(one["seat"] in seats for one in self.transcript.metadata.get("breaches", ()))
         said = self.position.heard(JUDGE)
         critic = any(one.seat != JUDGE and self.position.sides.get(one.seat) is None for one in said)
-        unverified = any(one.unverified for one in self.said_for(false)) or "fabricated" in rules
-        found = {"unverified": unverified, "breach": bool(rules - {"fabricated"}), "critic": critic}
+        unverified = any(one.unverified for one in self.said_for(false))
+        found = {"unverified": unverified, "breach": broken, "critic": critic}
         return tuple(name for name, there in found.items() if there)
 
     def ahead(self, measure: Callable[[Statement], int]) -> int | None:

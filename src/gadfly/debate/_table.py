@@ -53,7 +53,7 @@ LEVEL = 0.95
 Kind = Literal["overlooked", "fooled", "by_rule", "right"]
 KINDS: tuple[Kind, ...] = ("overlooked", "fooled", "by_rule", "right")
 """Why a case is kept. `overlooked`: the judge was wrong with confidence although the right answer was argued for and
-something was noted against the wrong one. `fooled`: wrong with confidence, else. `by_rule`: a rule decided. `right`.
+a flaw was noted on the other side. `fooled`: wrong with confidence, else. `by_rule`: a rule decided. `right`.
 """
 
 Helped = Literal["better", "worse", "unclear"]
@@ -128,7 +128,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A case for reading, and `flaws` of the wrong side that were there to see."""
+    """A case for reading, and the `flaws` that were noted on the side of the wrong answer."""
 
     protocol: str
     kind: Kind

@@ -24,7 +24,7 @@ KIND_WORDS = dict(
     zip(
         KINDS,
         (
-            "Sure and wrong, although something spoke against it",
+            "Sure and wrong, although a flaw was there",
             "Sure and wrong",
             "Decided by a broken rule",
             "Right",
@@ -34,9 +34,8 @@ KIND_WORDS = dict(
 )
 
 FLAW_WORDS = {
-    "unverified": "the side of the wrong answer quoted words that are not in the document",
-    "breach": "the side of the wrong answer broke a rule",
-    "critic": "one who argues for no answer had named a flaw",
+    "unverified": "the side of the wrong answer quotes words that are not in the document",
+    "critic": "one who argues for no answer had looked for flaws, and spoken",
 }
 
 _METHODS = (
@@ -218,7 +217,7 @@ def _said(table: DebateTable) -> Iterator[str]:
             yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
-        yield "There are errors to read below in which something spoke against the answer that the judge was sure of."
+        yield "Some answers that the judge was wrongly sure of had a flaw that was noted; they are below, to read."
 
 
 # --- debates to read
@@ -250,10 +249,20 @@ def _read(kept: Kept) -> ReadDebate:
         correct=case.correct,
         said=tuple(said),
         lost=tuple(lost),
-        flaws=tuple(FLAW_WORDS[flaw] for flaw in kept.flaws) if kept.kind == "overlooked" else (),
+        flaws=tuple(_flaws(kept)) if kept.kind == "overlooked" else (),
         p=facts.get("p"),
         orders=case.orders,
     )
+
+
+def _flaws(kept: Kept) -> Iterator[str]:
+    """What was noted on the side of the wrong answer; a try that broke a rule was not always heard."""
+    position, correct = kept.case.position, kept.case.correct
+    yield from (FLAW_WORDS[flaw] for flaw in kept.flaws if flaw in FLAW_WORDS)
+    for note in kept.case.transcript.metadata.get("breaches", ()):
+        side = position.sides.get(note["seat"])
+        if side is not None and side != correct:
+            yield f"a try of {position.protocol.title(note['seat']).lower()}{_for(side)} {line(note['what'], 160)}"
 
 
 def _for(side: int | None) -> str:

@@ -154,7 +154,7 @@ def sure_rows(table: DebateTable) -> list[Figures]:
     """How sure the judge is, and what it leans to."""
     rows = [
         _row(table, "Mean probability of the right answer", lambda one: one.confidence, rate),
-        _row(table, "Of the wrong one, when it is wrong", lambda one: one.when_wrong, rate),
+        _row(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
         _row(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
         _row(table, "Brier score, recalibrated", _recalibrated, _brier),
         _row(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),

@@ -154,7 +154,7 @@ def _figured(rows: list[Figures]) -> set[str]:
 
 def _unbroken(words: str) -> Markup:
     """The words with no break inside of an interval or before an n."""
-    pieces = re.split(r"(\[[^\]]*\]|n = [\d,]+)", words)
+    pieces = re.split(r"(\[[^\]]*\],?|n = [\d,]+)", words)
     whole, rest = Markup('<span class="whole">{}</span>'), Markup("{}")
     return Markup("").join((whole if n % 2 else rest).format(visible(one)) for n, one in enumerate(pieces))
 
