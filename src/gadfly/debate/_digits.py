@@ -28,7 +28,7 @@ Bools = NDArray[np.bool_]
 
 HELD_OUT = 600
 BRIGHTEST = 16  # a pixel's largest value in scikit-learn's digits
-_BLOCK = 1 << 20  # floats of hidden units at once: what stays in a processor's cache
+_BLOCK = 4096  # sets at once, so that their hidden units stay in a processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,11 @@ def check_pixels(values_N_P: Floats, k: int) -> None:
 class PixelJudge:
     """A network with one hidden layer of rectified units over the revealed values, then the mask of what is revealed.
 
-    It reads nothing but the set of revealed pixels: in which order, and by whom, is lost on it.
+    It decides when k pixels have been revealed, and reads nothing but their set: the order, and who revealed which,
+    is lost on it.
     """
 
+    k: int
     hidden_2P_H: Floats
     hidden_bias_H: Floats
     label_H_L: Floats
@@ -97,24 +99,24 @@ class PixelJudge:
         hidden_G_H = np.maximum(seen_G_2P @ self.hidden_2P_H + self.hidden_bias_H, 0)
         return np.asarray(hidden_G_H @ self.label_H_L + self.label_bias_L)
 
-    def every_score(self, values_P: Floats, k: int) -> Floats:
+    def every_score(self, values_P: Floats) -> Floats:
         """(S, L) logits of one image for each set of k of its nonzero pixels, in the order of `subsets`.
 
         The first layer is a sum over pixels. Sets that share their upper half follow each other, and their lower halves
         are the first of all: so a set costs one addition of halves, not one for each pixel.
         """
-        on_N = np.flatnonzero(values_P)
+        on_N, k = np.flatnonzero(values_P), self.k
         pixel_N_H = values_P[on_N, None] * self.hidden_2P_H[on_N] + self.hidden_2P_H[len(values_P) + on_N]
-        low = k // 2
+        low, at = k // 2, 0
         lower_S_H = pixel_N_H[subsets(len(on_N), low)].sum(axis=1)
         scores_S_L = np.empty((comb(len(on_N), k), self.label_H_L.shape[1]), dtype=np.float32)
-        step, at = max(_BLOCK // self.hidden_2P_H.shape[1], 1), 0
+        hidden_S_H = np.empty((_BLOCK, self.label_H_L.shape[0]), dtype=np.float32)
         for upper in subsets(len(on_N), k - low):
-            if (count := comb(int(upper[0]), low)) == 0:
-                continue
             above_H = pixel_N_H[upper].sum(axis=0) + self.hidden_bias_H
-            for start in range(0, count, step):
-                hidden = np.maximum(lower_S_H[start : min(start + step, count)] + above_H, 0)
+            for start in range(0, count := comb(int(upper[0]), low), _BLOCK):
+                lower = lower_S_H[start : min(start + _BLOCK, count)]
+                hidden = np.add(lower, above_H, out=hidden_S_H[: len(lower)])
+                np.maximum(hidden, 0, out=hidden)
                 np.matmul(hidden, self.label_H_L, out=scores_S_L[at : at + len(hidden)])
                 at += len(hidden)
         return np.asarray(scores_S_L + self.label_bias_L)
@@ -125,7 +127,7 @@ def judge_of(
     k: int,
     *,
     epochs: int = 60,
-    hidden: int = 256,
+    hidden: int = 128,
     seed: int = 0,
     on_epoch: Callable[[int, int], None] = lambda done, of: None,
 ) -> PixelJudge:
@@ -147,7 +149,8 @@ def judge_of(
             network.partial_fit(seen_N_2P, labels_N, classes=np.arange(10))
             on_epoch(epoch + 1, epochs)
     (hidden_2P_H, label_H_L), (hidden_bias_H, label_bias_L) = network.coefs_, network.intercepts_
-    return PixelJudge(*(np.asarray(part, dtype=np.float32) for part in (hidden_2P_H, hidden_bias_H, label_H_L, label_bias_L)))
+    parts = (hidden_2P_H, hidden_bias_H, label_H_L, label_bias_L)
+    return PixelJudge(k, *(np.asarray(part, dtype=np.float32) for part in parts))
 
 
 def subsets(n: int, k: int) -> Ints:
