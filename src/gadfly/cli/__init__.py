@@ -17,6 +17,9 @@ from gadfly.cli import (
     _corpus,
     _curves,
     _debate,
+    _debate_digits,
+    _debate_serve,
+    _debate_tournament,
     _evidence,
     _evidence_train,
     _judge,
@@ -48,6 +51,9 @@ app.command("ask")(_ask.ask)
 app.add_typer(_evidence.app, name="evidence")
 _evidence.app.command("train")(_evidence_train.train)
 app.add_typer(_debate.app, name="debate")
+_debate.app.command("tournament")(_debate_tournament.tournament)
+_debate.app.command("serve")(_debate_serve.serve)
+_debate.app.command("digits")(_debate_digits.digits)
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)
 app.command("report")(_runs.report)
