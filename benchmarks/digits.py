@@ -23,12 +23,12 @@ import numpy as np
 
 from gadfly.debate._digits import Images, PixelJudge, images, judge_of
 from gadfly.debate._digits_figures import learned_figures, optimal_figures, optimal_plays
-from gadfly.debate._digits_play import RandomPlayer, pairings, play
+from gadfly.debate._digits_play import PixelPlayer, RandomPlayer, pairings, play
 from gadfly.debate._digits_selfplay import LearnedPlayer, SelfPlay, learn
 from gadfly.stats import Estimate, rate
 
 RESULTS = Path(__file__).parent / "results" / "digits.json"
-SIZES = {4: (600, 100, 60), 6: (40, 10, 30)}
+SIZES = {4: (600, 100, 60), 6: (60, 10, 30)}
 """Images measured on, images played with best answers, and rounds of self-play, by the number of pixels."""
 PAPER = {4: {"judge alone": 0.482, "debate": 0.852}, 6: {"judge alone": 0.594, "debate": 0.889}}
 
@@ -49,7 +49,7 @@ def figures(k: int, measured: int, answered: int, rounds: int) -> dict[str, obje
     plays = optimal_plays(judge, measure)
     best = optimal_figures(measure, plays)
     lap("optimal play")
-    shown(best.rates | best.differences)
+    shown({**best.rates, **best.differences})
     curve: list[dict[str, object]] = []
 
     def on_round(done: int, player: LearnedPlayer) -> None:
@@ -64,7 +64,7 @@ def figures(k: int, measured: int, answered: int, rounds: int) -> dict[str, obje
     lap("self-play")
     learned = learned_figures(judge, measure, plays, player, answered)
     lap("its figures")
-    shown(learned.rates | learned.differences)
+    shown({**learned.rates, **learned.differences})
     estimates = {**best.rates, **best.differences, **learned.rates, **learned.differences}
     return {
         "images": {"learn": len(data), "measured": measured, "answered": answered},
@@ -79,7 +79,11 @@ def figures(k: int, measured: int, answered: int, rounds: int) -> dict[str, obje
 def glimpse(judge: PixelJudge, data: Images, player: LearnedPlayer) -> dict[str, Estimate]:
     """How the learner does so far, an image against one wrong claim in both orders."""
     games, chance = pairings(data, "random", np.random.default_rng(1)), RandomPlayer()
-    pairs = {"both learned": (player, player), "honest only": (player, chance), "liar only": (chance, player)}
+    pairs: dict[str, tuple[PixelPlayer, PixelPlayer]] = {
+        "both learned": (player, player),
+        "honest only": (player, chance),
+        "liar only": (chance, player),
+    }
     clusters = np.repeat(np.arange(len(data)), 2).tolist()
     rng = np.random.default_rng(2)
     return {name: rate(play(games, judge, pair, rng).tolist(), clusters) for name, pair in pairs.items()}

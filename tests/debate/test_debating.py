@@ -104,6 +104,7 @@ def test_a_judges_question_is_put_to_both_and_answered() -> None:
     transcript = played(seated(protocol("interactive_debate"), first=first))
     asked = [turn for turn in transcript.turns if turn.speaker == "judge" and turn.text.endswith("?")]
     assert len(asked) == 2 and asked[0].text in told(first.moves[1])
+    assert transcript.metadata["spent"]["judge"] == {"questions": 2, "price": 0.04}
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ class _Table:
             "moves": [one.to_json() for one in position.said],
             "lost": [asdict(loss) for loss in position.lost],
             "breaches": self.notes,
-            "spent": {seat: _spent(position, seat) for seat in position.protocol.seats},
+            "spent": {seat: _spent(position, seat) for seat in (*position.protocol.seats, JUDGE)},
             "verdict": self.verdict,
             **{key: self.case.data[key] for key in ("of", "swapped", "assigned") if key in self.case.data},
         }
@@ -272,6 +272,9 @@ def _complaint(rule: Breach, what: str) -> str:
 def _spent(position: Position, seat: str) -> dict[str, Any]:
     """What a seat used up, and what that costs it."""
     said, prices = [one for one in position.said if one.seat == seat], position.protocol.prices
+    if seat == JUDGE:
+        questions = sum(one.does == "ask" for one in said)
+        return {"questions": questions, "price": round(prices.question * questions, 6)}
     counts = {
         "polls": sum(one.does == "poll" for one in said),
         "quotes": sum(len(one.quotes) for one in said),

@@ -144,7 +144,8 @@ class DebateLine:
     which a broken rule decided, `rules` how often which; `judged` is the accuracy of the others. `confidence` is the
     mean probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
     where somebody was asked, as is `calibration`. `payoffs` are the mean probability of a side's answer less what that
-    side paid, by `honest` and `false`; empty where nothing has a price. `gains` are differences in accuracy from other
+    side paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
+    less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other
     protocols, case by case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are
     looked at together.
     """
@@ -426,7 +427,7 @@ def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
 def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
     if not any(protocol.prices.model_dump().values()):
         return {}
-    found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": []}
+    found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
     for one in cases:
         score, correct = one.judgement.score, one.correct
         if score is None or correct is None:
@@ -434,6 +435,8 @@ def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estim
         for name, side, given in (("honest", correct, 1 - score), ("false", 1 - correct, score)):
             if side in one.argued:
                 found[name].append((one.of, given - _paid(one, side)))
+        if protocol.prices.question:
+            found[JUDGE].append((one.of, 1 - score - float(one.transcript.metadata["spent"][JUDGE]["price"])))
     return {name: _mean(values) for name, values in found.items() if values}
 
 

@@ -145,8 +145,13 @@ def believed_rows(table: DebateTable) -> list[Figures]:
         ("The side with more verified quotations wins", "quoting"),
     )
     rows = [_row(table, words, attrgetter(f"believed.{key}"), rate) for words, key in shares]
-    for words, side in (("Payoff of the honest side", "honest"), ("Payoff of the false side", "false")):
-        rows.append(_row(table, words, partial(_of, "payoffs", side), signed))
+    payoffs = (
+        ("the honest side", "honest"),
+        ("the false side", "false"),
+        ("the judge, questions paid", "judge"),
+    )
+    for whose, side in payoffs:
+        rows.append(_row(table, f"Payoff of {whose}", partial(_of, "payoffs", side), signed))
     return [row for row in rows if row[1]]
 
 
