@@ -19,9 +19,11 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     can tell: the case failed, the judge could not say, or the seat argues for no answer. The probability is the
     judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
     """
+    if transcript.outcome != "completed":
+        return None
     sides = transcript.metadata["sides"]
     side = sides.get(seat)
-    if side is None or transcript.outcome != "completed":
+    if side is None:
         return None
     losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
     if losers:
@@ -35,9 +37,11 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
 
 def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
     """As `payoff`, but before prices, and 0.5 where both sides lost by rule: neither is preferred."""
+    if transcript.outcome != "completed":
+        return None
     sides = transcript.metadata["sides"]
     side = sides.get(seat)
-    if side is None or transcript.outcome != "completed":
+    if side is None:
         return None
     losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
     if losers:
