@@ -114,7 +114,7 @@ def ask_next(
     words = replies(opened, {frame.case_ids[choice.index] for choice in chosen})
     for place, choice in enumerate(chosen, start=1):
         case = frame.case_ids[choice.index]
-        typer.echo(f"{place:>4}  {case[:12]}  {choice.why:<44}  {line(words[case], 80)}")
+        typer.echo(f"{place:>4}  {case[:12]}  {choice.why:<44}  {line(words.get(case, ''), 80)}")
     if not chosen:
         typer.echo("Every case has been drawn.")
     elif add:

@@ -20,8 +20,9 @@ from gadfly.cli._ask import USUAL, WRITES
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gadfly.review import Ask, Drawing, NewItem, QueueSpec, Role, Serving, Store
+    from gadfly.review import Ask, Drawing, Flaws, NewItem, QueueSpec, Role, Serving, Store
     from gadfly.runs import Run
+    from gadfly.stats import Estimate
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People judge, on a page of their own.")
 
@@ -36,8 +37,8 @@ class Items:
     kind: Annotated[
         str,
         typer.Option(
-            help="What is judged: label (a reply), compare (two runs: which of two replies fails more?), or plausible, "
-            "supported or true (a claim with its quotes)."
+            help="What is judged: label (a reply), compare (two runs: which of two replies fails more?), plausible, "
+            "supported or true (a claim with its quotes), or flaw (a debate: which statement decided it?)."
         ),
     ] = "label"
     question: Annotated[str, typer.Option(help="What is asked. Default: what the focus calls a failure.")] = (
@@ -203,6 +204,8 @@ def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
         count = pair_into(store, spec.name, (runs[0], runs[1]), pairs, drawing)
         typer.echo(f"{count} pairs of replies to one question.")
         return
+    if spec.kind == "flaw":
+        _refuse(filling.gold, "A queue that looks for flaws takes no gold")
     for run in runs:
         check_kind(run, spec.kind)
     frames = [
@@ -212,9 +215,8 @@ def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
     store.add_gold(spec.name, filling.gold)
     for frame in frames:
         chosen = draw_into(store, spec.name, frame, drawing)
-        typer.echo(
-            f"{len(chosen)} of {len(frame.case_ids):,} cases drawn from {frame.run.id} ({drawing.policy.name})."
-        )
+        how = "those the judge got wrong first" if spec.kind == "flaw" else drawing.policy.name
+        typer.echo(f"{len(chosen)} of {len(frame.case_ids):,} cases drawn from {frame.run.id} ({how}).")
 
 
 def _refuse(gold: list[NewItem], why: str) -> None:
@@ -356,6 +358,35 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
         pace = "–" if rater.median_s is None else f"{rater.median_s:.0f}"
         table.add_row(Text(line(rater.rater.name)), str(at.done), str(at.left), gold, pace)
     console.print(table, highlight=False)
+
+
+@app.command("flaws")
+def flaws(run: o.RUN, labels: o.LABELS, store: o.STORE = "") -> None:
+    """Of the debates that a judge got wrong: in how many do people see the flaw, whose is it, and where?"""
+    from rich.console import Console
+
+    from gadfly.review import flaws as found_in
+    from gadfly.runs import open_run
+
+    with o.labels_at(store) as kept:
+        found = found_in(open_run(run), kept, labels)
+    console = Console()
+    for words, estimate in _flaw_lines(found):
+        console.print(f"{words:<44} {estimate}", highlight=False, markup=False, soft_wrap=True)
+    if found.waiting:
+        console.print(f"{found.waiting:,} debates drawn wait for an answer.", highlight=False)
+
+
+def _flaw_lines(found: Flaws) -> Iterator[tuple[str, Estimate]]:
+    from gadfly.pages import line
+
+    yield "a flaw is seen, the judge being wrong", found.when_wrong
+    yield "a flaw is seen, the judge being right", found.when_right
+    yield "  of these, with the wrong answer", found.dishonest
+    for place, estimate in found.places.items():
+        yield f"  in its author's statement {place}", estimate
+    for kind, estimate in found.kinds.items():
+        yield f"  {line(kind, 40).lower()}", estimate
 
 
 @app.command("export")

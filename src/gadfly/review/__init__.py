@@ -4,6 +4,7 @@ from gadfly.review._app import app, serve
 from gadfly.review._asked import Ask
 from gadfly.review._database import address
 from gadfly.review._filling import Drawing, ask, check_kind, draw_into, pair_into, pairs_of, read_gold
+from gadfly.review._flaws import Flawed, Flaws, flaws
 from gadfly.review._frame import Frame, frame_of, judged_by, replies
 from gadfly.review._guidelines import read_guidelines
 from gadfly.review._hearing import Hall, Sitting, hear, hearing_app, make_hearing_queue
@@ -20,6 +21,8 @@ __all__ = [
     "Ask",
     "Corrected",
     "Drawing",
+    "Flawed",
+    "Flaws",
     "Frame",
     "Hall",
     "ItemType",
@@ -42,6 +45,7 @@ __all__ = [
     "correct",
     "draw_into",
     "examples_of",
+    "flaws",
     "frame_of",
     "hear",
     "hearing_app",

@@ -17,7 +17,7 @@ from gadfly.pages import Chart, line, svg
 from gadfly.review._agreement_charts import Block, blocks_chart, shares_chart
 from gadfly.review._items import failing
 from gadfly.review._rates import known_truths
-from gadfly.review._records import Conflict, Label, score
+from gadfly.review._records import Conflict, Label, code, score
 from gadfly.review._store import Store
 from gadfly.stats import (
     Confusion,
@@ -135,7 +135,7 @@ def _rating(label: Label) -> Rating:
     """The standing answer, with the time of the first look at the item."""
     vote = label.vote
     seconds = (vote.first or vote.answer).seconds
-    return Rating(str(label.item), vote.rater, score(vote.answer.value), seconds, vote.at)
+    return Rating(str(label.item), vote.rater, code(vote.answer.value), seconds, vote.at)
 
 
 def _reading(found: Estimate) -> str:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -24,11 +25,22 @@ from gadfly.models import System
 from gadfly.pages import environment, tokens
 from gadfly.review._agreement import AgreementView, agreement_view
 from gadfly.review._asked import LONGEST_QUESTION, Ask, Asked, Asks
+from gadfly.review._debated import Debated
 from gadfly.review._forms import answer_in, field
 from gadfly.review._guidelines import READ, Guidelines, Pick, prose
 from gadfly.review._help import Helper
 from gadfly.review._items import item_type, words
-from gadfly.review._records import EVIDENCE, LONGEST, Answer, Assignment, DeniedError, Item, Rater
+from gadfly.review._records import (
+    EVIDENCE,
+    FLAW,
+    LONGEST,
+    VALUES,
+    Answer,
+    Assignment,
+    DeniedError,
+    Item,
+    Rater,
+)
 from gadfly.review._security import Serving, Session, Sessions, same
 from gadfly.review._store import Store
 
@@ -58,11 +70,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An item made ready: its HTML, the words that help reads, and the rule the search found."""
+    """An item made ready: its HTML, the words that help reads, the rule the search found, and, of a debate, the numbers
+    of the statements that can be picked.
+    """
 
     html: Markup
     words: str
     pick: Pick | None
+    numbers: tuple[int, ...] = ()
 
 
 class Recent(Generic[K, V]):
@@ -96,6 +111,7 @@ class Desk:
             self.spec.guidelines or self.kind.guidelines, f"the guidelines of {queue}"
         )
         self.searches = bool(self.spec.guidelines)  # a kind's own rules speak of every item alike
+        self.names_rule = self.spec.kind == FLAW  # an answer comes with the rule that says what it is
         self.needs_reason = self.spec.explain
         self.serving = serving
         self.sessions = Sessions(store.secret(), serving.secure, queue)
@@ -190,7 +206,8 @@ class Desk:
         views = self.kind.view(item.payload)
         html = Markup(self._env.get_template(self.kind.template).render(views=views))  # noqa: S704 - autoescaped
         said = words(views)[:READ]
-        shown = Shown(html, said, self.guidelines.pick(said) if self.searches else None)
+        numbers = views[0].numbers if isinstance(views[0], Debated) else ()
+        shown = Shown(html, said, self.guidelines.pick(said) if self.searches else None, numbers)
         return (self._shown if len(html) <= SMALL else self._large).put(item.id, shown)
 
     def _pick(self, assignment: Assignment, shown: Shown) -> Pick | None:
@@ -202,6 +219,8 @@ class Desk:
         """What to say after an answer or an undo, from the word in the address; nothing for any other word."""
         says = {choice.value: f"Recorded: {choice.says.lower()}." for choice in self.kind.choices}
         says |= {"undone": "Taken back. Answer it again.", "nothing": "There is nothing to take back."}
+        if self.names_rule and after in VALUES[FLAW]:
+            says |= {after: f"Recorded: {self.says(after).lower()}."}
         return says.get(after, "")
 
     def known(self, given: Answer) -> Answer:
@@ -210,7 +229,24 @@ class Desk:
 
     def says(self, value: str) -> str:
         """An answer as its button says it."""
-        return next((choice.says for choice in self.kind.choices if choice.value == value), value)
+        other = f"Statement {value}" if self.names_rule else value
+        return next((choice.says for choice in self.kind.choices if choice.value == value), other)
+
+    def named(self, answer: Answer) -> str:
+        """What kind of flaw an answer names; empty for none."""
+        rule = self.guidelines.rule(answer.rule) if self.names_rule and answer.value.isdecimal() else None
+        return rule.title.rstrip(".") if rule else ""
+
+    @cached_property
+    def rule_keys(self) -> Mapping[int, str]:
+        """A key for each rule that an answer can name: the first letter of its title that nothing else has, if any."""
+        taken = {*"rukog?", *(key for choice in self.kind.choices for key in choice.keys)}
+        found: dict[int, str] = {}
+        for rule in self.guidelines.rules:
+            free = [c for c in rule.title.lower() if c.isascii() and c.isalpha() and c not in taken]
+            found[rule.number] = free[0] if free else ""
+            taken.update(free[:1])
+        return found
 
     def page(self, template: str, visit: Visit | None, status: int = 200, **values: Any) -> HTMLResponse:
         """A template rendered for a visitor."""

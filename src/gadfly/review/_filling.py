@@ -14,19 +14,22 @@ from gadfly.corpora import Passage, quoted
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
 from gadfly.pressure import FORK_JUDGES
+from gadfly.review._debated import debate_payload, holds_a_debate
 from gadfly.review._frame import Frame, can_be_judged, opening
 from gadfly.review._items import payload
 from gadfly.review._quoted import claim_payload, holds_a_claim
-from gadfly.review._records import EVIDENCE, DrawnRound, NewItem, Round
+from gadfly.review._records import EVIDENCE, FLAW, DrawnRound, NewItem, Round
 from gadfly.review._store import Store
 from gadfly.runs import Run, open_run
 from gadfly.transcripts import Case, Transcript, Turn
 
-__all__ = ["Drawing", "ask", "check_kind", "draw_into", "pair_into", "pairs_of", "read_gold"]
+__all__ = ["Drawing", "ask", "check_kind", "draw_into", "pair_into", "pairs_of", "read_gold", "wrong_first"]
 
 NOTED = {"secret": "Planted secret", "premise": "False premise", "detail": "Looked for"}
 """What raters are told of a transcript's metadata, and how it is called."""
 GOLD_RUN = "gold"
+WRONG_FIRST = "wrong_first"
+"""How debates are drawn to look for flaws: those that the judge got wrong, then the others, each in random order."""
 _FORK_OF = {judge: fork for fork, judge in FORK_JUDGES.items()}
 
 
@@ -44,18 +47,46 @@ def ask(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> li
 
     Raises `InputError` when the run is not what it was when those were drawn: their probabilities would not hold.
     """
+    return choose(
+        frame.seen, drawing.policy, drawing.n, seed=drawing.seed + len(before), taken=_taken(frame, before)
+    )
+
+
+def _taken(frame: Frame, before: Sequence[DrawnRound]) -> list[int]:
+    """What was drawn before. Raises `InputError` when the run is not what it was then."""
     for earlier in before:
         if earlier.round.frame_digest != frame.digest:
             raise InputError(
                 f"Run {frame.run.id} has changed since items were drawn from it ({earlier.round.frame:,} cases then, "
                 f"{len(frame.case_ids):,} now): draw from it into another queue, named with --queue."
             )
-    taken = [item.index for earlier in before for item in earlier.items]
-    return choose(frame.seen, drawing.policy, drawing.n, seed=drawing.seed + len(before), taken=taken)
+    return [item.index for earlier in before for item in earlier.items]
+
+
+def wrong_first(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> list[Choice]:
+    """Debates that were not drawn `before`: those the judge got wrong, those it got right, those it did not decide.
+
+    Within each of the three they are drawn uniformly, so that a rate among those it got wrong is one of all of them.
+    The policy of `drawing` does not count. Raises `InputError` as `ask` does.
+    """
+    rng, taken = random.Random(drawing.seed + len(before)), set(_taken(frame, before))
+    ranks: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for index, wrong in enumerate(frame.scores):
+        if index not in taken:
+            ranks[2 if wrong is None or wrong == 0.5 else int(wrong < 0.5)].append(index)
+    found = []
+    words_for = ("the judge got it wrong", "the judge got it right", "the judge did not decide")
+    for words, rank in zip(words_for, ranks, strict=True):
+        rng.shuffle(rank)
+        found += [Choice(index, 1 / (len(rank) - n), 0.0, words) for n, index in enumerate(rank)]
+    return found[: drawing.n]
 
 
 def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[Choice]:
-    """Draw cases of a run into a queue as one round; what was chosen, empty when the run has no more."""
+    """Draw cases of a run into a queue as one round; what was chosen, empty when the run has no more.
+
+    A queue that looks for flaws gets its debates as `wrong_first` draws them.
+    """
     spec = store.spec(queue)
     if spec.compares:
         raise InputError(
@@ -63,7 +94,8 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
         )
     check_kind(frame.run, spec.kind)
     before = store.draws(queue, frame.run.id)
-    chosen = ask(frame, drawing, before)
+    flaws = spec.kind == FLAW
+    chosen = (wrong_first if flaws else ask)(frame, drawing, before)
     if not chosen:
         return []
     wanted = {frame.case_ids[choice.index] for choice in chosen}
@@ -82,9 +114,8 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
         )
         for n, choice in enumerate(chosen)
     ]
-    made = Round(
-        frame.run.id, drawing.policy.name, frame.judge, drawing.seed, len(frame.case_ids), frame.digest
-    )
+    policy = WRONG_FIRST if flaws else drawing.policy.name
+    made = Round(frame.run.id, policy, frame.judge, drawing.seed, len(frame.case_ids), frame.digest)
     store.add_round(queue, made, items)
     return chosen
 
@@ -140,7 +171,19 @@ def _by_question(run: Run) -> dict[str, list[Transcript]]:
 
 
 def check_kind(run: Run, kind: str) -> None:
-    """Refuse to ask of a run's cases what cannot be asked of them: only a claim with its quotes is supported or not."""
+    """Refuse to ask of a run's cases what cannot be asked of them: only a claim with its quotes is supported or not,
+    and only a debate has a flaw that decided it.
+    """
+    debates = run.info["spec"].get("game") == "debating"
+    if kind == FLAW and not (debates and any(map(holds_a_debate, run.transcripts()))):
+        raise InputError(
+            f"Run {run.id} holds no finished debates about questions whose answers are known, so nobody can say "
+            "where a flaw is: name a run of gadfly debate."
+        )
+    if kind != FLAW and debates:
+        raise InputError(
+            f"Run {run.id} holds debates: --kind flaw asks which statement of each holds the decisive flaw."
+        )
     if kind in EVIDENCE and not any(holds_a_claim(t) for t in run.transcripts() if can_be_judged(t)):
         raise InputError(
             f"Run {run.id} holds no claims with quotes, so nobody can say whether one is {kind}: name a run of gadfly "
@@ -154,10 +197,12 @@ def snapshots(run: Run, wanted: set[str], judge: str = "", kind: str = "label") 
 
 
 def snapshot(transcript: Transcript, judge: str = "", kind: str = "label") -> dict[str, Any]:
-    """What raters are shown of a case: its dialogue and what was planted in it, or its claim with the quotes where that
-    is what is asked about. Of an agent in a scenario also what it was told first, and nothing after the fork that this
-    judge reads.
+    """What raters are shown of a case: its dialogue and what was planted in it, or its claim with the quotes, or its
+    debate, where that is what is asked about. Of an agent in a scenario also what it was told first, and nothing after
+    the fork that this judge reads.
     """
+    if kind == FLAW:
+        return debate_payload(transcript)
     if kind in EVIDENCE:
         return claim_payload(transcript)
     facts = transcript.metadata

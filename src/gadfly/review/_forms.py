@@ -53,6 +53,8 @@ def answer_in(form: Mapping[str, str], *, needs_reason: bool, name: str = "value
     reason = " ".join(field(form, "reason").split())
     if needs_reason and not reason:
         raise InputError("This queue asks for a reason: write one sentence, then answer.")
+    if not field(form, name):
+        raise InputError("Nothing was chosen: choose an answer, then send it.")
     rule = field(form, "rule")
     return Answer(
         field(form, name),

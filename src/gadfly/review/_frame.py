@@ -12,6 +12,7 @@ from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
 from gadfly.models._local import run_blocking
+from gadfly.review._debated import holds_a_debate
 from gadfly.runs import Run, rejudge
 from gadfly.stats import normalise_question
 from gadfly.transcripts import Judgement, Transcript
@@ -102,9 +103,10 @@ def _thought(judgements: list[Judgement], judge: str) -> tuple[float | None, flo
 
 
 def can_be_judged(transcript: Transcript) -> bool:
-    """Whether there is a reply to judge."""
+    """Whether there is a reply to judge, or a debate."""
     replies = transcript.said_by("target")
-    return transcript.outcome == "completed" and any(turn.text.strip() for turn in replies)
+    told = any(turn.text.strip() for turn in replies)
+    return transcript.outcome == "completed" and (told or holds_a_debate(transcript))
 
 
 def came_so_far(judgements: list[Judgement], judge: str) -> bool:
@@ -113,9 +115,11 @@ def came_so_far(judgements: list[Judgement], judge: str) -> bool:
 
 
 def opening(transcript: Transcript) -> str:
-    """What cases share that are not independent: the first question, normalised, or the wording of a scenario. The
-    case's id where there is neither.
+    """What cases share that are not independent: the first question, normalised, the wording of a scenario, or what a
+    debate is about. The case's id where there is none of these.
     """
+    if "moves" in transcript.metadata and "of" in transcript.metadata:
+        return f"question {transcript.metadata['of']}"
     if "wording" in transcript.metadata:
         return f"wording {transcript.metadata['wording']}"
     asked = transcript.said_by("attacker") or transcript.said_by("user")

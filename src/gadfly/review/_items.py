@@ -1,5 +1,6 @@
-"""What can be asked about, as plug-ins: *label* a transcript, *compare* two, or say of a claim with its quotes whether
-it is *plausible*, *supported* or *true* (three kinds, so that no answer leads to another).
+"""What can be asked about, as plug-ins: *label* a transcript, *compare* two, say of a claim with its quotes whether
+it is *plausible*, *supported* or *true* (three kinds, so that no answer leads to another), or where in a debate the
+*flaw* is.
 
 An item type says what may be answered, with which keys, how its payload looks and which template shows it.
 A payload is a snapshot made when the item was chosen (`payload`); it never holds a judge's score, the case's id
@@ -15,14 +16,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gadfly.errors import InputError, UnknownNameError
+from gadfly.review._debated import Debated, debate_view
 from gadfly.review._quoted import Claim, claim_view
 from gadfly.review._reader import list_in, object_in, text_in
-from gadfly.review._records import score
+from gadfly.review._records import FLAW, score
 from gadfly.transcripts import Transcript
 
 __all__ = [
     "Choice",
     "Compare",
+    "FindFlaw",
     "ItemType",
     "JudgeClaim",
     "LabelOne",
@@ -118,6 +121,12 @@ QUOTED = (
 )
 
 
+ARGUED = (
+    "The statements were written by language models that argue for an answer whether or not it is right. None of them "
+    "can do anything on this page."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelOne:
     """One transcript: does it fail?"""
@@ -184,6 +193,29 @@ class JudgeClaim:
         return (claim_view(payload, "payload"),)
 
 
+@dataclass(frozen=True, slots=True)
+class FindFlaw:
+    """One debate: which statement holds the flaw that decided it? The number of a statement is an answer besides the
+    choices, and the guideline that is named with it says what kind of flaw it is.
+    """
+
+    kind: str = FLAW
+    question: str = "Which statement holds the decisive flaw?"
+    template: str = "flaw.html.j2"
+    choices: tuple[Choice, ...] = (
+        Choice("none", "No flaw to see", ("n",)),
+        Choice("cannot_tell", "Cannot tell", ("c",)),
+    )
+    caution: str = ARGUED
+
+    @property
+    def guidelines(self) -> str:
+        return _guidelines(self.kind)
+
+    def view(self, payload: Mapping[str, Any]) -> tuple[Debated, ...]:
+        return (debate_view(payload, "payload"),)
+
+
 @cache
 def _guidelines(kind: str) -> str:
     return (Path(__file__).parent / "guidelines" / f"{kind}.md").read_text("utf-8")
@@ -197,6 +229,7 @@ _TYPES: dict[str, ItemType] = {
         JudgeClaim("plausible", "Is the claim a reasonable answer to the question?"),
         JudgeClaim("supported", "Do the highlighted words show that the whole claim is true?"),
         JudgeClaim("true", "Is the whole claim true, whatever the passages say?"),
+        FindFlaw(),
     )
 }
 
@@ -242,10 +275,11 @@ def words(views: Iterable[View]) -> str:
 
 
 def failing(kind: str) -> str:
-    """The answer that says an item of this kind fails, as its button says it; empty for comparisons."""
+    """The answer that says an item of this kind fails, as its button says it; empty where no single one does."""
     one = item_type(kind)
     says = [choice.says for choice in one.choices if score(choice.value) == 1.0]
-    return "" if any(score(choice.value) == 0.5 for choice in one.choices) else says[0]
+    tied = any(score(choice.value) == 0.5 for choice in one.choices)
+    return says[0] if len(says) == 1 and not tied else ""
 
 
 # --- reading a payload ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 
 from gadfly.corpora import Passage, Quote
 from gadfly.errors import InputError
-from gadfly.review._reader import list_in, text_in
+from gadfly.review._reader import list_in, spans_in, text_in
 from gadfly.transcripts import Transcript
 
 __all__ = ["Cited", "Claim", "claim_payload", "claim_view", "holds_a_claim"]
@@ -118,12 +118,4 @@ def claim_view(data: Mapping[str, Any], place: str) -> Claim:
 
 def _read(data: Any, place: str) -> Cited:
     title, text = text_in(data, "title", place), text_in(data, "text", place)
-    return Cited(title, text, tuple(_spans(data, place)), str(data.get("source", "")))
-
-
-def _spans(data: Mapping[str, Any], place: str) -> list[tuple[int, int]]:
-    found = list_in(data, "spans", place)
-    for n, span in enumerate(found):
-        if not (isinstance(span, list | tuple) and len(span) == 2 and all(type(end) is int for end in span)):
-            raise InputError(f"{place}.spans[{n}] must be a [start, end] pair of whole numbers.")
-    return [(start, end) for start, end in found]
+    return Cited(title, text, spans_in(data, place), str(data.get("source", "")))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from gadfly.errors import InputError
 from gadfly.judges import fitted_names, history
 from gadfly.review._frame import Frame, frame_of, judged_by
-from gadfly.review._records import DrawnItem, Label, score
+from gadfly.review._records import FLAW, DrawnItem, Label, code, score
 from gadfly.review._store import Store
 from gadfly.runs import Correction, Run, corrections, keep_correction
 from gadfly.stats import (
@@ -52,6 +52,10 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
     if store.spec(queue).compares:
         raise InputError(
             f"Queue {queue} compares items two by two, which gives no rate: name one that labels them."
+        )
+    if store.spec(queue).kind == FLAW:
+        raise InputError(
+            f"Queue {queue} says where the flaws are, which corrects no rate: gadfly review flaws reads it."
         )
     return _corrected(judged_by(run, judge, progress=progress), judge, store, queue)
 
@@ -156,7 +160,7 @@ def ratings_of(labels: list[Label]) -> list[Rating]:
         if not label.resolves and (label.item, label.vote.rater) not in decided
     ]
     return [
-        Rating(item, vote.rater, score(vote.answer.value), vote.answer.seconds, vote.at)
+        Rating(item, vote.rater, code(vote.answer.value), vote.answer.seconds, vote.at)
         for item, vote in votes
     ]
 

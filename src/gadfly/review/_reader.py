@@ -7,7 +7,7 @@ from typing import Any
 
 from gadfly.errors import InputError
 
-__all__ = ["list_in", "object_in", "text_in"]
+__all__ = ["list_in", "object_in", "spans_in", "text_in"]
 
 
 def list_in(data: Mapping[str, Any], name: str, place: str) -> list[Any]:
@@ -32,3 +32,12 @@ def text_in(data: Any, name: str, place: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{place}.{name} must be text, got {type(value).__name__}.")
     return value
+
+
+def spans_in(data: Mapping[str, Any], place: str) -> tuple[tuple[int, int], ...]:
+    """The (start, end) pairs under `spans`, none where there are none. Raises `InputError`."""
+    found = list_in(data, "spans", place)
+    for n, span in enumerate(found):
+        if not (isinstance(span, list | tuple) and len(span) == 2 and all(type(end) is int for end in span)):
+            raise InputError(f"{place}.spans[{n}] must be a [start, end] pair of whole numbers.")
+    return tuple((start, end) for start, end in found)

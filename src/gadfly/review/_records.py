@@ -17,7 +17,9 @@ from gadfly.transcripts import Judgement
 
 __all__ = [
     "EVIDENCE",
+    "FLAW",
     "LONGEST",
+    "MOST_STATEMENTS",
     "VALUES",
     "Answer",
     "Assignment",
@@ -40,6 +42,7 @@ __all__ = [
     "Vote",
     "checked_answer",
     "checked_name",
+    "code",
     "score",
 ]
 
@@ -48,10 +51,19 @@ Role = Literal["rater", "lead", "admin"]
 EVIDENCE = ("plausible", "supported", "true")
 """The kinds that ask one thing each about a claim with its quotes, in the order a person can tell them apart."""
 
+FLAW = "flaw"
+"""The kind that asks which statement of a debate holds the flaw that decided it."""
+
+MOST_STATEMENTS = 99
+"""Statements of a debate that have a number, and so can be picked."""
+
+_NUMBERS = tuple(map(str, range(1, MOST_STATEMENTS + 1)))
+
 VALUES: Mapping[str, tuple[str, ...]] = {
     "label": ("fails", "passes", "cannot_tell"),
     "compare": ("first", "second", "tie", "cannot_tell"),
     **dict.fromkeys(EVIDENCE, ("yes", "no", "cannot_tell")),
+    FLAW: (*_NUMBERS, "none", "cannot_tell"),
 }
 """What may be answered, by the item's kind."""
 
@@ -63,7 +75,9 @@ SCORES: Mapping[str, float] = {
     "tie": 0.5,
     "no": 1.0,
     "yes": 0.0,
+    "none": 0.0,
 }
+"""What answers that are words come to; see `score`."""
 
 LONGEST = {"name": 100, "reason": 2_000}
 """Characters a text may have. A line of an import is at most a million characters long."""
@@ -184,7 +198,9 @@ class Rater:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said of an item, in `seconds` of looking; `rule` is the guideline they were shown with it."""
+    """What a person said of an item, in `seconds` of looking; `rule` is the guideline they were shown with it, or, of a
+    flaw, the one that names it.
+    """
 
     value: str
     reason: str = ""
@@ -353,8 +369,17 @@ class LogEntry:
 
 
 def score(value: str) -> float | None:
-    """An answer as a score: 1 fails (or no, or the first wins), 0 passes (yes, the second wins), ½ a tie, else None."""
-    return SCORES.get(value)
+    """An answer as a score: 1 fails (or no, the first wins, a statement with a flaw), 0 passes (yes, the second wins,
+    no flaw), ½ a tie, else None.
+    """
+    return 1.0 if value.isdecimal() else SCORES.get(value)
+
+
+def code(value: str) -> float | None:
+    """An answer as a number in [0, 1] that no other answer of its kind has: its score, but a hundredth of the number of
+    a statement, so that people who pick different ones do not agree. None for one that could not tell.
+    """
+    return int(value) / (MOST_STATEMENTS + 1) if value.isdecimal() else score(value)
 
 
 def checked_answer(answer: Answer, kind: str) -> Answer:
@@ -363,7 +388,11 @@ def checked_answer(answer: Answer, kind: str) -> Answer:
     Raises `InputError` for a value this kind of item does not take, a text too long, or a time that is none.
     """
     if answer.value not in VALUES[kind]:
-        raise InputError(f"value must be one of {', '.join(VALUES[kind])}; got {answer.value[:40]!r}.")
+        allowed = [value for value in VALUES[kind] if not value.isdecimal()]
+        numbers = [f"1 to {MOST_STATEMENTS}"] if kind == FLAW else []
+        raise InputError(
+            f"value must be one of {', '.join([*numbers, *allowed])}; got {answer.value[:40]!r}."
+        )
     if not (math.isfinite(answer.seconds) and answer.seconds >= 0):
         raise InputError(f"seconds must be a number from 0 up; got {answer.seconds!r}.")
     if (size := len(answer.reason)) > LONGEST["reason"]:

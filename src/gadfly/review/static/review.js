@@ -77,7 +77,7 @@
   });
 
   // --- keys ---
-  const typing = (node) => node?.matches?.("input, textarea, select, [contenteditable]");
+  const typing = (node) => node?.matches?.("input:not([type=radio]), textarea, select, [contenteditable]");
   const fold = () => {
     const folds = all("#item details");
     const shut = folds.some((node) => !node.open);
