@@ -110,7 +110,7 @@ class Rollouts:
                 for player in self._local_players():
                     await stack.enter_async_context(player.engine().rounds())
                 played = await asyncio.gather(*map(self._one, cases))
-        judged = await self.match.judge.judge([transcript for transcript, _ in played])
+                judged = await self.match.judge.judge([transcript for transcript, _ in played])
         texts = [call.samples[0].text for _, call in played]
         extra = (
             novelty(texts, self.match.distance) * self.match.novelty
@@ -158,7 +158,11 @@ class Rollouts:
         return Case(digest[:16], group, int(digest[16:24], 16) >> 1)
 
     def _local_players(self) -> list[Any]:
-        return [p.model.api for p in self.game.players.values() if hasattr(p.model.api, "engine")]
+        """The local models at work, a judge's own among them: what it says of a step must not depend on timing."""
+        judges: Any = getattr(self.match.judge, "players", {})
+        systems = [*self.game.players.values(), *judges.values()]
+        local = (one.model.api for one in systems if isinstance(one, System))
+        return [api for api in local if hasattr(api, "engine")]
 
 
 def novelty(texts: Sequence[str], distance: Literal["embedding", "bleu"]) -> NDArray[np.float64]:
