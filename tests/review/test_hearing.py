@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hearing_samples import ROWS, Debater, model_judge, sitting
-from hypothesis import given
+from hearing_samples import ROWS, Debater, model_judge, sitting, tolerant
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.debate import Move, Position, Said, protocol
+from gadfly.debate import Move, Position, Said, known_protocols, protocol
 from gadfly.errors import CallError, InputError, StoreError
+from gadfly.review._hearing import Sitting
 from gadfly.review._hearing_journal import Journal, Journalled
-from gadfly.transcripts import Case, Usage
+from gadfly.review._hearing_people import Answered, Attended
+from gadfly.runs import Cases
+from gadfly.transcripts import Case, Transcript, Usage
 
 SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5, drafts=(("It is.", None), ("Is it?", 0.25)))
 
@@ -79,6 +82,7 @@ def test_a_fault_of_ones_own_is_kept_and_a_service_that_is_down_is_not(
     assert len(chair.asked) == asked
 
 
+@settings(deadline=None, max_examples=50)  # files
 @given(st.integers(min_value=0, max_value=400), st.text(max_size=20))
 def test_a_torn_line_is_as_if_it_had_not_been(tmp_path_factory: Any, cut: int, text: str) -> None:
     path = tmp_path_factory.mktemp("torn") / "j"
@@ -126,6 +130,46 @@ def test_what_cannot_be_heard_is_said_before_the_page_opens(
 ) -> None:
     with pytest.raises(InputError, match=why):
         sitting(tmp_path, **changes)
+
+
+class Sat:
+    """A person who answers whatever they are asked at once, through all of a case."""
+
+    GIVES = Answered("Why?", p=0.7, confidence=0.5, seconds=1.0)
+
+    def __init__(self, found: Sitting) -> None:
+        self.hearing, game = found.hearing("ann")
+        self.wanted: list[str] = []
+        [first, *_] = Cases.of(game, found.cases_of("ann"), 0)
+        self.transcript = asyncio.run(self.plays(game, first))
+
+    async def plays(self, game: Attended, case: Case) -> Transcript:
+        playing = asyncio.create_task(game.play(case))
+        while not playing.done():
+            wanted = self.hearing.wanted
+            if wanted is not None and not wanted.answer.done():
+                self.wanted.append(wanted.kind)
+                self.hearing.give(self.hearing.place, wanted.key, self.GIVES)
+            await asyncio.sleep(0)
+        return playing.result()
+
+
+@pytest.mark.parametrize("name", known_protocols())
+def test_a_person_can_judge_by_every_protocol_that_ships(tmp_path: Path, name: str) -> None:
+    sat = Sat(sitting(tmp_path, protocol=tolerant(name)))
+    assert sat.transcript.outcome == "completed"
+    assert sat.transcript.metadata["verdict"]["p"] == 0.7
+    assert (sat.wanted[0], sat.wanted[-1]) == ("begin", "verdict")
+    assert not any(getattr(entry, "private", False) for entry in sat.hearing.entries)
+
+
+def test_two_who_poll_the_judge_at_once_ask_once_and_the_judge_hears_of_neither(tmp_path: Path) -> None:
+    sat = Sat(sitting(tmp_path, protocol=tolerant("polling_debate")))
+    polls = [one for one in sat.transcript.metadata["moves"] if one["does"] == "poll"]
+    steps = {one["step"] for one in polls}
+    assert len(polls) == 2 * len(steps) > 0
+    assert sat.wanted.count("lean") == len(steps)
+    assert not any(getattr(entry, "does", "") == "poll" for entry in sat.hearing.entries)
 
 
 def test_two_peoples_runs_differ_and_name_them(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     ann.button("Begin")
     ann.sees("You argue for it", "The debater argues for it", "four litres up the stair")
     ann.box.fill(f"It was <quote>{MADE_UP}</quote>.")
-    expect(ann.page.locator(".counted")).to_contain_text("7 of 60 words")
+    expect(ann.page.locator(".counted")).to_contain_text("7 of up to 60 words")
     ann.button("Say it")
     expect(ann.page.locator(".breach")).to_contain_text("quoted words that are not in the document")
     expect(ann.box).to_have_value(f"It was <quote>{MADE_UP}</quote>.")

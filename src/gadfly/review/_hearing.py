@@ -9,6 +9,7 @@ was started again, it goes on behind what is there. Without scripts the page is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -45,6 +46,8 @@ after which the browser connects again and has to show once more that it may.
 """
 
 LONGEST_STATEMENT = 20_000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,12 @@ class Hall(Desk):
                 seed=sitting.seed,
                 settings=settings,
             )
-            hearing.over = True
+            hearing.over, hearing.done = True, hearing.count
         except GadflyError as error:
             hearing.trouble = str(error)
         except Exception:
+            _log.warning("the debates of %s stopped", name, exc_info=True)
             hearing.trouble = "Something broke on the server; all that was said is kept."
-            raise
         finally:
             hearing.journal.caught_up.set()
             hearing.changed()

@@ -52,7 +52,7 @@ class Hearing:
     """One person's debates. `seat` is theirs: the judge's, or a debater's.
 
     `entries` is what they may know of what was said in the case under way, in order. `transcript` is there once it is
-    over, `trouble` when nothing goes on any more, `over` when all cases are done.
+    over, `trouble` when nothing goes on any more, `over` when all `count` cases are `done`.
     """
 
     def __init__(self, name: str, seat: str, count: int, journal: Journal) -> None:
@@ -63,7 +63,7 @@ class Hearing:
         self.wanted: Wanted | None = None
         self.since = 0.0
         self.transcript: Transcript | None = None
-        self.over, self.trouble = False, ""
+        self.done, self.over, self.trouble = 0, False, ""
         self.news = asyncio.Event()
 
     def changed(self) -> None:
@@ -124,7 +124,7 @@ class Hearing:
 
     async def begins(self, case: Case, protocol: Protocol) -> None:
         """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes."""
-        self.journal.case = case.id
+        self.journal.case, self.done = case.id, case.index
         if self.journal.get("begun") is None:
             await self.wants(Wanted("begin", f"begin-{case.index}"))
             self.journal.put("begun")
@@ -134,7 +134,7 @@ class Hearing:
 
     def ended(self, transcript: Transcript) -> None:
         """The case is over: it stays on the page until the person goes on."""
-        self.transcript = transcript
+        self.transcript, self.done = transcript, transcript.case.index + 1
         self.changed()
 
 

@@ -58,7 +58,7 @@ def _entry(hearing: Hearing, position: Position, one: Statement | Loss) -> Entry
         return Entry(who, "", ((_lean(one.lean), ""),), "lean")
     who = label(position, one)
     if own:
-        who = f"You ({who[:1].lower()}{who[1:]})" if one.seat != JUDGE else _you(position, one)
+        who = _you(position, one) if one.seat == JUDGE else f"You{f', for {letter}' if letter else ''}"
     return Entry(who, letter, tuple(pieces(one)))
 
 
@@ -129,11 +129,6 @@ class Seen:
     def number(self) -> int:
         """Which of their debates is on the page, from 1; 0 before the first."""
         return 0 if self.hearing.case is None else self.hearing.case.index + 1
-
-    @property
-    def done(self) -> int:
-        """How many of them are over."""
-        return self.number - (self.hearing.transcript is None) if self.number else 0
 
     @property
     def answers(self) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 // counts words, keeps what was typed and how long was looked over a reload, and sends by key. What it puts on the page
 // comes from this server, which has made it inert; it builds no markup itself.
 (() => {
+  const SOON_MS = 3000; // a stream that ends by itself is back before that
   const $ = (selector, root = document) => root.querySelector(selector);
   const main = $("#main");
   const panel = $("#panel");
@@ -27,8 +28,8 @@
   });
 
   const READS = {
-    lean: (value) => `A ${100 - value} %, B ${value} %`,
-    sure: (value) => `${value} % sure`,
+    lean: (value) => `A ${100 - value}%, B ${value}%`,
+    sure: (value) => `${value}% sure`,
   };
   const read = () => {
     const output = $("output[data-reads]", panel);
@@ -44,7 +45,7 @@
     const quotes = (text.value.match(/<quote>/gi) ?? []).length; // each is followed by what came of looking it up
     const words = text.value.replace(/<\/?quote>/gi, '"').split(/\s+/).filter(Boolean).length + quotes;
     told.dataset.says ??= told.textContent;
-    told.textContent = `${words} of ${told.dataset.words} words. ${told.dataset.says}`;
+    told.textContent = told.dataset.says.replace(/^Up to/, `${words} of up to`);
     told.classList.toggle("over", words > Number(told.dataset.most));
   };
   const progress = () => {
@@ -109,6 +110,7 @@
   // --- what is said, as it is said ---
   let mark = main.dataset.mark;
   let stream = null;
+  let lost = 0;
   const status = (text) => {
     const line = $("#status");
     line.classList.toggle("wrong", Boolean(text));
@@ -137,9 +139,13 @@
       follow(was);
       if (matchMedia("(pointer: fine)").matches) $("[autofocus]", panel)?.focus({ preventScroll: true });
     });
-    stream.addEventListener("open", () => status(""));
+    stream.addEventListener("open", () => {
+      clearTimeout(lost);
+      lost = 0;
+      status("");
+    });
     stream.addEventListener("error", () => {
-      status("The connection is lost; trying again. Nothing is lost.");
+      lost ||= setTimeout(() => status("The connection is lost; trying again. Nothing is lost."), SOON_MS);
       if (stream.readyState !== EventSource.CLOSED) return;
       setTimeout(listen, 2000);
     });
