@@ -11,7 +11,9 @@ from gadfly.models import System, scripted
 from gadfly.runs import Cases
 from gadfly.transcripts import Transcript
 
-DOCUMENT = "The marsh pipit lives on beetles. When the cold comes the bird turns to seeds, picked from the snow."
+DOCUMENT = (
+    "The marsh pipit lives on beetles. When the cold comes the bird turns to seeds, picked from the snow."
+)
 ROW = {
     "question": "What does a marsh pipit eat in winter?",
     "answers": ["seeds", "snails"],

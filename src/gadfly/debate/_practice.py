@@ -25,7 +25,7 @@ from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, rate
 from gadfly.transcripts import Case, Judgement, Transcript
 
-__all__ = ["SPEAKS", "Contest", "Practice", "Referee", "Bout", "contest", "seatings", "seats_of"]
+__all__ = ["SPEAKS", "Bout", "Contest", "Practice", "Referee", "contest", "seatings", "seats_of"]
 
 SPEAKS = ("argue", "answer", "ask")
 """Steps in which a player says what it likes: what it can learn from. Quotes are masked and sides chosen greedily."""
