@@ -215,6 +215,14 @@ def test_a_person_asks_reads_and_judges_on_a_phone(sit: Sit, scripts: bool) -> N
     assert seat.noise == []
 
 
+def test_enter_in_the_question_box_asks(sit: Sit) -> None:
+    seat = sit(1, ask=tells(ASKED))
+    seat.page.goto(f"{seat.origin}/ask")
+    seat.page.get_by_label("Question", exact=True).fill(QUESTION)
+    seat.page.get_by_label("Question", exact=True).press("Enter")
+    expect(seat.page.locator(".judged")).to_contain_text(CLAIM)
+
+
 REFUSED = Told(
     answered(HOSTILE, [], []), True, HOSTILE[:900], HOSTILE[:900], passage(HOSTILE), 0.2, (answered(HOSTILE),)
 )

@@ -84,7 +84,8 @@
     for (const node of folds) node.open = shut;
   };
   const inReason = (event) => {
-    if (event.key !== "Escape" && event.key !== "Enter") return;
+    const sends = event.key === "Enter" && event.target.enterKeyHint === "send";
+    if (sends || (event.key !== "Escape" && event.key !== "Enter")) return;
     event.preventDefault();
     if (!event.isComposing) event.target.blur();
   };
