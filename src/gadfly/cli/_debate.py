@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gadfly.cli import _options as o
+from gadfly.cli._reward import Members
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gadfly.debate import Chair, DebateJudge, Debating, Loss, Position, Protocol, Statement
+    from gadfly.debate import Chair, DebateJudge, Debating, Loss, Position, Protocol, RewardJudge, Statement
     from gadfly.runs import Run
 
 app = typer.Typer(
@@ -31,9 +32,12 @@ DEBATERS = Annotated[
     str,
     typer.Option(help="Who argues: MODEL, best_of:N:MODEL or refining:MODEL; two with a comma: one a side."),
 ]
-JUDGE = Annotated[str, typer.Option(help="Who decides: a model.")]
+JUDGE = Annotated[
+    str, typer.Option(help="Who decides: a model, or reward:NAME, what gadfly debate learn made of verdicts.")
+]
 SPEAKS = o.Sampling(temperature=0.8, top_p=0.95)
 AT_EASE = o.Playing()
+MADE_OF = Members(reads="dialogue")
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,36 @@ def make(
     o.interrupted([made])
 
 
+@app.command("learn")
+@o.spread
+def learn(
+    runs: Annotated[
+        list[str], typer.Argument(help="Runs of debates, by id: of gadfly debate serve or eval.")
+    ],
+    name: Annotated[str, typer.Option(help="What the judge is called; then --judge reward:NAME.")],
+    verdicts: Annotated[str, typer.Option(help="Whose verdicts. Default: those that decided each run.")] = "",
+    made_of: Members = MADE_OF,
+) -> None:
+    """Train a reward model on verdicts, a person's above all; it sees the whole interaction and decides debates."""
+    from gadfly import debate as d
+    from gadfly.cli._reward import keep
+    from gadfly.errors import InputError
+    from gadfly.judges import Source
+    from gadfly.runs import open_run
+    from gadfly.training import to_rows, train_reward
+
+    opened = [open_run(run) for run in runs]
+    rows = [row for run in opened for row in d.verdict_rows(run, verdicts)]
+    if not rows:
+        raise InputError(
+            "No verdict in these runs can be learned from: name runs of debates that somebody judged."
+        )
+    typer.echo(f"Learning from {len(rows):,} verdicts.")
+    source = Source("", tuple(run.id for run in opened))
+    keep(train_reward(name, to_rows(rows, source), made_of.settings()))
+    typer.echo(f"To have it decide: gadfly debate eval SET --judge reward:{name} --debaters MODEL")
+
+
 @app.command("protocols")
 def protocols(
     show: Annotated[str, typer.Option(help="Print one as YAML, to begin your own with.")] = "",
@@ -213,14 +247,20 @@ def protocols(
 # --- who sits where
 
 
-def _judge(name: str, setting: Setting) -> DebateJudge:
+def _judge(name: str, setting: Setting) -> DebateJudge | RewardJudge:
     from gadfly import debate as d
+    from gadfly.judges import load_reward
     from gadfly.models import System, model
 
+    kind, _, learned = name.partition(":")
+    if kind == "reward" and learned:
+        return d.RewardJudge(load_reward(learned))
     return d.DebateJudge.of(System(model(name)), setting.orders)
 
 
-def _games(protocols: str, debaters: str, decider: DebateJudge, setting: Setting) -> list[Debating]:
+def _games(
+    protocols: str, debaters: str, decider: DebateJudge | RewardJudge, setting: Setting
+) -> list[Debating]:
     """A game for each protocol, checked before any is played."""
     from gadfly import debate as d
     from gadfly.errors import InputError
@@ -232,7 +272,7 @@ def _games(protocols: str, debaters: str, decider: DebateJudge, setting: Setting
     return [d.Debating(one, _chairs(one, debaters, decider), decider) for one in found]
 
 
-def _chairs(protocol: Protocol, debaters: str, decider: DebateJudge) -> Mapping[str, Chair]:
+def _chairs(protocol: Protocol, debaters: str, decider: DebateJudge | RewardJudge) -> Mapping[str, Chair]:
     """The first player in every seat, but where two are named the second in those that argue the second answer."""
     from gadfly import debate as d
     from gadfly.errors import InputError

@@ -14,6 +14,7 @@ from gadfly.debate._chairs import (
 )
 from gadfly.debate._debating import Debating
 from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
+from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
 from gadfly.debate._payoff import payoff
 from gadfly.debate._players import seated
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
@@ -65,6 +66,7 @@ __all__ = [
     "Practice",
     "Protocol",
     "Refining",
+    "RewardJudge",
     "Rules",
     "Said",
     "ScriptedJudge",
@@ -79,6 +81,7 @@ __all__ = [
     "cases",
     "contest",
     "debate_table",
+    "interaction",
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
@@ -91,4 +94,5 @@ __all__ = [
     "seated",
     "seatings",
     "skill_slope",
+    "verdict_rows",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["belief", "payoff"]
+__all__ = ["belief", "first_believed", "payoff"]
 
 
 def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
@@ -28,7 +28,7 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
     if losers:
         return 0.0 if side in losers else 1.0
-    p = _first(transcript, judgement)
+    p = first_believed(transcript, judgement)
     if p is None:
         return None
     spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
@@ -46,12 +46,12 @@ def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
     if losers:
         return 0.5 if len(losers) > 1 else float(side not in losers)
-    p = _first(transcript, judgement)
+    p = first_believed(transcript, judgement)
     return None if p is None else p if side == 0 else 1 - p
 
 
-def _first(transcript: Transcript, judgement: Judgement) -> float | None:
-    """The probability of answer 0."""
+def first_believed(transcript: Transcript, judgement: Judgement) -> float | None:
+    """The judge's probability of answer 0; None where nobody can tell."""
     p = judgement.metadata.get("p")
     if p is not None:
         return float(p)

@@ -11,7 +11,7 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gadfly.debate._chairs import Said, Weighed
@@ -22,7 +22,7 @@ from gadfly.judges._base import all_at_once
 from gadfly.models import Reply, System
 from gadfly.transcripts import Judgement, Transcript, Usage
 
-__all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "verdict_of"]
+__all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "verdict_of"]
 
 LEAST_MASS = 0.05
 """Of the first word's probability on A and B together; below, the model is not answering."""
@@ -110,9 +110,9 @@ class DebateJudge:
         return await all_at_once(transcripts, self._one)
 
     async def _one(self, transcript: Transcript) -> Judgement:
-        settled = _settled(transcript, self.name)
-        if settled is not None:
-            return settled
+        over = settled(transcript, self.name)
+        if over is not None:
+            return over
         try:
             weighed = await self.weigh(Position.of(transcript), transcript.case.seed)
         except CallError as failure:
@@ -134,9 +134,9 @@ class Decided:
         return [self._one(transcript) for transcript in transcripts]
 
     def _one(self, transcript: Transcript) -> Judgement:
-        settled = _settled(transcript, self.name)
-        if settled is not None:
-            return settled
+        over = settled(transcript, self.name)
+        if over is not None:
+            return over
         given = transcript.metadata.get("verdict")
         if given is None:
             return Judgement.missing(transcript.case.id, self.name, "no_verdict")
@@ -181,9 +181,9 @@ class ScriptedJudge:
         """Each transcript's verdict."""
         found = []
         for transcript in transcripts:
-            settled = _settled(transcript, self.name)
-            weighed = Weighed(None) if settled else await self.weigh(Position.of(transcript), 0)
-            found.append(settled or verdict_of(transcript, self.name, weighed))
+            over = settled(transcript, self.name)
+            weighed = Weighed(None) if over else await self.weigh(Position.of(transcript), 0)
+            found.append(over or verdict_of(transcript, self.name, weighed))
         return found
 
 
@@ -195,7 +195,9 @@ def _persuasion(text: str) -> float:
 # --- from probabilities to judgements
 
 
-def verdict_of(transcript: Transcript, judge: str, weighed: Weighed) -> Judgement:
+def verdict_of(
+    transcript: Transcript, judge: str, weighed: Weighed, uncertainty: float | None = None
+) -> Judgement:
     """A judgement whose score is the probability of the wrong answer; missing where nobody knows which that is.
 
     Metadata: `p`, the probability of answer 0 as the case lists them; `orders`, what was said each way round; `bias`,
@@ -207,10 +209,11 @@ def verdict_of(transcript: Transcript, judge: str, weighed: Weighed) -> Judgemen
         facts["bias"] = (first - second) / 2
     facts |= {"input_tokens": weighed.usage.input_tokens, "output_tokens": weighed.usage.output_tokens}
     facts |= {k: v for k in ("confidence", "seconds") if (v := getattr(weighed, k)) is not None}
-    return _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
+    found = _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
+    return found if uncertainty is None or found.score is None else replace(found, uncertainty=uncertainty)
 
 
-def _settled(transcript: Transcript, judge: str) -> Judgement | None:
+def settled(transcript: Transcript, judge: str) -> Judgement | None:
     """The judgement where there is nothing to ask: a case that was not played, or a debate lost by rule."""
     if transcript.outcome != "completed":
         return Judgement.missing(transcript.case.id, judge, "not_valid")

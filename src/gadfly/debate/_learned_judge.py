@@ -1,0 +1,132 @@
+"""A judge that learned from verdicts: a reward model that sees the whole interaction, from either answer's side.
+
+A debate is two texts, one for each answer, in which everything said stands under who said it, for or against that
+answer: statements, the judge's questions and leans, verified and made-up quotations. A verdict is a preference between
+the two, as sure as the judge was, and the probability of an answer is that its text is preferred (Bradley and Terry
+1952), member by member, so that what the members do not agree on is told as uncertainty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._payoff import first_believed
+from gadfly.debate._position import Move, Position
+from gadfly.debate._protocol import JUDGE
+from gadfly.debate._verdict import settled, verdict_of
+from gadfly.errors import InputError
+from gadfly.judges import Reward
+from gadfly.models import System
+from gadfly.runs import Run
+from gadfly.transcripts import Judgement, Transcript
+
+if TYPE_CHECKING:
+    from gadfly.training import Row
+
+__all__ = ["RewardJudge", "interaction", "verdict_rows"]
+
+CLOSEST = 1e-6
+"""How near to 0 or 1 a member's score is taken, so that its log-odds stay finite."""
+
+
+def interaction(position: Position, side: int) -> str:
+    """All that the judge heard and said, as it looks from answer `side`, a paragraph each; of what was said at once,
+    what is for that answer comes first. Empty statements stay out.
+    """
+    seen = position.exchanged() if side else position
+    mine, other = seen.dispute.answers
+    told = [f"Question: {seen.dispute.question}", f"Answer: {mine}", f"Instead of: {other}"]
+    for one in seen.heard(JUDGE):
+        if one.does == "lean":
+            told.append(f"Judge leans: {'cannot say' if one.lean is None else f'{one.lean:.0%}'}")
+        elif one.text.strip():
+            whose = {0: ", for it", 1: ", against it", None: ""}[seen.sides.get(one.seat)]
+            told.append(f"{seen.protocol.title(one.seat)}{whose}: {one.text}")
+    return "\n\n".join(told)
+
+
+def verdict_rows(run: Run, judge: str = "") -> list[Row]:
+    """What a run's verdicts teach: for each debate that was decided by judging, its two texts and the probability that
+    was given to answer 0. `judge` names whose verdicts, by default the run's own. Debates lost by rule, failed ones and
+    those that nobody could decide teach nothing.
+    """
+    from gadfly.training import Row
+
+    name, rows = judge or str(run.info.get("verdict", "")), list[Row]()
+    for transcript, judgements in run.judged():
+        given = next((one for one in judgements if one.judge == name), None)
+        if given is None or transcript.outcome != "completed" or given.metadata.get("by_rule"):
+            continue
+        p = first_believed(transcript, given)
+        if p is not None:
+            position = Position.of(transcript)
+            first, second = interaction(position, 0), interaction(position, 1)
+            rows.append(Row(first, p, second, group=position.dispute.question, case=transcript.case.id))
+    return rows
+
+
+@dataclass(frozen=True)
+class RewardJudge:
+    """A debate judge on a reward model that learned from `verdict_rows`. It asks nothing.
+
+    Raises `InputError` for a reward model that did not learn from pairs.
+    """
+
+    reward: Reward
+    threshold: float = 0.5
+
+    decides = False
+
+    def __post_init__(self) -> None:
+        if self.reward.kind != "pairs":
+            raise InputError(
+                f"{self.reward.name} learned from labels and not from verdicts; make one with gadfly debate learn RUN."
+            )
+
+    @property
+    def name(self) -> str:
+        """Told apart from models that are asked."""
+        return f"reward:{self.reward.name}"
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """None that is called."""
+        return {}
+
+    def spec(self) -> dict[str, Any]:
+        """What decides a score."""
+        return {"reward": self.reward.spec()}
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """The members' mean probability that answer 0's text is preferred to answer 1's."""
+        members, _ = await asyncio.to_thread(self._members, [position])
+        return Weighed(float(members[0].mean()))
+
+    async def say(self, move: Move) -> Said:
+        """Nothing: it cannot ask."""
+        return Said("")
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities."""
+        decided = {t.case.id: found for t in transcripts if (found := settled(t, self.name)) is not None}
+        asked = [t for t in transcripts if t.case.id not in decided]
+        members, spreads = await asyncio.to_thread(self._members, [Position.of(t) for t in asked])
+        for transcript, row, spread in zip(asked, members, spreads, strict=True):
+            found = verdict_of(transcript, self.name, Weighed(float(row.mean())), float(spread))
+            decided[transcript.case.id] = found
+        return [decided[t.case.id] for t in transcripts]
+
+    def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Each member's probability of answer 0, (N, K), and their standard deviation, (N)."""
+        texts = [interaction(position, side) for position in positions for side in (0, 1)]
+        scores_2N_K = np.clip(self.reward.score(texts).members_N_K, CLOSEST, 1 - CLOSEST)
+        odds_2N_K = special.logit(scores_2N_K)
+        p_N_K = special.expit(odds_2N_K[0::2] - odds_2N_K[1::2])
+        return p_N_K, p_N_K.std(1)

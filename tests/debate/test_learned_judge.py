@@ -1,0 +1,86 @@
+"""A judge that learned from verdicts sees the whole interaction, from either side."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from debate_fakes import ROW, Voice, debate, played, seated
+
+from gadfly.debate import (
+    Position,
+    RewardJudge,
+    ScriptedJudge,
+    Skilled,
+    cases,
+    interaction,
+    protocol,
+    verdict_rows,
+)
+from gadfly.errors import InputError
+from gadfly.judges import Reward
+from gadfly.runs import Run, Settings, run
+from gadfly.training import RewardSettings, Row, to_rows, train_reward
+from tiny_models import save_tiny_chat
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> RewardSettings:
+    return RewardSettings(trunks=(str(save_tiny_chat(tmp_path_factory.mktemp("trunk") / "tiny")),))
+
+
+def run_of(directory: Path, questions: int) -> Run:
+    """Debates that the judge decides for whoever is listed first."""
+    game = seated(protocol("debate"), first=Skilled(2.0), second=Skilled(-2.0))
+    rows = [{**ROW, "question": f"What does pipit {n} eat?"} for n in range(questions)]
+    settings = Settings(directory=directory, progress=False)
+    return asyncio.run(run(game, cases(rows, game.protocol), [ScriptedJudge()], settings=settings))
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory, trunk: RewardSettings) -> Reward:
+    rows = verdict_rows(run_of(tmp_path_factory.mktemp("runs"), 20))
+    return train_reward("verdicts", to_rows(rows), trunk)
+
+
+def test_the_same_interaction_reads_the_other_way_round_from_the_other_side() -> None:
+    position = Position.of(played(seated(protocol("interactive_debate"), first=Voice("Seeds, I say."))))
+    first, second = interaction(position, 0), interaction(position, 1)
+    assert "Debater, for it: Seeds, I say." in first and "Debater, against it: Seeds, I say." in second
+    assert "Which words of the document show it?" in first and "Judge leans: 50%" in first
+    assert interaction(position.exchanged(), 1) == first and interaction(position.exchanged(), 0) == second
+
+
+def test_verdicts_become_preferences_as_sure_as_the_judge_was(tmp_path: Path) -> None:
+    rows = verdict_rows(run_of(tmp_path, 3))
+    assert len(rows) == 6 and len({row.group for row in rows}) == 3
+    assert {round(row.target, 3) for row in rows} == {0.982}
+
+
+def test_a_debate_lost_by_rule_teaches_nothing(tmp_path: Path) -> None:
+    game = seated(protocol("debate"), first=Voice(" "))
+    settings = Settings(directory=tmp_path, progress=False)
+    made = asyncio.run(run(game, cases([ROW], game.protocol), [ScriptedJudge()], settings=settings))
+    assert verdict_rows(made) == []
+
+
+def test_it_decides_as_those_did_whom_it_learned_from_and_says_how_unsure_it_is(learned: Reward) -> None:
+    judge = RewardJudge(learned)
+    transcript = debate(first=Skilled(2.0), second=Skilled(-2.0))
+    [judgement] = asyncio.run(judge.judge([transcript]))
+    assert judgement.score is not None and judgement.score < 0.5 and judgement.uncertainty is not None
+    weighed = asyncio.run(judge.weigh(Position.of(transcript), 0))
+    assert weighed.p == pytest.approx(1 - judgement.score)
+
+
+def test_who_is_listed_first_makes_no_difference_to_it(learned: Reward) -> None:
+    position, judge = Position.of(debate(first=Skilled(2.0), second=Skilled(2.0))), RewardJudge(learned)
+    one, two = (asyncio.run(judge.weigh(seen, 0)).p for seen in (position, position.exchanged()))
+    assert one is not None and two is not None and one + two == pytest.approx(1)
+
+
+def test_a_reward_model_of_labels_is_no_judge_of_debates(trunk: RewardSettings) -> None:
+    rows = to_rows([Row(f"text {n}", float(n % 2)) for n in range(40)])
+    with pytest.raises(InputError, match="gadfly debate learn"):
+        RewardJudge(train_reward("labels", rows, trunk))
