@@ -19,20 +19,13 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     can tell: the case failed, the judge could not say, or the seat argues for no answer. The probability is the
     judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
     """
-    if transcript.outcome != "completed":
+    worth = belief(transcript, judgement, seat)
+    if worth is None:
         return None
-    sides = transcript.metadata["sides"]
-    side = sides.get(seat)
-    if side is None:
-        return None
-    losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
-    if losers:
-        return 0.0 if side in losers else 1.0
-    p = first_believed(transcript, judgement)
-    if p is None:
-        return None
+    if transcript.metadata["lost"]:
+        return float(worth == 1.0)  # one half where both lost, which is worth nothing to either
     spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
-    return max(0.0, (p if side == 0 else 1 - p) - float(spent))
+    return max(0.0, worth - float(spent))
 
 
 def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
