@@ -15,7 +15,7 @@ from typing import Any
 
 from gadfly.debate import Chair, Debating, Move, Said, ScriptedJudge, Skilled, Weighed, cases, protocol
 from gadfly.debate._position import Position
-from gadfly.debate._verdict import _settled, verdict_of
+from gadfly.debate._verdict import settled, verdict_of
 from gadfly.runs import Run, Settings, run
 from gadfly.transcripts import Judgement, Transcript, Usage
 
@@ -50,7 +50,7 @@ class Leaning:
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """Each transcript's verdict."""
-        return [_settled(one, self.name) or await self._verdict(one) for one in transcripts]
+        return [settled(one, self.name) or await self._verdict(one) for one in transcripts]
 
     async def _verdict(self, transcript: Transcript) -> Judgement:
         position = Position.of(transcript)
