@@ -259,6 +259,7 @@ def test_undo_by_key_brings_the_item_back(sit: Sit) -> None:
 
 def test_a_key_meant_for_the_last_item_does_not_answer_the_next(sit: Sit) -> None:
     seat = sit(3)
+    expect(seat.page.locator("form[data-htmx-powered]").first).to_be_visible()  # until then the page is left
     seat.page.wait_for_timeout(RESTED_MS)
     seat.page.evaluate(
         "stopped => { performance.now = () => stopped }", seat.page.evaluate("performance.now()")

@@ -155,7 +155,8 @@
     if (!sent) return;
     const form = event.detail.ctx.sourceElement ?? event.target;
     if (form.matches?.("form.give")) form.classList.add("sent"); // what follows may be on the page already
-    if (stream?.readyState !== EventSource.OPEN) location.reload();
+    const deaf = () => stream?.readyState !== EventSource.OPEN;
+    if (deaf()) setTimeout(() => { if (deaf()) location.reload(); }, SOON_MS); // it may be about to open
   });
 
   arrived();

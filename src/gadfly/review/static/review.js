@@ -114,5 +114,5 @@
   });
 
   fresh();
-  shownAt = -REST_MS; // a page that was opened has no item before it
+  if (!$("#main")?.dataset.note) shownAt = -REST_MS; // a page that was opened has no item before it
 })();
