@@ -1,10 +1,107 @@
-"""gadfly debate serve as a user types it: what is refused before a page opens."""
+"""gadfly debate serve as a user types it: what is refused, and kill -9 in the middle of a debate."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from http.cookiejar import CookieJar
 
 import pytest
+import yaml
+
+from gadfly.debate import protocol
+from gadfly.runs import all_runs
 
 ROW = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0, "document": "Lit in 1874."}
+COMMAND = "import sys; sys.argv[0] = 'gadfly'; from gadfly.cli import main; main()"
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """A set of one question."""
+    (tmp_path / "set.jsonl").write_text(json.dumps(ROW) + "\n")
+    return "set.jsonl"
+
+
+@pytest.fixture
+def serving(tmp_path, questions, tiny_agent_dir):
+    """`serving()`: the process and what it printed until it listened. Its debaters babble and lose nothing by it."""
+    patient = protocol("interactive_debate").model_dump(mode="json", by_alias=True, exclude={"name"})
+    patient["rules"]["loses"] = []
+    (tmp_path / "patient.yaml").write_text(yaml.safe_dump(patient))
+    options = ["--protocol", "patient.yaml", "--debaters", f"gadfly/{tiny_agent_dir}", "--port", "0"]
+    words = [sys.executable, "-c", COMMAND, "debate", "serve", questions, *options, "--people", "ann,ben"]
+    environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
+    environment["GADFLY_REVIEW"] = f"sqlite:///{tmp_path}/labels.db"
+    started = []
+
+    def start():
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        process = subprocess.Popen(words, cwd=tmp_path, env=environment, **pipes)
+        started.append(process)
+        said = ""
+        while "Serving at" not in said and (line := process.stdout.readline()):
+            said += line
+        assert "Serving at" in said, said
+        return process, said
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+class Reader:
+    """One person without scripts, who reads the stream to know when something has happened."""
+
+    def __init__(self, link):
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self.opener.open(link, timeout=60).close()
+        self.origin = link.partition("/enter/")[0]
+
+    def waits_for(self, *words):
+        """Until the page has all of them; the stream of a page that shows nothing sends all there is."""
+        missing = set(words)
+        with self.opener.open(f"{self.origin}/live?after=0.0.none", timeout=60) as stream:
+            for line in stream:
+                missing -= {word for word in missing if word in line.decode()}
+                if not missing:
+                    return
+        raise AssertionError(f"the stream ended without {missing}")
+
+    def gives(self, **values):
+        with self.opener.open(f"{self.origin}/", timeout=60) as page:
+            hidden = dict(
+                re.findall(r'type="hidden" name="(csrf|case|key)" value="([^"]*)"', page.read().decode())
+            )
+        data = urllib.parse.urlencode({**hidden, **values}).encode()
+        asked = urllib.request.Request(f"{self.origin}/give", data, {"Origin": self.origin})
+        self.opener.open(asked, timeout=60).close()
+
+
+def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(serving, tmp_path):
+    process, said = serving()
+    links = dict(re.findall(r"(\w+)  (http://\S+/enter/\S+)", said))
+    assert set(links) == {"ann", "ben"}
+    ann = Reader(links["ann"])
+    ann.gives()
+    ann.waits_for('name="towards_b"')
+    ann.gives(towards_b=30)
+    ann.waits_for('name="pass"')
+    process.kill()
+    process.wait()
+    _, said = serving()
+    assert "The links given before still work" in said
+    origin = re.findall(r"Serving at (http://[^\s;,]+)", said)[0].rstrip("/")
+    again = Reader(f"{origin}/enter/{links['ann'].rpartition('/')[2]}")
+    again.waits_for('name="pass"', "A 70%, B 30%")
+    again.gives(text="Why?")
+    again.waits_for('name="towards_b"', "Why?")
+    assert len(all_runs(tmp_path / "gadfly-runs")) <= 2
 
 
 @pytest.mark.parametrize(
@@ -16,8 +113,7 @@ ROW = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0
         (["--debaters", "scripted/a,scripted/b,scripted/c"], "one player or two"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence(gadfly, tmp_path, options, sentence):
-    (tmp_path / "set.jsonl").write_text(json.dumps(ROW) + "\n")
-    said = gadfly("debate", "serve", "set.jsonl", "--debaters", "scripted/x", *options)
+def test_what_cannot_be_served_is_one_sentence(gadfly, questions, options, sentence):
+    said = gadfly("debate", "serve", questions, "--debaters", "scripted/x", *options)
     assert said.code == 2
     assert sentence in said.err

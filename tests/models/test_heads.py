@@ -140,9 +140,35 @@ async def test_in_rounds_prompts_with_common_heads_may_come_in_any_order(order: 
     async with engine.rounds():
         first = await together(engine, REQUESTS)
         tree = shape(engine.scheduler)
+    async with engine.rounds():
         second = await together(engine, shuffled)
     assert shape(engine.scheduler) == tree
     assert [second[shuffled.index(request)] for request in REQUESTS] == first
+
+
+async def test_a_round_goes_on_from_the_prompts_of_those_before_it() -> None:
+    engine = Engine(cached("llama"))
+    engine.scheduler.backend = backend = Counting(engine.scheduler.backend)
+    async with engine.rounds():
+        await together(engine, [Request(HEAD, max_tokens=4, seed=0)])
+        before = backend.prefilled
+        [[found]] = await together(engine, [Request(SECOND, max_tokens=9, temperature=0)])
+    assert backend.prefilled - before == 40
+    assert [[found]] == await alone("llama", [Request(SECOND, max_tokens=9, temperature=0)])
+    async with engine.rounds():
+        before = backend.prefilled
+        await together(engine, [Request(SECOND, max_tokens=4, seed=0)])
+    assert backend.prefilled - before == len(SECOND)
+
+
+async def test_kept_prompts_make_room_for_those_that_are_needed() -> None:
+    engine = Engine(cached("llama"))
+    engine.scheduler.budget = 400
+    await together(engine, [Request(said(90, 50 + n), max_tokens=4, seed=0) for n in range(3)])
+    assert engine.scheduler._idle() > 0
+    wide = [Request(said(150, 60 + n), max_tokens=30, temperature=0) for n in range(2)]
+    assert await together(engine, wide) == await alone("llama", wide)
+    assert engine.scheduler.held <= 400
 
 
 def shape(scheduler: Scheduler) -> list[tuple[int, int]]:

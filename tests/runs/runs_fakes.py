@@ -76,10 +76,10 @@ class Rounds:
 
     entered = 0
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         Rounds.entered += 1
 
-    async def __aexit__(self, *exc: object) -> None: ...
+    def __exit__(self, *exc: object) -> None: ...
 
 
 @dataclass(frozen=True)

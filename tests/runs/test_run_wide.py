@@ -188,7 +188,7 @@ async def test_hostile_text_survives_the_disk(tmp_path: Path) -> None:
 async def test_local_players_play_whole_blocks_and_keep_what_they_had(tmp_path: Path) -> None:
     entered = Rounds.entered
     whole = await play(tmp_path / "whole", 2 * BLOCK + 10, [Even()], game=LocalAsking())
-    assert Rounds.entered == entered + 1
+    assert Rounds.entered == entered + 3 * 2  # each block afresh, and its judge
     stopped = LocalAsking(before=failing("unauthorized", lambda i: i == BLOCK + 50, fatal=True))
     with pytest.raises(CallError):
         await play(tmp_path, 2 * BLOCK + 10, [Even()], game=stopped)

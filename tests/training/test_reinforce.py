@@ -201,6 +201,22 @@ def test_a_game_that_never_asks_its_player_is_told_so():
         rollouts.play([0, 0])
 
 
+def test_a_case_that_was_over_before_the_player_spoke_teaches_nothing():
+    class Sudden(SayOneByte):
+        async def play(self, case):
+            if case.seed % 2:
+                return await super().play(case)
+            return Transcript(case, (Turn("target", "b"),))
+
+    with Rollouts(trainable(tiny_model(), Lora()), match(game=Sudden), 0) as rollouts:
+        played = rollouts.play(range(16))
+    spoke = [one for one in played if one.reward is not None]
+    silent = [one for one in played if one.reward is None]
+    assert spoke and silent
+    assert {one.text for one in silent} == {""}
+    assert all(one.prompt and one.completion for one in played)
+
+
 def test_the_opponent_on_the_same_base_keeps_its_weights(trained):
     base = tiny_model()
     before = base.weights_sha256

@@ -49,6 +49,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gadfly-engine")
         self._arrivals = 0
         self._rounds = 0
+        self._afresh = False
         self._round: list[Job] | None = None
 
     @classmethod
@@ -109,7 +110,8 @@ class Engine:
         Requests are taken in rounds: the next round begins when the engine is empty and no request has arrived
         for a number of turns of the event loop; it is sorted, run to its end, and answered all at once. So what is
         in a round depends only on what callers do between requests, as long as they wait for nothing outside the
-        loop (a network, a thread). Requests without a seed are random all the same.
+        loop (a network, a thread). The first round begins with nothing kept from before, the next ones keep the
+        prompts of those before them. Requests without a seed are random all the same.
         """
         return Rounds(self)
 
@@ -154,7 +156,9 @@ class Engine:
             before = self._arrivals
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._arrivals == before else 0
-        self.scheduler.reset()
+        if self._afresh:
+            self.scheduler.reset()
+            self._afresh = False
         self._round = sorted(self._waiting, key=round_key)
         self._waiting = []
 
@@ -283,6 +287,7 @@ class Rounds:
 
     def __enter__(self) -> Rounds:
         self._engine._rounds += 1
+        self._engine._afresh = True
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -31,7 +31,8 @@ SHARED_FROM = 2048
 """Tokens saved by not copying a prompt or a head to each of its samples, from which on blocks of their own pay."""
 COMMON_HEAD = 32
 """How many tokens two prompts must have in common for these to be a head of their own."""
-KEPT_PROMPTS = 16
+KEPT = 4
+"""What part of the budget, one in so many, prompts may hold that no sample needs: the next turn may begin like them."""
 FEW = 4096
 """Up to so many allowed tokens a row's logits are picked out; drawing from them costs less than from a whole row."""
 
@@ -162,7 +163,8 @@ class Scheduler:
         for part in prefix.chain:
             part.users += 1
             self.prefixes[part.tokens] = self.prefixes.pop(part.tokens)
-        if len(self.rows) > 1 and self.held > self.budget:
+        over = self.held - self.budget
+        if len(self.rows) > 1 and over > 0 and self._forget(over) < over:
             self._drop([row])
             return None
         return row
@@ -171,7 +173,7 @@ class Scheduler:
         """Where the prompt is, or is to be filled in."""
         prefix = self.prefixes.get(prompt)
         if prefix is None:
-            self._forget()
+            self._forget(self._idle() - self.budget // KEPT)
             prefix = self.prefixes[prompt] = Prefix(
                 prompt, self._head(prompt) if self.backend.splits else None
             )
@@ -214,14 +216,25 @@ class Scheduler:
         pays = [p for p in prefix.chain if (p.users - 1) * p.size >= self.shared_from]
         return pays[-1] if pays else None
 
-    def _forget(self) -> None:
-        """Drop the prompts used longest ago that no sample needs, down to a few and an eighth of the budget."""
-        heads = {id(prefix.head) for prefix in self.prefixes.values()}
-        idle = [p for p in self.prefixes.values() if not p.users and id(p) not in heads]
-        size = sum(prefix.size for prefix in idle)
-        while idle and (len(idle) > KEPT_PROMPTS or size > self.budget // 8):
-            size -= idle[0].size
-            del self.prefixes[idle.pop(0).tokens]
+    def _idle(self) -> int:
+        """Tokens of the prompts that no sample needs now."""
+        return sum(prefix.size for prefix in self.prefixes.values() if not prefix.users)
+
+    def _forget(self, tokens: int) -> int:
+        """Drop prompts that no sample needs, those used longest ago first and a head after all that stand on it, until
+        so many tokens are gone; how many went.
+        """
+        gone = 0
+        while gone < tokens:
+            heads = {id(prefix.head) for prefix in self.prefixes.values()}
+            idle = [p for p in self.prefixes.values() if not p.users and id(p) not in heads]
+            if not idle:
+                break
+            for prefix in idle:
+                if gone < tokens:
+                    gone += prefix.size
+                    del self.prefixes[prefix.tokens]
+        return gone
 
     def reset(self) -> None:
         """Forget everything, kept prompts too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -214,19 +214,20 @@ class Session:
                 queue.task_done()
 
     async def _blocks(self, engines: Sequence[Any]) -> None:
-        async with AsyncExitStack() as stack:
-            for engine in engines:
-                await stack.enter_async_context(engine.rounds())
-            pulse = asyncio.create_task(self._pulse(engines))
-            stack.callback(pulse.cancel)
+        pulse = asyncio.create_task(self._pulse(engines))
+        try:
             for start in range(0, self.count, BLOCK):
                 if self.stopping or self.error:
                     return
                 span = slice(start, min(start + BLOCK, self.count))
                 if not self.done.all(span):
-                    transcripts = await self._block(span)
+                    with _afresh(engines):
+                        transcripts = await self._block(span)
                     for judge in self.judges:
-                        await self._judge(judge, transcripts)
+                        with _afresh(engines):
+                            await self._judge(judge, transcripts)
+        finally:
+            pulse.cancel()
 
     async def _pulse(self, engines: Sequence[Any]) -> None:
         """A block's cases all finish together, so meanwhile the bar shows the tokens that go into them."""
@@ -284,3 +285,12 @@ class Session:
             highlight=False,
             soft_wrap=True,
         )
+
+
+@contextmanager
+def _afresh(engines: Sequence[Any]) -> Iterator[None]:
+    """Rounds that know nothing of what was run before, so that a run that goes on gives what it gave."""
+    with ExitStack() as stack:
+        for engine in engines:
+            stack.enter_context(engine.rounds())
+        yield

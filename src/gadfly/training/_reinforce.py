@@ -158,14 +158,14 @@ class Progress(Watch):
             outcomes = ", ".join(sorted({one.outcome for one in played}))
             raise InputError(
                 f"The judge could tell nothing about any of {len(played)} cases ({outcomes}), so there is nothing to "
-                "learn from; try it with `gadfly redteam` first."
+                "learn from; play some cases of this game without training first and read them."
             )
         self.flat = self.flat + 1 if np.ptp(rewards) == 0 else 0
         if self.flat >= PATIENCE:
             raise InputError(
                 f"Every case of the last {PATIENCE} steps earned the same reward ({rewards[0]:.3g}), so there is "
-                "nothing to learn from; begin with an attacker that sometimes succeeds (--from RUN) or take a judge "
-                "with finer scores."
+                "nothing to learn from; begin with a player that sometimes succeeds (--from RUN) or take a judge with "
+                "finer scores."
             )
         self._played = played
 

@@ -12,7 +12,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -99,7 +99,8 @@ class Rollouts:
         """A rollout for each entry of `groups`. Equal entries play the same case (the same row of slots) with other
         random numbers: they are what each other's reward is compared with.
 
-        Raises `InputError` when a reward is no number or the policy was never asked anything.
+        A case that was over before the policy spoke has a prompt and a completion of another's and no reward, so that
+        nothing is learned from it. Raises `InputError` when a reward is no number or no case asked the policy anything.
         """
         return self._runner.run(self._play(groups))
 
@@ -110,30 +111,35 @@ class Rollouts:
                 for player in self._local_players():
                     await stack.enter_async_context(player.engine().rounds())
                 played = await asyncio.gather(*map(self._one, cases))
+                any_call = next((call for _, call in played if call is not None), None)
+                if any_call is None:
+                    raise InputError(
+                        f"The game {self.game.name} never asked the player that is to be trained."
+                    )
                 judged = await self.match.judge.judge([transcript for transcript, _ in played])
-        texts = [call.samples[0].text for _, call in played]
+        texts = ["" if call is None else call.samples[0].text for _, call in played]
         extra = (
             novelty(texts, self.match.distance) * self.match.novelty
             if self.match.novelty
             else np.zeros(len(texts))
         )
-        return [
-            self._rollout(transcript, call, judgement, float(bonus))
-            for (transcript, call), judgement, bonus in zip(played, judged, extra, strict=True)
-        ]
+        found = []
+        for (transcript, call), judgement, bonus in zip(played, judged, extra, strict=True):
+            rollout = self._rollout(transcript, call or any_call, judgement, float(bonus))
+            found.append(rollout if call else replace(rollout, text="", reward=None))
+        return found
 
-    async def _one(self, case: Case) -> tuple[Transcript, Call]:
+    async def _one(self, case: Case) -> tuple[Transcript, Call | None]:
         """One case, and one of the policy's calls in it.
 
         In a dialogue the policy speaks several times. Each case then trains one of its calls, drawn by the case's
-        seed, with the reward of the whole: up to a factor an unbiased estimate of the gradient over all of them.
+        seed, with the reward of the whole: up to a factor an unbiased estimate of the gradient over all of them. None
+        where the game was over before it spoke.
         """
         with recording() as calls:
             transcript = await self.game.play(case)
         own = [call for call in calls if call.local is self.policy]
-        if not own:
-            raise InputError(f"The game {self.game.name} never asked the player that is to be trained.")
-        return transcript, random.Random(case.seed).choice(own)
+        return transcript, random.Random(case.seed).choice(own) if own else None
 
     def _rollout(self, transcript: Transcript, call: Call, judgement: Judgement, bonus: float) -> Rollout:
         reward = self.match.reward(transcript, judgement)
