@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +62,14 @@ def test_unquoted_means_no_quote_or_a_false_one():
 
 def test_likelihood_is_missing_where_the_model_does_not_say():
     assert score(unlikely(), played(quoting())) == "no_logprobs"
+
+
+@pytest.mark.parametrize(("sample", "rank"), [(0, 1), (1, 2), (2, 1), (3, 2)])
+def test_likelihood_is_the_answers_times_its_passages_odds(sample: int, rank: int):
+    told = played(quoting(documents=2), sample=sample)
+    assert told.metadata["rank"] == rank
+    likely = replace(told, metadata={**told.metadata, "logprob": {"all": math.log(0.8)}})
+    assert score(unlikely(), likely) == pytest.approx(1 - 0.8 / rank**2)
 
 
 def test_a_model_judges_whether_the_quote_supports_the_claim():

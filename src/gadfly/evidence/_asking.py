@@ -99,12 +99,15 @@ def _worthwhile(asking: Asking, round_: int) -> bool:
 
 
 async def _samples(question: str, asking: Asking, ranks: range, claim: str | None) -> list[Chosen]:
-    """N samples over the passages of these ranks, judged."""
+    """N samples over the passages of these ranks, judged. A later round is played because the passages
+    before it did not do, so its best counts as the best.
+    """
     wide = replace(asking.game, documents=ranks.stop)
     given: Mapping[str, str] = {} if claim is None else {"claim": claim}
     data = [
-        {"question": question, **given, "of": 0, "sample": ranks[n % len(ranks)], "draw": n}
+        {"question": question, **given, "of": 0, "sample": ranks[place], "rank": place + 1, "draw": n}
         for n in range(asking.samples)
+        for place in [n % len(ranks)]
     ]
     told = await asyncio.gather(*map(wide.play, Cases.of(wide, data, asking.seed)))
     failed = [one for one in told if one.outcome == "failed"]

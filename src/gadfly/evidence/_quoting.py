@@ -91,7 +91,8 @@ class Quoting:
         found = self.corpus.search(question, self.documents, without=frozenset(without))
         if not found:
             return self._told(case, None, _Written("", None, {}, "invalid", "no_documents"))
-        passage = _titled(found[int(case.data.get("sample", 0)) % len(found)].passage)
+        place = int(case.data.get("sample", 0)) % len(found)
+        passage = _titled(found[place].passage)
         try:
             write = self._decoded if self.answerer.white_box else self._asked
             written = await write(question, passage, case)
@@ -99,7 +100,7 @@ class Quoting:
             if error.fatal:
                 raise
             written = _Written("", None, {}, "failed", error.cause)
-        return self._told(case, passage, written)
+        return self._told(case, passage, written, int(case.data.get("rank", place + 1)))
 
     async def _decoded(self, question: str, passage: Passage, case: Case) -> _Written:
         """What a local model says after the opening of an answer, or of the evidence for a given claim."""
@@ -140,8 +141,8 @@ class Quoting:
         written = _Written(tries[-1], best, {"target": usage}, tries=tuple(tries))
         return written if best is not None else written.because("invalid", "no_parse")
 
-    def _told(self, case: Case, passage: Passage | None, written: _Written) -> Transcript:
-        """What was said, as people read it, with what judges need to know."""
+    def _told(self, case: Case, passage: Passage | None, written: _Written, rank: int = 1) -> Transcript:
+        """What was said, as people read it, with what judges need to know; `rank` is the passage's, the best is 1."""
         parsed, shown = written.parsed, [passage] if passage else []
         found = [(text, quoted(text, shown)) for _, text in (parsed.quotes if parsed else ())]
         quotes = [quote for _, quote in found if quote is not None]
@@ -158,6 +159,7 @@ class Quoting:
             "quotes": [quote.to_json() for quote in quotes],
             "unverified": [text for text, quote in found if quote is None],
             "shown": [one.to_json() for one in shown],
+            "rank": rank,
             "constrained": self.masked,
             "tries": list(written.tries),
             **({"logprob": written.logprob} if written.logprob else {}),

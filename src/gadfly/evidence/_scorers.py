@@ -47,8 +47,12 @@ def unquoted() -> PatternJudge:
 
 
 def unlikely() -> PatternJudge:
-    """1 - exp(mean log-probability of the answer's tokens), as the model gives it without a mask; *missing*
-    (`no_logprobs`) for models that do not say.
+    """1 - exp(mean log-probability of the answer's tokens) / rank², with the probabilities that the model gives without
+    a mask and the rank of the passage among those that were found; *missing* (`no_logprobs`) for models that do not
+    say.
+
+    A copied sentence is likely whichever passage it is copied from: without the passage's own odds, which fall about
+    like 1 / rank² (docs/log.md), the likeliest of eight answers over four passages is right less often than the first.
     """
     return PatternJudge("unlikely", 0.5, _unlikely)
 
@@ -77,8 +81,10 @@ def _unquoted(transcript: Transcript) -> Finding:
 
 
 def _unlikely(transcript: Transcript) -> Finding:
-    mean = transcript.metadata.get("logprob", {}).get("all")
-    return Finding(None, "no_logprobs") if mean is None else Finding(1.0 - math.exp(min(0.0, float(mean))))
+    mean, rank = transcript.metadata.get("logprob", {}).get("all"), int(transcript.metadata.get("rank", 1))
+    if mean is None:
+        return Finding(None, "no_logprobs")
+    return Finding(1.0 - math.exp(min(0.0, float(mean))) / rank**2)
 
 
 def _controls(right: str, false: str) -> tuple[Control, ...]:
