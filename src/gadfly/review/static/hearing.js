@@ -124,7 +124,10 @@
       mark = event.lastEventId;
       handle(event.data);
     });
-    on("anew", () => location.reload());
+    on("anew", () => {
+      stream.close(); // what follows belongs on the page that comes
+      location.reload();
+    });
     on("said", (html) => {
       const was = atEnd();
       $("#said").insertAdjacentHTML("beforeend", html);
