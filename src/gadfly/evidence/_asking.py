@@ -104,10 +104,10 @@ async def _samples(question: str, asking: Asking, ranks: range, claim: str | Non
     """
     wide = replace(asking.game, documents=ranks.stop)
     given: Mapping[str, str] = {} if claim is None else {"claim": claim}
+    places = [n % len(ranks) for n in range(asking.samples)]
     data = [
         {"question": question, **given, "of": 0, "sample": ranks[place], "rank": place + 1, "draw": n}
-        for n in range(asking.samples)
-        for place in [n % len(ranks)]
+        for n, place in enumerate(places)
     ]
     told = await asyncio.gather(*map(wide.play, Cases.of(wide, data, asking.seed)))
     failed = [one for one in told if one.outcome == "failed"]

@@ -164,9 +164,10 @@ class Scheduler:
             part.users += 1
             self.prefixes[part.tokens] = self.prefixes.pop(part.tokens)
         over = self.held - self.budget
-        if len(self.rows) > 1 and over > 0 and self._forget(over) < over:
+        if len(self.rows) > 1 and over > self._idle():
             self._drop([row])
             return None
+        self._forget(over)
         return row
 
     def _prefix(self, prompt: tuple[int, ...]) -> Prefix:
@@ -220,21 +221,16 @@ class Scheduler:
         """Tokens of the prompts that no sample needs now."""
         return sum(prefix.size for prefix in self.prefixes.values() if not prefix.users)
 
-    def _forget(self, tokens: int) -> int:
+    def _forget(self, tokens: int) -> None:
         """Drop prompts that no sample needs, those used longest ago first and a head after all that stand on it, until
-        so many tokens are gone; how many went.
+        so many tokens are gone or no such prompt is left.
         """
-        gone = 0
-        while gone < tokens:
+        while tokens > 0 and self._idle():
             heads = {id(prefix.head) for prefix in self.prefixes.values()}
-            idle = [p for p in self.prefixes.values() if not p.users and id(p) not in heads]
-            if not idle:
-                break
-            for prefix in idle:
-                if gone < tokens:
-                    gone += prefix.size
+            for prefix in [p for p in self.prefixes.values() if not p.users and id(p) not in heads]:
+                if tokens > 0:
+                    tokens -= prefix.size
                     del self.prefixes[prefix.tokens]
-        return gone
 
     def reset(self) -> None:
         """Forget everything, kept prompts too."""
