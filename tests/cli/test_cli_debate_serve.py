@@ -4,19 +4,18 @@ import json
 import os
 import re
 import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
 import yaml
+from processes import GADFLY
 
 from gadfly.debate import protocol
 from gadfly.runs import all_runs
 
 ROW = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0, "document": "Lit in 1874."}
-COMMAND = "import sys; sys.argv[0] = 'gadfly'; from gadfly.cli import main; main()"
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def serving(tmp_path, questions, tiny_agent_dir):
     patient["rules"]["loses"] = []
     (tmp_path / "patient.yaml").write_text(yaml.safe_dump(patient))
     options = ["--protocol", "patient.yaml", "--debaters", f"gadfly/{tiny_agent_dir}", "--port", "0"]
-    words = [sys.executable, "-c", COMMAND, "debate", "serve", questions, *options, "--people", "ann,ben"]
+    words = [*GADFLY, "debate", "serve", questions, *options, "--people", "ann,ben"]
     environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
     environment["GADFLY_REVIEW"] = f"sqlite:///{tmp_path}/labels.db"
     started = []
@@ -101,7 +100,7 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
     again.waits_for('name="pass"', "A 70%, B 30%")
     again.gives(text="Why?")
     again.waits_for('name="towards_b"', "Why?")
-    assert len(all_runs(tmp_path / "gadfly-runs")) <= 2
+    assert [run.info["cases"] for run in all_runs(tmp_path / "gadfly-runs")] == [1, 1]  # one a person
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 from inspect_ai.log import read_eval_log
+from processes import GADFLY
 
 from gadfly.cli import _pressure
 from gadfly.pressure import SAMPLING, known_scenarios, new_scenario, pinned_sets, scenario
@@ -191,13 +191,8 @@ def test_what_cannot_be_is_refused_in_one_sentence(gadfly, tmp_path, words, sent
 def test_ctrl_c_finishes_what_is_in_flight_and_resume_goes_on(gadfly, tmp_path, tiny_agent_dir):
     words = ["pressure", "run", "insider_trading", "--model", f"gadfly/{tiny_agent_dir}"]
     words += ["--samples", "400", "--max-tokens", "2"]
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; sys.argv[0] = 'gadfly'; from gadfly.cli import main; main()",
-    ]
     process = subprocess.Popen(
-        [*command, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*GADFLY, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     home = tmp_path / "gadfly-runs"
     while process.poll() is None and not any(list(run.transcripts()) for run in all_runs(home)):

@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from processes import GADFLY
 
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
@@ -21,11 +21,6 @@ def start(directory: Path, model: Path, runs: str = "") -> subprocess.Popen[str]
     environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
     if runs:
         environment["GADFLY_RUNS"] = runs
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; sys.argv[0] = 'gadfly'; from gadfly.cli import main; main()",
-    ]
     words = [
         "redteam",
         f"gadfly/{model}",
@@ -37,7 +32,7 @@ def start(directory: Path, model: Path, runs: str = "") -> subprocess.Popen[str]
         "8",
     ]
     process = subprocess.Popen(
-        [*command, *words],
+        [*GADFLY, *words],
         cwd=directory,
         env=environment,
         stderr=subprocess.PIPE,
