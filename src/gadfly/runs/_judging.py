@@ -262,9 +262,7 @@ class Session:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C finishes what is in flight; the second is Python's own. In a thread, neither is
-        ours.
-        """
+        """The first Ctrl-C finishes what is in flight, the second drops it. In a thread, neither is ours."""
         loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
         try:
             loop.add_signal_handler(signal.SIGINT, self._stop)
@@ -279,12 +277,17 @@ class Session:
 
     def _stop(self) -> None:
         self.stopping = True
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._drop)
         self.tally.console.print(
             f"\nFinishing the cases in flight (Ctrl-C again drops them). To go on later: {self.go_on}",
             highlight=False,
             soft_wrap=True,
         )
+
+    def _drop(self) -> None:
+        """Raised by the loop, for Python's own may fall into a finalizer, which swallows it. The next is its."""
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        raise KeyboardInterrupt
 
 
 @contextmanager
