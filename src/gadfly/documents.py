@@ -263,7 +263,7 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with opened(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield number, _object(line, number)
+                    yield number, _object(line, f"Line {number} of {str(path)!r}")
     except UnicodeDecodeError as error:
         raise InputError(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
     except (OSError, EOFError) as error:
@@ -271,11 +271,11 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError(f"{str(path)!r} cannot be read ({reason}); name a .jsonl file.") from error
 
 
-def _object(line: str, number: int) -> dict[str, Any]:
+def _object(line: str, where: str) -> dict[str, Any]:
     try:
         told = json.loads(line)
     except ValueError as error:
-        raise InputError(f"Line {number} is not JSON ({error}); write one object a line.") from error
+        raise InputError(f"{where} is not JSON ({error}); write one object a line.") from error
     if not isinstance(told, dict):
-        raise InputError(f"Line {number} must be an object, got {type(told).__name__}.")
+        raise InputError(f"{where} must be an object, got {type(told).__name__}.")
     return told

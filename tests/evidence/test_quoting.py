@@ -121,7 +121,7 @@ def test_a_question_without_words_is_named_by_its_number():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "Line 2 is not JSON"),
+        ("{", "Line 2 of .* is not JSON"),
         ('{"query": "a"}', 'Line 2 has no words under "question"'),
         ('{"question": "a?", "answers": "b"}', 'Line 2: "answers" is a list, got str'),
     ],

@@ -211,8 +211,8 @@ async def test_a_run_in_which_nobody_replied_has_nothing_to_draw(run):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("{", "Line 2 of the gold items is not JSON"),
-        ("[]", "Line 2 of the gold items must be an object, got list"),
+        ("{", r"Line 2 of .*\.jsonl' is not JSON"),
+        ("[]", r"Line 2 of .*\.jsonl' must be an object, got list"),
         ('{"question": "q", "reply": "r"}', '"fails" must be true or false'),
         ('{"run": 5, "case_id": "c", "fails": true}', '"run" must be text, got 5'),
         ('{"run": "r", "case_id": ["c"], "fails": true}', '"case_id" must be text'),
@@ -226,7 +226,7 @@ def test_a_bad_gold_line_is_named(tmp_path, line, sentence):
 
 
 def test_a_gold_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"The gold items in .*none.jsonl cannot be read"):
+    with pytest.raises(InputError, match=r"none.jsonl' cannot be read"):
         read_gold(tmp_path / "none.jsonl")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.corpora import Passage, quoted
+from gadfly.documents import json_lines
 from gadfly.errors import InputError
 from gadfly.judges import Choice, Policy, choose
 from gadfly.pressure import FORK_JUDGES
@@ -222,11 +222,7 @@ def read_gold(path: Path, drawn_from: Sequence[Run] = (), kind: str = "label") -
     Raises `InputError`, which names the line and the field; so it does for a case of a run in `drawn_from`, which would
     be drawn with a probability of its own.
     """
-    try:
-        lines = path.read_text("utf-8").split("\n")  # JSON may hold the other characters that end a line
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The gold items in {path} cannot be read ({error}).") from error
-    given = [(n, _object(n, line)) for n, line in enumerate(lines, start=1) if line.strip()]
+    given = [(n, _named(n, entry)) for n, entry in json_lines(path)]
     runs: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {}
     for name in {entry["run"] for _, entry in given if "run" in entry}:
         run = open_run(name)
@@ -285,13 +281,7 @@ def _claim(entry: Mapping[str, str], where: str) -> dict[str, Any]:
     return claim_payload(Transcript(Case("gold", 0, 0), (), metadata={**facts, "quotes": quotes}))
 
 
-def _object(n: int, line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"Line {n} of the gold items is not JSON ({error}).") from error
-    if not isinstance(entry, dict):
-        raise InputError(f"Line {n} of the gold items must be an object, got {type(entry).__name__}.")
+def _named(n: int, entry: dict[str, Any]) -> dict[str, Any]:
     for name in ("run", "case_id"):
         if not isinstance(entry.get(name, ""), str):
             raise InputError(f'Line {n} of the gold items: "{name}" must be text, got {entry[name]!r}.')
