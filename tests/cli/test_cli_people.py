@@ -57,7 +57,7 @@ def serving(run, tmp_path):
 def opened(link):
     """The page behind a link, followed to the end with its cookie."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    return opener.open(link, timeout=20).read().decode()
+    return opener.open(link, timeout=60).read().decode()
 
 
 def imported(gadfly, run, tmp_path, said="passes"):

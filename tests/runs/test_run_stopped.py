@@ -56,7 +56,7 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_resume(tmp_path
     process = script(SLOW, tmp_path / "run", 5_000, 0.01)
     await some_rows(tmp_path / "run")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     transcripts, judgements = rows(run)
     assert (process.returncode, run.status) == (130, "interrupted"), said
@@ -66,14 +66,14 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_resume(tmp_path
 
 
 async def test_a_second_ctrl_c_drops_what_is_in_flight_and_no_finished_case(tmp_path: Path) -> None:
-    process = script(SLOW, tmp_path / "run", 300, 20.0)
+    process = script(SLOW, tmp_path / "run", 300, 600.0)
     await some_rows(tmp_path / "run", more_than=10)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while "Ctrl-C again" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     assert process.returncode in (130, -signal.SIGINT)
     assert run.status == "interrupted"
@@ -83,7 +83,7 @@ async def test_a_second_ctrl_c_drops_what_is_in_flight_and_no_finished_case(tmp_
 
 async def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     process = script(FULL, tmp_path / "run")
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     kept = rows(run)[0]
     assert said.startswith(
@@ -101,6 +101,6 @@ async def test_killed_runs_resume_to_the_rows_of_an_uninterrupted_one(tmp_path: 
         process: subprocess.Popen[str] = script(SLOW, tmp_path / "run", 400, 0.03)
         await some_rows(tmp_path / "run", more_than=90 * kill)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert open_run(next((tmp_path / "run").iterdir())).status == "interrupted"
     assert rows(await play(tmp_path / "run", 400, [Even()])) == await whole(tmp_path, 400)
