@@ -20,7 +20,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.stats import rankdata
 
 from gadfly.errors import InputError, UnknownNameError
 
@@ -188,6 +187,8 @@ def _stratified(seen: Seen) -> Floats:
 
 def _threshold(seen: Seen) -> Floats:
     """exp(-distance in ranks / `NEAR`); a case that could not be scored counts as on the threshold."""
+    from scipy.stats import rankdata
+
     known = np.nan_to_num(seen.scores_N, nan=seen.threshold)
     ranks = rankdata(known) / max(len(known), 1)
     at = (known < seen.threshold).mean() if len(known) else 0.0

@@ -18,7 +18,6 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, GenerateConfig, Mod
 from inspect_ai.tool import ToolInfo
 
 from gadfly.errors import CallError
-from gadfly.models._http import HttpTransport, speaks_plain_http
 from gadfly.models._transport import (
     LOCAL,
     InspectTransport,
@@ -33,6 +32,7 @@ from gadfly.models._transport import (
 from gadfly.transcripts import Usage
 
 if TYPE_CHECKING:
+    from gadfly.models._http import HttpTransport
     from gadfly.models._local import LocalModel
     from gadfly.models._request import LogitsMask, Sample
 
@@ -189,6 +189,10 @@ class System:
 
     @cached_property
     def _http(self) -> HttpTransport | None:
+        if not any("openai" in kind.__module__ for kind in type(self.model.api).__mro__):
+            return None  # before the import below, which takes a second
+        from gadfly.models._http import HttpTransport, speaks_plain_http
+
         return HttpTransport(self.model, self.sampling, self.retry) if speaks_plain_http(self.model) else None
 
     def _conversation(self, messages: Sequence[Message]) -> Sequence[Message]:

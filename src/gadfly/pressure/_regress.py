@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from statsmodels.stats.multitest import multipletests
 
 from gadfly.errors import InputError, StoreError, UnknownNameError
 from gadfly.models import System
 from gadfly.pressure._outcomes import sample
 from gadfly.pressure._suite import Item, Suite
 from gadfly.runs import Run, Settings, home, open_run, run
-from gadfly.stats import Estimate, difference, paired_difference, rate
+from gadfly.stats import Estimate, difference, holm, paired_difference, rate
 
 __all__ = ["READABLE", "Moved", "compared", "moved", "pinned", "pinned_runs", "pinned_sets"]
 
@@ -136,9 +135,9 @@ def moved(baseline: Sequence[Run], now: Sequence[Run]) -> list[Moved]:
         found += compared(item, before.get(item), after.get(item))
     tested = [place for place, one in enumerate(found) if one.difference.point is not None]
     if tested:
-        adjusted = multipletests([found[place].p for place in tested], method="holm")[1]
+        adjusted = holm([found[place].p for place in tested])
         for place, p in zip(tested, adjusted, strict=True):
-            found[place] = replace(found[place], p=float(p), moved=bool(p <= ALPHA))
+            found[place] = replace(found[place], p=p, moved=p <= ALPHA)
     unreadable = {one.item for one in found if one.outcome == READABLE and one.moved}
     found = [_limited(one) if one.item in unreadable and one.outcome != READABLE else one for one in found]
     return sorted(found, key=lambda one: (not one.moved, one.p if one.moved else 0.0))

@@ -19,7 +19,7 @@ from gadfly.stats._estimate import Estimate
 from gadfly.stats._groups import difference_by_group, rate_by_group
 from gadfly.stats._mean import mean
 from gadfly.stats._platt import Platt, platt
-from gadfly.stats._ranking import Ranked, ranked
+from gadfly.stats._ranking import Ranked, holm, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
 from gadfly.stats._ratings import Match, Rated, Ratings, ratings
@@ -67,6 +67,7 @@ __all__ = [
     "distinct",
     "diversity",
     "drift",
+    "holm",
     "mean",
     "near_duplicates",
     "normalise_question",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
 
 from gadfly.stats._estimate import Estimate
 
@@ -41,7 +40,9 @@ def partial_spearman(
 
 
 def _rank_correlation(x_N: Floats, y_N: Floats) -> float:
-    return _pearson(scipy_stats.rankdata(x_N), scipy_stats.rankdata(y_N))
+    from scipy.stats import rankdata
+
+    return _pearson(rankdata(x_N), rankdata(y_N))
 
 
 def _partial(x_N: Floats, y_N: Floats, held_N: Floats) -> float:

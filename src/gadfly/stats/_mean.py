@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from gadfly.errors import InputError
 from gadfly.stats._estimate import Estimate
@@ -29,5 +29,5 @@ def mean(values: Sequence[float] | NDArray[np.float64], *, level: float = 0.95) 
     if n < 2 or not np.isfinite(values_N).all():
         raise InputError(f"A mean with an interval takes two finite values or more; got {n}.")
     point = float(values_N.mean())
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * values_N.std(ddof=1) / math.sqrt(n))
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * values_N.std(ddof=1) / math.sqrt(n))
     return Estimate(point, point - half, point + half, n, n, level=level)

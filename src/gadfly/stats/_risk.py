@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from gadfly.errors import InputError
 from gadfly.stats._clusters import Floats
@@ -222,18 +222,23 @@ def _ranks(n: int, risk: float, alpha: float) -> list[int]:
     return sorted({round(float(step)) for step in np.linspace(first, n, STEPS)})
 
 
+def _binomial(k: int, n: int, p: float) -> float:
+    """P(Binomial(n, p) ≤ k)."""
+    return 1.0 if k >= n else float(special.bdtr(k, n, p))
+
+
 def _needed(losses: int, risk: float, alpha: float) -> int:
     """The fewest answers among which so many losses reject a risk above `risk` at `alpha`.
 
     P(Binomial(k, risk) ≤ losses) falls with k, so k is found by doubling, then halving.
     """
     high = losses + 1
-    while stats.binom.cdf(losses, high, risk) > alpha:
+    while _binomial(losses, high, risk) > alpha:
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if stats.binom.cdf(losses, middle, risk) > alpha else (low, middle)
+        low, high = (middle, high) if _binomial(losses, middle, risk) > alpha else (low, middle)
     return high
 
 
@@ -241,12 +246,12 @@ def _p_value(losses_N: Floats, risk: float) -> float:
     """How likely so few losses are where the risk is `risk`: exact for yes or no, else Hoeffding-Bentkus."""
     n, total = len(losses_N), float(losses_N.sum())
     if np.isin(losses_N, (0.0, 1.0)).all():
-        return float(stats.binom.cdf(round(total), n, risk))
+        return _binomial(round(total), n, risk)
     share = min(total / n, risk)
     gap = (share * math.log(share / risk) if share else 0.0) + (1 - share) * math.log(
         (1 - share) / (1 - risk)
     )
-    bentkus = math.e * float(stats.binom.cdf(math.ceil(total - 1e-9), n, risk))
+    bentkus = math.e * _binomial(math.ceil(total - 1e-9), n, risk)
     return min(math.exp(-n * gap), bentkus, 1.0)
 
 
