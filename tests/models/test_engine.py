@@ -356,6 +356,9 @@ class Short:
         self.placed -= 1
         self.inner.remove(row)
 
+    def held(self, coming: Any) -> int:
+        return self.inner.held(coming)
+
     def clear(self) -> None:
         self.placed = 0
         self.inner.clear()

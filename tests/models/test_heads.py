@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,11 +83,40 @@ async def test_a_common_head_is_held_once_and_not_copied_where_that_pays() -> No
     engine.scheduler.shared_from = 200
     for prompt in PROMPTS[:4]:
         engine.scheduler.start(job(prompt))
-    assert engine.scheduler.held == 80 + 2 * sum(20 + i for i in range(4)) + 4 * 5
+    assert engine.scheduler.held == 80 + sum(20 + i for i in range(4)) + 4 * _cache.slot(20 + 5)
 
 
-def job(prompt: tuple[int, ...]) -> Job:
-    return Job(Request(prompt, max_tokens=5), 0, 0, 5, asyncio.Future())
+async def test_what_is_held_is_what_memory_is_taken_up_for() -> None:
+    """A row that ended leaves its slot to the next one; a head that was split off keeps nothing alive but itself."""
+    with torch.inference_mode():
+        engine = Engine(cached("llama"))
+        scheduler, backend = engine.scheduler, engine.scheduler.backend
+        rows = [scheduler.start(job(said(60, 4), 40)) for _ in range(4)]
+        scheduler.step()
+        scheduler.step()
+        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        scheduler._drop([row for row in rows[1:] if row])
+        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        scheduler.start(job(said(60, 4), 40))
+        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        scheduler._drop(list(scheduler.rows))
+        assert scheduler.held == 60 == scheduler._idle()
+        assert isinstance(backend, _cache.PackedBackend)
+        [prompt] = scheduler.prefixes.values()
+        head = prompt.split(20)
+        assert all(
+            key.untyped_storage().nbytes() == key.nbytes
+            for key in [*head.keys.values(), *prompt.keys.values()]
+        )
+
+
+@given(st.integers(1, 1 << 16))
+def test_a_slot_has_room_and_little_more(tokens: int) -> None:
+    assert tokens <= _cache.slot(tokens) <= tokens + max(15, tokens / 8)
+
+
+def job(prompt: tuple[int, ...], max_tokens: int = 5) -> Job:
+    return Job(Request(prompt, max_tokens=max_tokens), 0, 0, max_tokens, asyncio.Future())
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -183,7 +213,7 @@ words = st.lists(st.sampled_from([said(40, 1), said(40, 2), said(7, 3), said(7, 
 def test_whatever_comes_and_goes_every_prompt_is_whole_and_no_long_beginning_is_there_twice(
     asked: Any,
 ) -> None:
-    backend: Any = SimpleNamespace(splits=True)
+    backend: Any = SimpleNamespace(splits=True, held=lambda coming: 0)
     vocabulary: Any = SimpleNamespace(detokenizer=str)
     scheduler = Scheduler(backend, vocabulary, frozenset(), 1 << 20)
     loop = asyncio.new_event_loop()

@@ -12,7 +12,7 @@ import pytest
 
 from gadfly.corpora import Document, in_memory
 from gadfly.errors import InputError
-from gadfly.evidence import Quoting, cases_of, table_of, unquoted
+from gadfly.evidence import Quoting, answers, cases_of, table_of, unquoted
 from gadfly.judges import policy
 from gadfly.models import System, scripted
 from gadfly.review import (
@@ -23,6 +23,7 @@ from gadfly.review import (
     check_kind,
     correct,
     draw_into,
+    drawn_by,
     examples_of,
     frame_of,
     read_gold,
@@ -59,10 +60,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def judged(store: Store, run: Run, n: int = 40) -> Store:
+def judged(store: Store, run: Run, n: int = 40, chosen: str = "") -> Store:
     """A queue of kind supported in which one rater has answered truly."""
     store.create(QueueSpec("s", "supported", double_share=0.0, gold_share=0.0))
-    draw_into(store, "s", frame_of(run, "unquoted"), Drawing(policy("uniform"), n))
+    draw_into(store, "s", frame_of(run, "unquoted", chosen), Drawing(policy("uniform"), n))
     rater = store.rater(store.add_rater("s", "ann"))
     while (given := store.next(rater.id)) is not None:
         store.answer(
@@ -85,6 +86,26 @@ def test_labels_of_support_put_a_judge_of_quotes_right(run: Run, store: Store) -
     assert [one.kind for one in corrections(run)] == ["supported"]
     told = table_of(open_run(run.path), ["first"], supported="unquoted").corrected
     assert [one.queue for one in told] == ["s"]
+
+
+def test_labels_of_the_answers_that_are_chosen_put_their_rate_right(run: Run, store: Store) -> None:
+    said = correct(run, "unquoted", judged(store, run, 20, "unquoted"), "s").correction
+    picked = [one.transcript for one in answers(run, "unquoted")]
+    truth = 1 - sum("burns for nine hours on one" in str(t.metadata["quotes"]) for t in picked) / QUESTIONS
+    assert (said.before.n, said.chosen) == (QUESTIONS, "unquoted")
+    assert said.after.low <= truth <= said.after.high
+    assert [(one.queue, one.chosen) for one in corrections(run)] == [("s", "unquoted")]
+    drawn = {item.case_id for drawing in store.draws("s", run.id) for item in drawing.items}
+    assert drawn < {transcript.case.id for transcript in picked}
+    assert drawn_by(store, "s", run) == "unquoted"
+
+
+def test_a_queue_of_chosen_answers_takes_no_others(run: Run, store: Store) -> None:
+    judged(store, run, 5, "first")
+    with pytest.raises(InputError, match="are answers chosen by first, these any of its cases"):
+        draw_into(store, "s", frame_of(run, "unquoted"), Drawing(policy("uniform"), 5))
+    with pytest.raises(InputError, match="'unlikely' has not judged run"):
+        frame_of(run, "unquoted", "likelihood")
 
 
 def test_the_answers_to_one_question_are_one_cluster(run: Run) -> None:

@@ -46,6 +46,13 @@ POLICY = Annotated[
         help="uniform, stratified, threshold, total, epistemic, bald, or a mixture: uniform:0.5+threshold:0.5."
     ),
 ]
+CHOSEN = Annotated[
+    str,
+    typer.Option(
+        help="Of a run of questions and quotes only one answer to each, the one this picks: first, likelihood or a "
+        "judge's name. Default: all cases."
+    ),
+]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 
 

@@ -45,7 +45,7 @@ def _print(found: Corrected) -> None:
     said, now = found.correction, found.looks.at(-1)
     console = Console()
     for name, estimate, what in (
-        ("before correction", said.before, f"{said.judge} alone, on every case"),
+        ("before correction", said.before, f"{said.judge} alone, on every case{_of(said.chosen)}"),
         ("labels alone", said.alone, "the cases people judged, without the judge"),
         ("corrected", said.after, f"for {said.after.correction}" if said.after.point is not None else ""),
         ("whenever you look", now, "of this run's own cases; holds after every label at once"),
@@ -54,6 +54,10 @@ def _print(found: Corrected) -> None:
         console.print(Text(f"{name:<18} {estimate}", style=style), Text(f"  {what}", style="dim"), sep="\n")
     for sentence in _caveats(found):
         console.print(Text(sentence))
+
+
+def _of(chosen: str) -> str:
+    return f" chosen by {chosen}" if chosen else ""
 
 
 def _caveats(found: Corrected) -> Iterator[str]:
@@ -92,6 +96,7 @@ def ask_next(
     judge: o.JUDGE = "",
     n: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
     policy: o.POLICY = "uniform:0.5+threshold:0.5",
+    chosen: o.CHOSEN = "",
     add: Annotated[str, typer.Option(help="Put them into this queue.")] = "",
     seed: o.SEED = 0,
     store: o.STORE = "",
@@ -99,23 +104,24 @@ def ask_next(
     """The cases most worth a person's time, and why."""
     from gadfly.judges import policy as named
     from gadfly.pages import line
-    from gadfly.review import Drawing, ask, draw_into, frame_of, judged_by, replies
+    from gadfly.review import Drawing, ask, draw_into, drawn_by, frame_of, judged_by, replies
     from gadfly.runs import open_run
 
     opened = open_run(run)
     name = o.judge_of(opened, judge)
-    frame = frame_of(judged_by(opened, name), name)
-    drawing = Drawing(named(policy), n, seed)
+    judged, drawing = judged_by(opened, name), Drawing(named(policy), n, seed)
     if add:
         with o.labels_at(store) as kept:
-            chosen = draw_into(kept, add, frame, drawing)
+            frame = frame_of(judged, name, chosen or drawn_by(kept, add, opened))
+            drawn = draw_into(kept, add, frame, drawing)
     else:
-        chosen = ask(frame, drawing)
-    words = replies(opened, {frame.case_ids[choice.index] for choice in chosen})
-    for place, choice in enumerate(chosen, start=1):
+        frame = frame_of(judged, name, chosen)
+        drawn = ask(frame, drawing)
+    words = replies(opened, {frame.case_ids[choice.index] for choice in drawn})
+    for place, choice in enumerate(drawn, start=1):
         case = frame.case_ids[choice.index]
         typer.echo(f"{place:>4}  {case[:12]}  {choice.why:<44}  {line(words.get(case, ''), 80)}")
-    if not chosen:
+    if not drawn:
         typer.echo("Every case has been drawn.")
     elif add:
-        typer.echo(f"{len(chosen)} items were added to queue {add}.")
+        typer.echo(f"{len(drawn)} items were added to queue {add}.")

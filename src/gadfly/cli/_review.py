@@ -129,6 +129,7 @@ def serve(
     n: Annotated[int, typer.Option(min=1, help="Items to draw from each run when the queue is new.")] = 100,
     judge: o.JUDGE = "",
     policy: o.POLICY = "uniform",
+    chosen: o.CHOSEN = "",
     items: Items = ITEMS,
     gold: Annotated[Path | None, typer.Option(help="JSON lines of items whose answer is known.")] = None,
     helper: Annotated[str, typer.Option(help="A model that points out rules a rater missed.")] = "",
@@ -160,10 +161,10 @@ def serve(
     with Store(store or None) as kept:
         if name in kept.queues():
             before = kept.spec(name).question
-            _go_on(kept, spec if items.question else replace(spec, question=before), opened)
+            _go_on(kept, spec if items.question else replace(spec, question=before), opened, chosen)
             _refuse(golden, f"Gold is mixed in when a queue is made, and {name} is there already")
         else:
-            _make(kept, spec, _Filling(opened, judge, drawing, golden))
+            _make(kept, spec, _Filling(opened, judge, drawing, chosen, golden))
 
         def ready(url: str) -> None:  # not before it listens: links are shown once
             _greet(url, _links(kept, name, raters, days, new_links))
@@ -181,11 +182,14 @@ def _checked(guidelines: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Filling:
-    """What goes into a new queue: items drawn from runs by a judge's scores, and gold."""
+    """What goes into a new queue: items drawn from runs, or from what was `chosen` there, by a judge's scores, and
+    gold.
+    """
 
     runs: list[Run]
     judge: str
     drawing: Drawing
+    chosen: str
     gold: list[NewItem]
 
 
@@ -209,7 +213,9 @@ def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
     for run in runs:
         check_kind(run, spec.kind)
     frames = [
-        frame_of(judged_by(run, name), name) for run in runs for name in [o.judge_of(run, filling.judge)]
+        frame_of(judged_by(run, name), name, filling.chosen)
+        for run in runs
+        for name in [o.judge_of(run, filling.judge)]
     ]
     store.create(spec)
     store.add_gold(spec.name, filling.gold)
@@ -226,7 +232,7 @@ def _refuse(gold: list[NewItem], why: str) -> None:
         raise InputError(f"{why}: leave out --gold, or name another queue with --queue.")
 
 
-def _go_on(store: Store, spec: QueueSpec, runs: list[Run]) -> None:
+def _go_on(store: Store, spec: QueueSpec, runs: list[Run], chosen: str) -> None:
     """Say that the queue is there. Refuse options that it was not made with, and a run of which it holds nothing,
     which its raters would never see.
     """
@@ -242,7 +248,13 @@ def _go_on(store: Store, spec: QueueSpec, runs: list[Run]) -> None:
                 "another queue with --queue."
             )
     for run in runs:
-        if not store.draws(queue, run.id):
+        drawn = store.draws(queue, run.id)
+        if drawn and chosen not in ("", drawn[0].round.chosen):
+            raise InputError(
+                f"Queue {queue} is there already and was made with another --chosen: leave --chosen out, or name "
+                "another queue with --queue."
+            )
+        if not drawn:
             raise InputError(
                 f"Queue {queue} is there already and holds nothing of run {run.id}: add it with gadfly ask-next "
                 f"{run.id} --add {queue}, or make another queue with --queue."

@@ -18,7 +18,17 @@ from gadfly.evidence._injection import (
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, scorer, unlikely, unquoted, unsupported, wrong
-from gadfly.evidence._table import FIGURES, FIRST, LIKELIHOOD, EvidenceTable, Judges, Line, table, table_of
+from gadfly.evidence._table import (
+    FIGURES,
+    FIRST,
+    LIKELIHOOD,
+    EvidenceTable,
+    Judges,
+    Line,
+    answers,
+    table,
+    table_of,
+)
 
 __all__ = [
     "FIGURES",
@@ -41,6 +51,7 @@ __all__ = [
     "against",
     "answer",
     "answer_text",
+    "answers",
     "cases_of",
     "chosen",
     "confidence",

@@ -21,7 +21,18 @@ from gadfly.stats import (
     risk_coverage,
 )
 
-__all__ = ["FIGURES", "FIRST", "LIKELIHOOD", "SHARES", "EvidenceTable", "Judges", "Line", "table", "table_of"]
+__all__ = [
+    "FIGURES",
+    "FIRST",
+    "LIKELIHOOD",
+    "SHARES",
+    "EvidenceTable",
+    "Judges",
+    "Line",
+    "answers",
+    "table",
+    "table_of",
+]
 
 FIRST, LIKELIHOOD = "first", "likelihood"
 SHARES = (1.0, 0.7)
@@ -103,7 +114,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
     """All choices at all shares. `curves` are of the risk of a `loss` (the name of a judge) for each choice that has
-    confidences. `corrected`: rates of the judge of supportedness over *all* samples, put right by people's labels.
+    confidences. `corrected`: rates of the judge of supportedness over the answers of a choice (`Correction.chosen`) or,
+    where that is empty, over *all* samples, put right by people's labels.
     """
 
     lines: tuple[Line, ...]
@@ -174,6 +186,15 @@ def table(
         questions=max(map(len, asked.values())),
         unanswerable=max(map(len, hidden.values())),
     )
+
+
+def answers(run: Run, choice: str) -> list[Chosen]:
+    """What a choice (`first`, `likelihood`, the name of a judge whose lowest score wins) picks, one answer for each
+    question whose answer is in the documents.
+
+    Raises `InputError` for a run that is not of questions and quotes, and for a choice whose judge has not judged it.
+    """
+    return _split(_picked(run, choice))[0]
 
 
 def _picked(run: Run, name: str) -> list[Chosen]:

@@ -19,7 +19,10 @@ than torch's bfloat16 scaled-dot-product kernel for one query token (docs/log.md
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+import mmap
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -99,12 +102,14 @@ class Prefix:
             store[layer][:, start - self.offset : start - self.offset + count] = new
 
     def split(self, length: int) -> Prefix:
-        """Make the first `length` tokens a head to stand on, for others too. No key or value is copied."""
+        """Make the first `length` tokens a head to stand on, for others too. Both get copies, so that dropping one
+        frees its memory.
+        """
         head = Prefix(self.tokens[:length], self.head, min(self.filled, length), self.users)
         cut = length - self.offset
         for mine, its in ((self.keys, head.keys), (self.values, head.values)):
             for layer, whole in mine.items():
-                its[layer], mine[layer] = whole[:, :cut], whole[:, cut:]
+                its[layer], mine[layer] = whole[:, :cut].clone(), whole[:, cut:].clone()
         self.head, self.filled = head, max(self.filled, length)
         return head
 
@@ -124,23 +129,40 @@ def joined(parts_K_P_D: list[torch.Tensor], length: int) -> torch.Tensor:
 def zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     """Zeros to keep keys or values in: what was never written is attended with weight 0 and must be finite.
 
-    On the CPU through numpy, which leaves pages alone until they are written; `torch.zeros` touches them all.
+    On the CPU they are mapped: pages take no memory until they are written, and go back to the system when the tensor
+    does. `torch.zeros` touches them all, and so does `calloc` where it gives out again what was freed.
     """
     if like.device.type == "cpu":
-        return torch.from_numpy(np.zeros(shape, dtype=np.float32))
+        pages = mmap.mmap(-1, max(1, math.prod(shape)) * np.dtype(np.float32).itemsize)
+        return torch.from_numpy(np.frombuffer(pages, np.float32, math.prod(shape)).reshape(shape))
     return like.new_zeros(shape)
+
+
+def own(row: Sequenced, base: Prefix | None) -> int:
+    """How many tokens of its own a sequence may come to have that reads `base` in another place."""
+    return row.max_tokens + len(row.prefix.tokens) - (len(base.tokens) if base else 0)
+
+
+def slot(tokens: int) -> int:
+    """The capacity of a slot for so many tokens: up to an eighth more (or fifteen), so that sequences of about one
+    length go into one block.
+    """
+    step = max(16, 1 << max(0, (tokens - 1).bit_length() - 4))
+    return -(-tokens // step) * step
 
 
 @dataclass(eq=False)
 class Block:
     """Up to `rows` sequences with room for `capacity` own tokens each; live ones fill the first slots.
 
-    `lengths` counts own tokens in the cache: the prompt's too, less those that `prefix` holds for all.
+    `used` is how many slots were ever written to: they take up memory until the block goes. `lengths` counts own
+    tokens in the cache: the prompt's too, less those that `prefix` holds for all.
     """
 
     rows: int
     capacity: int
     prefix: Prefix | None = None
+    used: int = 0
     live: list[Sequenced] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     keys: dict[int, torch.Tensor] = field(default_factory=dict)
@@ -155,6 +177,7 @@ class Block:
         """Take a sequence into the next free slot, with a copy of what of its prompt the block does not share."""
         slot = len(self.live)
         self.live.append(row)
+        self.used = max(self.used, len(self.live))
         self.lengths.append(len(row.prefix.tokens) - self.offset)
         for part in [part for part in row.prefix.chain if part.offset >= self.offset]:
             here = slice(part.offset - self.offset, len(part.tokens) - self.offset)
@@ -387,6 +410,12 @@ class Backend(Protocol):
         """Let a placed sequence go."""
         ...
 
+    def held(self, coming: Iterable[tuple[Sequenced, Prefix | None]]) -> int:
+        """Tokens of context for which memory is taken up by the sequences here, and will be by those that are coming,
+        each with what it will read in another place.
+        """
+        ...
+
     def clear(self) -> None:
         """Forget every sequence."""
         ...
@@ -444,9 +473,7 @@ class PackedBackend:
             stretch.block.lengths = [length + 1 for length in stretch.block.lengths]
 
     def place(self, row: Sequenced) -> None:
-        prefix = row.base
-        need = row.max_tokens + len(row.prefix.tokens) - (len(prefix.tokens) if prefix else 0)
-        capacity = max(64, 1 << (need - 1).bit_length())
+        prefix, capacity = row.base, slot(own(row, row.base))
         for block in self.blocks:
             if block.prefix is prefix and block.capacity == capacity and len(block.live) < block.rows:
                 break
@@ -459,6 +486,18 @@ class PackedBackend:
 
     def remove(self, row: Sequenced) -> None:
         self._home.pop(id(row)).remove(row)
+
+    def held(self, coming: Iterable[tuple[Sequenced, Prefix | None]]) -> int:
+        taken, free = 0, Counter[tuple[int, int]]()
+        for block in self.blocks:
+            if block.live:
+                taken += block.used * block.capacity
+                free[id(block.prefix), block.capacity] += block.used - len(block.live)
+        for row, base in coming:
+            kind = id(base), slot(own(row, base))
+            taken += 0 if free[kind] > 0 else kind[1]
+            free[kind] -= 1
+        return taken
 
     def clear(self) -> None:
         self.blocks.clear()
@@ -498,6 +537,10 @@ class PlainBackend:
 
     def remove(self, row: Sequenced) -> None:
         del self._states[id(row)]
+
+    def held(self, coming: Iterable[tuple[Sequenced, Prefix | None]]) -> int:
+        here = [(row, None) for row, _ in self._states.values()]
+        return sum(own(row, base) for row, base in [*here, *coming])
 
     def clear(self) -> None:
         self._states.clear()

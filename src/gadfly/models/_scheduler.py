@@ -146,11 +146,8 @@ class Scheduler:
     @property
     def held(self) -> int:
         """Tokens of context held or promised."""
-        held = sum(prefix.size for prefix in self.prefixes.values())
-        for row in self.rows:
-            base = row.base if row.placed else self._base(row.prefix)
-            held += row.max_tokens + len(row.prefix.tokens) - (len(base.tokens) if base else 0)
-        return held
+        coming = [(row, self._base(row.prefix)) for row in self.rows if not row.placed]
+        return sum(prefix.size for prefix in self.prefixes.values()) + self.backend.held(coming)
 
     def start(self, job: Job) -> Row | None:
         """Take in the job's next sample if there is room."""

@@ -162,8 +162,9 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
     found = evidenced.table
     for one in found.corrected:
         before, after = (_opposite(part) for part in (one.before, one.after))
+        whose = f"Of the answers chosen by {one.chosen}" if one.chosen else "Over all samples"
         yield (
-            f"Over all samples {one.judge} finds supported {before}; people, by way of it and the labels of "
+            f"{whose} {one.judge} finds supported {before}; people, by way of it and the labels of "
             f"{one.queue}, {after}."
         )
     if found.head.rates["supported"].point is None:

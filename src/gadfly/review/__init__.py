@@ -11,7 +11,7 @@ from gadfly.review._hearing import Hall, Sitting, hear, hearing_app, make_hearin
 from gadfly.review._hearing_people import PersonDebater, PersonJudge
 from gadfly.review._items import ItemType, payload, register
 from gadfly.review._learning import examples_of
-from gadfly.review._rates import Corrected, correct, preference, ratings_of, re_estimate
+from gadfly.review._rates import Corrected, correct, drawn_by, preference, ratings_of, re_estimate
 from gadfly.review._records import Answer, Label, NewItem, QueueSpec, QueueStatus, Rater, Role, Round
 from gadfly.review._security import Serving
 from gadfly.review._store import Store
@@ -44,6 +44,7 @@ __all__ = [
     "check_kind",
     "correct",
     "draw_into",
+    "drawn_by",
     "examples_of",
     "flaws",
     "frame_of",

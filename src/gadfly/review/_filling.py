@@ -55,12 +55,21 @@ def ask(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> li
 def _taken(frame: Frame, before: Sequence[DrawnRound]) -> list[int]:
     """What was drawn before. Raises `InputError` when the run is not what it was then."""
     for earlier in before:
+        if earlier.round.chosen != frame.chosen:
+            raise InputError(
+                f"The items drawn from run {frame.run.id} before are {_those(earlier.round.chosen)}, these "
+                f"{_those(frame.chosen)}: draw into another queue, named with --queue."
+            )
         if earlier.round.frame_digest != frame.digest:
             raise InputError(
                 f"Run {frame.run.id} has changed since items were drawn from it ({earlier.round.frame:,} cases then, "
                 f"{len(frame.case_ids):,} now): draw from it into another queue, named with --queue."
             )
     return [item.index for earlier in before for item in earlier.items]
+
+
+def _those(chosen: str) -> str:
+    return f"answers chosen by {chosen}" if chosen else "any of its cases"
 
 
 def wrong_first(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = ()) -> list[Choice]:
@@ -115,7 +124,8 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
         for n, choice in enumerate(chosen)
     ]
     policy = WRONG_FIRST if flaws else drawing.policy.name
-    made = Round(frame.run.id, policy, frame.judge, drawing.seed, len(frame.case_ids), frame.digest)
+    size, which = len(frame.case_ids), frame.digest
+    made = Round(frame.run.id, policy, frame.judge, drawing.seed, size, which, frame.chosen)
     store.add_round(queue, made, items)
     return chosen
 

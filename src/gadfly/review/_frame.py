@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from gadfly.errors import GadflyError, InputError
+from gadfly.evidence import answers
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
 from gadfly.models._local import run_blocking
@@ -24,7 +25,8 @@ __all__ = ["Frame", "frame_of", "judged_by", "replies"]
 class Frame:
     """N judgeable cases of a run, by case index: `case_ids`, the `questions` that opened them (their clusters), and
     `scores` (None: the judge could not tell). `seen` is the same for choosing policies. A place in the frame is what
-    items call their index.
+    items call their index. Of a run of questions and quotes it may hold one answer to each question only, the one that
+    `chosen` names the way to pick (`gadfly.evidence.answers`); empty: all of them.
     """
 
     run: Run
@@ -34,6 +36,7 @@ class Frame:
     questions: tuple[str, ...]
     scores: tuple[float | None, ...]
     seen: Seen
+    chosen: str = ""
 
     @property
     def digest(self) -> str:
@@ -80,21 +83,27 @@ def judged_whole(run: Run, judge: str) -> bool:
     return held == sum(batch.num_rows for batch in judged)
 
 
-def frame_of(run: Run, judge: str) -> Frame:
-    """What can be drawn from a run this judge has judged: every case in which the target said something to judge.
+def frame_of(run: Run, judge: str, chosen: str = "") -> Frame:
+    """What can be drawn from a run this judge has judged: every case in which the target said something to judge, or
+    of these the answers that `chosen` picks.
 
-    A case that did not come as far as the fork this judge reads has nothing. Raises `InputError` where no case has.
+    A case that did not come as far as the fork this judge reads has nothing. Raises `InputError` where no case has, and
+    where nothing can be chosen by `chosen`.
     """
+    picked = {one.transcript.case.id for one in answers(run, chosen)} if chosen else None
     threshold = run.info["judges"][judge]["threshold"]
     rows = [
         (transcript.case.id, opening(transcript), *_thought(judgements, judge))
         for transcript, judgements in run.judged()
         if can_be_judged(transcript) and came_so_far(judgements, judge)
+        if picked is None or transcript.case.id in picked
     ]
     if not rows:
         raise InputError(f"Run {run.id} has no case with a reply to judge, so nothing can be drawn from it.")
     case_ids, questions, scores, uncertainty = zip(*rows, strict=True)
-    return Frame(run, judge, threshold, case_ids, questions, scores, Seen.of(scores, uncertainty, threshold))
+    return Frame(
+        run, judge, threshold, case_ids, questions, scores, Seen.of(scores, uncertainty, threshold), chosen
+    )
 
 
 def _thought(judgements: list[Judgement], judge: str) -> tuple[float | None, float | None]:

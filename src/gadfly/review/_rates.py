@@ -24,7 +24,7 @@ from gadfly.stats import (
     rater_error,
 )
 
-__all__ = ["Corrected", "correct", "known_truths", "preference", "ratings_of", "re_estimate"]
+__all__ = ["Corrected", "correct", "drawn_by", "known_truths", "preference", "ratings_of", "re_estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def correct(run: Run, judge: str, store: Store, queue: str, *, progress: bool = 
 
 def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
     """See `correct`; the run has been judged."""
-    frame = frame_of(run, judge)
+    frame = frame_of(run, judge, drawn_by(store, queue, run))
     items = drawn_items(store, queue, frame)
     pending = sum(not (item.votes or item.resolution) for item in items)
     if pending == len(items):
@@ -82,6 +82,7 @@ def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
         alone=corrected_rate([0.0] * len(frame.scores), draws, frame.questions, error=error),
         judge_spec=run.info["judges"][judge],
         kind=store.spec(queue).kind,
+        chosen=frame.chosen,
         labels=store.version(queue),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -132,6 +133,11 @@ def re_estimate(run: Run, store: Store, *, progress: bool = True) -> list[tuple[
         if before.stale(judged) or before.labels != store.version(queue):
             found.append((before, _corrected(judged, judge, store, queue).correction))
     return found
+
+
+def drawn_by(store: Store, queue: str, run: Run) -> str:
+    """What chose the answers of a run that were drawn into a queue; empty for all, or where nothing was drawn."""
+    return next((drawn.round.chosen for drawn in store.draws(queue, run.id)), "")
 
 
 def drawn_items(store: Store, queue: str, frame: Frame) -> list[DrawnItem]:

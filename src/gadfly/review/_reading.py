@@ -243,4 +243,5 @@ def _by_item(found: Iterable[Label]) -> dict[int, list[Label]]:
 
 
 def _round(row: Any) -> Round:
-    return Round(row.run, row.policy, row.judge, row.seed, row.frame, row.frame_digest, row.id, row.created)
+    known = ("run", "policy", "judge", "seed", "frame", "frame_digest", "chosen", "id", "created")
+    return Round(**{name: getattr(row, name) for name in known})

@@ -155,7 +155,8 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One drawing from one run. `frame` is how many cases could have been drawn, `frame_digest` which.
+    """One drawing from one run. `frame` is how many cases could have been drawn, `frame_digest` which, `chosen` what
+    picked them among the samples of each question (empty: all of them).
 
     The store gives the `id`, and `created` where it is None.
     """
@@ -166,6 +167,7 @@ class Round:
     seed: int = 0
     frame: int = 0
     frame_digest: str = ""
+    chosen: str = ""
     id: int = 0
     created: datetime | None = None
 

@@ -126,7 +126,7 @@ class Store:
             row = _queue(connection, queue, lock=True)
             drawn = {
                 name: getattr(drawing, name)
-                for name in ("run", "policy", "judge", "seed", "frame", "frame_digest")
+                for name in ("run", "policy", "judge", "seed", "frame", "frame_digest", "chosen")
             }
             values = {"queue_id": row.id, "created": drawing.created or now, **drawn}
             made = connection.execute(sa.insert(rounds).values(values)).inserted_primary_key

@@ -107,6 +107,7 @@ rounds = sa.Table(
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("frame", sa.Integer, nullable=False),
     _text("frame_digest"),
+    sa.Column("chosen", sa.Text, nullable=False, server_default=""),
     sa.Column("created", Moment, nullable=False),
 )
 

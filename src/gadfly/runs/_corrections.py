@@ -25,7 +25,8 @@ class Correction:
 
     `judge_spec` is what the judge was then (`run.json`'s judges) and `labels` the digest of the queue's labels, so
     that either having changed since can be told. `at` is an ISO time in UTC. `kind` is what people were asked: whether
-    a case fails (`label`), or whether a claim is not plausible, supported or true.
+    a case fails (`label`), or whether a claim is not plausible, supported or true. `chosen` is what picked the answers
+    that the rates are of, one to a question (`gadfly.evidence.answers`); empty: they are of all cases.
     """
 
     judge: str
@@ -37,6 +38,7 @@ class Correction:
     labels: str
     at: str
     kind: str = "label"
+    chosen: str = ""
 
     def stale(self, run: Run) -> bool:
         """Whether the judge in the run is not the one that was corrected."""
