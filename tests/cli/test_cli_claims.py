@@ -75,6 +75,26 @@ def test_claims_of_a_run_are_judged_as_supported(claims, served):
     assert "<mark>burns for nine hours on one filling</mark>" in shown
 
 
+def test_only_the_answers_that_are_chosen_are_asked_about_and_put_right(claims, served, gadfly, tmp_path):
+    asked = (claims.id, "--kind", "supported", "--judge", "unquoted", "--queue", "q")
+    page = served(*asked, "--chosen", "first", "--n", "3")
+    csrf = re.findall(r'name="csrf" value="(\w+)"', page.get("/"))[0]
+    assignment = re.findall(r'name="assignment" value="(\w+)"', page.html)[0]
+    page.get("/answer", csrf=csrf, assignment=assignment, value="yes")
+    said = gadfly("rate", claims.id, "--labels", "q", "--judge", "unquoted")
+    assert "unquoted alone, on every case chosen by first" in said.out
+    refused = gadfly("review", "serve", *asked, "--chosen", "unquoted")
+    assert "was made with another --chosen" in refused.err
+    assert gadfly("ask-next", claims.id, "--judge", "unquoted", "--add", "q").out.endswith(
+        "added to queue q.\n"
+    )
+    gadfly("report", claims.id, "--output", "report.html")
+    assert (
+        "Of the answers chosen by first unquoted finds no fault with"
+        in (tmp_path / "report.html").read_text()
+    )
+
+
 def test_documents_are_asked_and_the_answer_judged(served, tmp_path, monkeypatch, gadfly):
     monkeypatch.delenv("GADFLY_REVIEW", raising=False)
     (tmp_path / "ness.md").write_text(TEXT)

@@ -114,8 +114,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
     """All choices at all shares. `curves` are of the risk of a `loss` (the name of a judge) for each choice that has
-    confidences. `corrected`: rates of the judge of supportedness over the answers of a choice (`Correction.chosen`) or,
-    where that is empty, over *all* samples, put right by people's labels.
+    confidences. `corrected`: how much is not supported of the answers of a choice (`Correction.chosen`) or, where that
+    is empty, of *all* samples, by any judge and put right by people's labels.
     """
 
     lines: tuple[Line, ...]
@@ -146,11 +146,7 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
     picked = {name: _picked(run, name) for name in dict.fromkeys(choose)}
     made = table(picked, judges)
-    kept = {
-        (one.judge, one.queue): one
-        for one in corrections(run)
-        if (one.judge, one.kind) == (judges.unsupported, "supported")
-    }
+    kept = {(one.judge, one.queue): one for one in corrections(run) if one.kind == "supported"}
     return replace(made, corrected=tuple(kept.values()))
 
 

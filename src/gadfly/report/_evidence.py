@@ -164,10 +164,10 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
         before, after = (_opposite(part) for part in (one.before, one.after))
         whose = f"Of the answers chosen by {one.chosen}" if one.chosen else "Over all samples"
         yield (
-            f"{whose} {one.judge} finds supported {before}; people, by way of it and the labels of "
+            f"{whose} {one.judge} finds no fault with {before}; supported is, by way of it and people's labels of "
             f"{one.queue}, {after}."
         )
-    if found.head.rates["supported"].point is None:
+    if found.head.rates["supported"].point is None and not found.corrected:
         yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
     if found.head.rates["matches"].point is None:
         yield "No question has a known short answer, so nobody can say what is false."
