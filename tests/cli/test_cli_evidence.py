@@ -9,7 +9,7 @@ import random
 import pytest
 
 from gadfly.corpora import Document, build, in_memory
-from gadfly.evidence import Quoting, cases_of, load_decline, wrong
+from gadfly.evidence import NOT_CHOSEN, Quoting, cases_of, load_decline, wrong
 from gadfly.judges._base import Finding, PatternJudge
 from gadfly.models import System, scripted
 from gadfly.runs import all_runs, home, run
@@ -101,3 +101,11 @@ def test_a_fault_that_nobody_judged_is_refused_by_name(gadfly):
     said = gadfly("evidence", "tune", played(5), "--judge", "unsure", "--loss", "unsupported")
     assert said.code == 2
     assert "judged by 'unsupported'" in said.err
+
+
+def test_a_model_judges_what_is_supported_of_the_chosen_answers_only(gadfly, questions):
+    said = gadfly("evidence", "eval", *questions, "--samples", 3, "--orders", 0, "--supported", "scripted/y")
+    assert said.code == 0
+    [made] = all_runs(home())
+    causes = [one.cause for one in made.judgements() if one.judge == "unsupported"]
+    assert (len(causes), causes.count(NOT_CHOSEN)) == (9, 6)

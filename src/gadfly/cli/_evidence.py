@@ -33,10 +33,12 @@ class Picking:
         str, typer.Option(help="With commas: first, likelihood, names of reward models or judges.")
     ] = "first,likelihood"
     supported: Annotated[
-        str, typer.Option(help="Who judges what is supported: a model, or the name of a judge.")
+        str,
+        typer.Option(help="Who judges what is supported of the chosen answers: a model, or a judge's name."),
     ] = ""
     against: Annotated[
-        str, typer.Option(help="A model that looks for quotes against each answer, and judges both sides.")
+        str,
+        typer.Option(help="A model that looks for quotes against each chosen answer, and judges both sides."),
     ] = ""
     saliency: Annotated[
         bool, typer.Option("--saliency", help="Whether quotes are what a local model went by.")
@@ -53,19 +55,18 @@ class Picking:
             return list(dict.fromkeys(names))
         raise InputError("--choose is empty: name first, likelihood or a judge.")
 
-    def judges(self) -> tuple[list[Judge], str]:
-        """Every judge that is needed, and the name of the one of supportedness (empty: none)."""
+    def judges(self) -> tuple[list[Judge], Judge | None]:
+        """The judges of every sample, those that choose among them, and the one of supportedness (None: nobody)."""
         from gadfly import evidence as e
 
         found: dict[str, Judge] = {one.name: one for one in (e.wrong(), e.unquoted(), e.unlikely())}
-        told = ""
+        told: Judge | None = None
         if self.supported:
             is_model = "/" in self.supported
-            judge = e.unsupported(self.supported) if is_model else e.scorer(self.supported)
-            found[judge.name], told = judge, judge.name
+            told = e.unsupported(self.supported) if is_model else e.scorer(self.supported)
         for name in self.choices():
             if name not in (e.FIRST, e.LIKELIHOOD, *found):
-                found[name] = e.scorer(name)
+                found[name] = told if told is not None and told.name == name else e.scorer(name)
         return list(found.values()), told
 
 
@@ -108,10 +109,13 @@ def evaluate(
     documents = corpora.corpus(corpus)
     answerer = sampling.system(model)
     game = evidence.Quoting(documents, answerer, picking.documents, constrained=not picking.unconstrained)
-    judges += checks_of(game, picking.against, picking.saliency)
     cases = evidence.cases_of(rows, picking.samples)
     made = asyncio.run(runs.run(game, cases, judges, seed=playing.seed, settings=playing.settings()))
-    made = made.save(evidence={"choose": picking.choices(), "supported": supported})
+    made = made.save(evidence={"choose": picking.choices(), "supported": supported.name if supported else ""})
+    dear = [supported] if supported and supported.name not in {judge.name for judge in judges} else []
+    dear += checks_of(game, picking.against, picking.saliency)
+    if dear and not made.cut:
+        made = asyncio.run(evidence.judge_chosen(made, dear, picking.choices()))
     found = () if made.cut else _orders(answerer, orders, picking, playing)
     report = from_evidence(made, found)
     print_summary(report, Console())

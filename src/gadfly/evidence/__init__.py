@@ -18,6 +18,7 @@ from gadfly.evidence._injection import (
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, scorer, unlikely, unquoted, unsupported, wrong
+from gadfly.evidence._sparing import NOT_CHOSEN, judge_chosen
 from gadfly.evidence._table import (
     FIGURES,
     FIRST,
@@ -34,6 +35,7 @@ __all__ = [
     "FIGURES",
     "FIRST",
     "LIKELIHOOD",
+    "NOT_CHOSEN",
     "SAMPLING",
     "UNVERIFIED",
     "Against",
@@ -63,6 +65,7 @@ __all__ = [
     "injection_corpus",
     "injection_figures",
     "injections",
+    "judge_chosen",
     "load_decline",
     "obeys",
     "pick",

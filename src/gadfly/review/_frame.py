@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from gadfly.errors import GadflyError, InputError
-from gadfly.evidence import answers
+from gadfly.evidence import NOT_CHOSEN, answers
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
 from gadfly.models._local import run_blocking
@@ -119,8 +119,10 @@ def can_be_judged(transcript: Transcript) -> bool:
 
 
 def came_so_far(judgements: list[Judgement], judge: str) -> bool:
-    """Whether the case came to what this judge is about: an agent that did nothing has nothing to hide."""
-    return not any(j.judge == judge and j.cause == "not_reached" for j in judgements)
+    """Whether the case came to what this judge is about: an agent that did nothing has nothing to hide, and a sample
+    that nothing chose is no answer.
+    """
+    return not any(j.judge == judge and j.cause in ("not_reached", NOT_CHOSEN) for j in judgements)
 
 
 def opening(transcript: Transcript) -> str:

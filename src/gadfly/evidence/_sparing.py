@@ -1,0 +1,65 @@
+"""Asking judges that cost much only about the answers that count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gadfly.evidence._table import answers
+from gadfly.judges import Judge
+from gadfly.models import System
+from gadfly.runs import Run, rejudge
+from gadfly.transcripts import Judgement, Transcript
+
+__all__ = ["NOT_CHOSEN", "judge_chosen"]
+
+NOT_CHOSEN = "not_chosen"
+"""Why a judge that was only asked about what is chosen says nothing of another sample."""
+
+
+@dataclass(frozen=True)
+class Sparing:
+    """`judge`, asked only about the samples in `cases`. With other samples it is another judge of the same name."""
+
+    judge_of: Judge
+    cases: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return self.judge_of.name
+
+    @property
+    def threshold(self) -> float:
+        return self.judge_of.threshold
+
+    @property
+    def players(self) -> Mapping[str, System]:
+        """Who is at work: the judge's own, so that local ones are read in rounds."""
+        return getattr(self.judge_of, "players", {})
+
+    def spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = getattr(self.judge_of, "spec", dict)()
+        return {**spec, "only": hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:32]}
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        asked = [one for one in transcripts if one.case.id in self.cases]
+        told = iter(await self.judge_of.judge(asked) if asked else ())
+        return [
+            next(told) if one.case.id in self.cases else Judgement.missing(one.case.id, self.name, NOT_CHOSEN)
+            for one in transcripts
+        ]
+
+
+async def judge_chosen(
+    run: Run, judges: Sequence[Judge], choices: Sequence[str], *, progress: bool = True
+) -> Run:
+    """Have a run of questions and quotes judged further, but only the answers that one of the `choices` (as of
+    `answers`) picks: of eight samples to a question at most as many as there are choices.
+
+    As `gadfly.runs.rejudge` otherwise: one that was stopped goes on. With other choices everything is judged anew.
+    Raises `InputError` for a choice whose judge has not judged the run.
+    """
+    cases = frozenset(one.transcript.case.id for choice in choices for one in answers(run, choice))
+    return await rejudge(run, [Sparing(judge, cases) for judge in judges], progress=progress)
