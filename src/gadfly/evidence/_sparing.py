@@ -21,31 +21,31 @@ NOT_CHOSEN = "not_chosen"
 
 @dataclass(frozen=True)
 class Sparing:
-    """`judge`, asked only about the samples in `cases`. With other samples it is another judge of the same name."""
+    """`inner`, asked only about the samples in `cases`. With other samples it is another judge of the same name."""
 
-    judge_of: Judge
+    inner: Judge
     cases: frozenset[str]
 
     @property
     def name(self) -> str:
-        return self.judge_of.name
+        return self.inner.name
 
     @property
     def threshold(self) -> float:
-        return self.judge_of.threshold
+        return self.inner.threshold
 
     @property
     def players(self) -> Mapping[str, System]:
         """Who is at work: the judge's own, so that local ones are read in rounds."""
-        return getattr(self.judge_of, "players", {})
+        return getattr(self.inner, "players", {})
 
     def spec(self) -> dict[str, Any]:
-        spec: dict[str, Any] = getattr(self.judge_of, "spec", dict)()
+        spec: dict[str, Any] = getattr(self.inner, "spec", dict)()
         return {**spec, "only": hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:32]}
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         asked = [one for one in transcripts if one.case.id in self.cases]
-        told = iter(await self.judge_of.judge(asked) if asked else ())
+        told = iter(await self.inner.judge(asked) if asked else ())
         return [
             next(told) if one.case.id in self.cases else Judgement.missing(one.case.id, self.name, NOT_CHOSEN)
             for one in transcripts
