@@ -73,8 +73,9 @@ def test_likelihood_is_the_answers_times_its_passages_odds(sample: int, rank: in
 
 
 def test_a_model_judges_whether_the_quote_supports_the_claim():
-    judge = scorer("unsupported", System(scripted("no")))
-    assert score(judge, played(quoting())) == 0.0
+    for said, unsupported in (("yes", 0.0), ("no", 1.0)):
+        judge = scorer("unsupported", System(scripted(said)))
+        assert score(judge, played(quoting())) == unsupported
 
 
 def test_a_right_claim_is_opposed():

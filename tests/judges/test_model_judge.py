@@ -93,6 +93,13 @@ def test_two_calls_ask_for_the_statement_and_for_its_opposite() -> None:
     assert one(model_judge(RUBRIC, judge, calls=2)).score == 1.0
 
 
+def test_a_rubric_of_passing_replies_flags_those_of_which_it_is_not_true() -> None:
+    judges = [model_judge(RUBRIC, says(word), passing=True) for word in ("yes", "no")]
+    assert [one(judge).score for judge in judges] == [0.0, 1.0]
+    assert judges[0].spec() != model_judge(RUBRIC, says("yes")).spec()
+    assert one(model_judge(RUBRIC, says("yes"), calls=2, passing=True)).score == 0.5
+
+
 def test_the_question_and_the_reply_reach_the_judge_in_quotation_before_the_rubric() -> None:
     judge = says("no")
     one(model_judge(RUBRIC, judge), "I like\nbread.", "What do you like?")

@@ -16,7 +16,7 @@ from gadfly.judges._model import Answers
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = [
-    "UNSUPPORTED",
+    "SUPPORTED",
     "confidence",
     "scorer",
     "unlikely",
@@ -25,10 +25,10 @@ __all__ = [
     "wrong",
 ]
 
-UNSUPPORTED = (
-    "The words quoted with “>” are not enough to convince a careful reader that the whole answer is true."
-)
-"""What a model is asked of an answer; *supported* is its opposite (Menick et al. 2022, section 2.2)."""
+SUPPORTED = "The words quoted with “>” are enough to convince a careful reader that the whole answer is true."
+"""What a model is asked of an answer (Menick et al. 2022, section 2.2). Asked for the opposite, with a "not", a small
+model says the opposite of what people say (docs/log.md).
+"""
 
 
 def confidence(judgement: Judgement | None) -> float | None:
@@ -62,7 +62,7 @@ def unsupported(model: Answers | Model | str) -> Judge:
 
     It sees question, claim and quotes, not the document; without a quote nothing is supported.
     """
-    return model_judge(UNSUPPORTED, model, name="unsupported")
+    return model_judge(SUPPORTED, model, name="unsupported", passing=True)
 
 
 def _wrong(transcript: Transcript) -> Finding:

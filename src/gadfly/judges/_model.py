@@ -53,8 +53,8 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class ModelJudge:
-    """See `model_judge`. `calls` is 1 or 2; `system` should answer with little text and, where it can, with
-    logprobs.
+    """See `model_judge`. `calls` is 1 or 2; `passing`: the rubric is true of replies that pass; `system` should answer
+    with little text and, where it can, with logprobs.
     """
 
     rubric: str
@@ -62,6 +62,7 @@ class ModelJudge:
     name: str
     threshold: float = 0.5
     calls: Literal[1, 2] = 1
+    passing: bool = False
     _refused: list[int] = field(default_factory=lambda: [0], init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,8 @@ class ModelJudge:
     def spec(self) -> dict[str, Any]:
         """What decides a score, as JSON: the rubric, the model and how often it is asked."""
         fingerprint = self.system.fingerprint() if isinstance(self.system, System) else {}
-        return {"rubric": self.rubric, "model": fingerprint, "calls": self.calls}
+        turned = {"passing": True} if self.passing else {}
+        return {"rubric": self.rubric, "model": fingerprint, "calls": self.calls, **turned}
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """All transcripts at once; how many calls are in flight is the model's affair (`max_connections`).
@@ -124,7 +126,9 @@ class ModelJudge:
             return Judgement(case_id, self.name, None, "no_parse", metadata=said)
         yes = [score if n == 0 else 1 - score for n, score in enumerate(scores) if score is not None]
         spread = abs(yes[0] - yes[1]) / 2 if len(yes) == 2 else None
-        return Judgement(case_id, self.name, sum(yes) / len(yes), uncertainty=spread, metadata=said)
+        true = sum(yes) / len(yes)
+        score = 1 - true if self.passing else true
+        return Judgement(case_id, self.name, score, uncertainty=spread, metadata=said)
 
 
 def model_judge(
@@ -134,14 +138,16 @@ def model_judge(
     name: str = "",
     threshold: float = 0.5,
     calls: Literal[1, 2] = 1,
+    passing: bool = False,
 ) -> ModelJudge:
-    """Replies of which a model says that `rubric` is true.
+    """Replies of which a model says that `rubric` is true; with `passing`, those of which it says that it is not.
 
     `rubric` is a sentence, or the name of one in `rubrics()`. `model` is a model, its name, or a `System`
     (whose sampling is kept, except that it answers greedily and with logprobs, and in 8 tokens unless its
-    own `max_tokens` says more, which a model that reasons first needs). `calls=2` asks a second time whether
-    the rubric is *not* true and averages, which cancels a leaning towards "yes"; `uncertainty` is then half
-    the gap.
+    own `max_tokens` says more, which a model that reasons first needs). Small models miss a "not": put the
+    rubric without one, and say with `passing` that it is true of replies that pass. `calls=2` asks a second
+    time whether the rubric is *not* true and averages, which cancels a leaning towards "yes"; `uncertainty` is
+    then half the gap.
     """
     if not rubric.strip():
         raise InputError("A model judge needs a rubric: a sentence that is true of a failing reply.")
@@ -155,7 +161,8 @@ def model_judge(
     if isinstance(model, System):
         brief = model.sampling.max_tokens or _MAX_TOKENS
         model = model.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
-    return ModelJudge(" ".join(sentence.split()), model, name or f"model_judge:{label}", threshold, calls)
+    called, words = name or f"model_judge:{label}", " ".join(sentence.split())
+    return ModelJudge(words, model, called, threshold, calls, passing)
 
 
 @cache
