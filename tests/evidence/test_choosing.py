@@ -42,7 +42,7 @@ def test_a_question_gets_the_surest_answer():
     asking = Asking(quoting(by_document, documents=2, retries=0), 4, unquoted())
     answered = asyncio.run(answer(QUESTION, asking))
     assert answered.chosen is not None and answered.chosen.metadata["claim"] == "By a bridge."
-    assert (answered.declined, answered.confidence, len(answered.others)) == (False, 1.0, 3)
+    assert (answered.declined, answered.confidence, len(answered.others)) == (False, 1 / 2**2, 3)
     assert answered.searched == 2
 
 

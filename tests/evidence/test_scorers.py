@@ -15,10 +15,10 @@ from test_quoting import played
 
 from gadfly.evidence import fabricated, scorer, unlikely, unquoted, wrong
 from gadfly.evidence._fabricated import negated
-from gadfly.evidence._scorers import holds_answer
+from gadfly.evidence._scorers import holds_answer, sure
 from gadfly.judges import Judge, disproofs
 from gadfly.models import System, scripted
-from gadfly.transcripts import Transcript
+from gadfly.transcripts import Judgement, Transcript
 
 
 def score(judge: Judge, transcript: Transcript) -> Any:
@@ -65,11 +65,13 @@ def test_likelihood_is_missing_where_the_model_does_not_say():
 
 
 @pytest.mark.parametrize(("sample", "rank"), [(0, 1), (1, 2), (2, 1), (3, 2)])
-def test_likelihood_is_the_answers_times_its_passages_odds(sample: int, rank: int):
+def test_an_answer_is_as_sure_as_its_judge_times_its_passages_odds(sample: int, rank: int):
     told = played(quoting(documents=2), sample=sample)
     assert told.metadata["rank"] == rank
     likely = replace(told, metadata={**told.metadata, "logprob": {"all": math.log(0.8)}})
-    assert score(unlikely(), likely) == pytest.approx(1 - 0.8 / rank**2)
+    assert score(unlikely(), likely) == pytest.approx(0.2)
+    assert sure(told, Judgement("x", "any", 0.2)) == pytest.approx(0.8 / rank**2)
+    assert sure(told, Judgement.missing("x", "any", "no_parse")) is None
 
 
 def test_a_model_judges_whether_the_quote_supports_the_claim():

@@ -12,7 +12,7 @@ from gadfly.evidence._choosing import Chosen, pick
 from gadfly.evidence._declining import Decline
 from gadfly.evidence._prompts import narrowing
 from gadfly.evidence._quoting import Quoting
-from gadfly.evidence._scorers import confidence, unlikely
+from gadfly.evidence._scorers import sure, unlikely
 from gadfly.judges import Judge
 from gadfly.models import System
 from gadfly.runs import Cases
@@ -118,7 +118,7 @@ async def _samples(question: str, asking: Asking, ranks: range, claim: str | Non
 
 
 def _chosen(transcript: Transcript, judgement: Judgement) -> Chosen:
-    return Chosen(0, transcript, {judgement.judge: judgement}, confidence(judgement))
+    return Chosen(0, transcript, {judgement.judge: judgement}, sure(transcript, judgement))
 
 
 def _clears(decline: Decline, tried: Sequence[Chosen]) -> bool:

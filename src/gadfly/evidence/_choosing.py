@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gadfly.errors import InputError
-from gadfly.evidence._scorers import confidence
+from gadfly.evidence._scorers import sure
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
@@ -15,8 +15,8 @@ __all__ = ["Chosen", "chosen", "pick"]
 
 @dataclass(frozen=True)
 class Chosen:
-    """The sample picked for question `of`, with all that was judged of it. `confidence` is that of the judge it was
-    picked by, None where there was none or it could not tell.
+    """The sample picked for question `of`, with all that was judged of it. `confidence` is how `sure` it is by the
+    judge it was picked by, None where there was none or it could not tell.
     """
 
     of: int
@@ -26,7 +26,7 @@ class Chosen:
 
 
 def chosen(run: Run, by: str | None = None) -> list[Chosen]:
-    """One sample for each question, in their order: the one that judge `by` finds least at fault, or the first.
+    """One sample for each question, in their order: the one that is the surest by judge `by`, or the first.
 
     Samples that did not complete, or that the judge could not tell of, come last; of equals, the earlier wins.
     Raises `InputError` for a run that is not of quotes, or that `by` has not judged.
@@ -36,8 +36,8 @@ def chosen(run: Run, by: str | None = None) -> list[Chosen]:
         if "of" not in transcript.metadata:
             raise InputError(f"Run {run.id} is not one of questions and quotes: name one of gadfly evidence.")
         by_judge = {judgement.judge: judgement for judgement in judgements}
-        sure = confidence(by_judge.get(by)) if by else None
-        one = Chosen(int(transcript.metadata["of"]), transcript, by_judge, sure)
+        told = sure(transcript, by_judge.get(by)) if by else None
+        one = Chosen(int(transcript.metadata["of"]), transcript, by_judge, told)
         groups.setdefault(one.of, []).append(one)
     if by and groups and not any(by in one.judgements for group in groups.values() for one in group):
         judges = sorted({name for group in groups.values() for one in group for name in one.judgements})

@@ -10,7 +10,7 @@ from typing import Any
 
 from gadfly.errors import InputError, StoreError
 from gadfly.evidence._choosing import Chosen, chosen
-from gadfly.evidence._scorers import confidence
+from gadfly.evidence._scorers import sure
 from gadfly.runs import Run
 from gadfly.stats import Estimate, risk_threshold
 
@@ -162,9 +162,9 @@ def _clears(run: Run, made: Decline) -> tuple[float, ...]:
     first: dict[int, int] = {}
     for transcript, judgements in run.judged():
         facts = transcript.metadata
-        sure = next((confidence(one) for one in judgements if one.judge == made.judge), None)
+        told = next((sure(transcript, one) for one in judgements if one.judge == made.judge), None)
         if not facts.get("unanswerable"):
-            rank = ranks if made.declines(sure) else int(facts.get("sample", 0)) % ranks
+            rank = ranks if made.declines(told) else int(facts.get("sample", 0)) % ranks
             first[facts["of"]] = min(rank, first.get(facts["of"], ranks))
     return tuple(_shares(list(first.values()), ranks))
 

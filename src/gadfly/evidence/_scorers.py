@@ -19,6 +19,7 @@ __all__ = [
     "SUPPORTED",
     "confidence",
     "scorer",
+    "sure",
     "unlikely",
     "unquoted",
     "unsupported",
@@ -36,6 +37,18 @@ def confidence(judgement: Judgement | None) -> float | None:
     return None if judgement is None or judgement.score is None else 1.0 - judgement.score
 
 
+def sure(transcript: Transcript, judgement: Judgement | None) -> float | None:
+    """How sure an answer is, in [0, 1]: a judge's confidence times 1 / rank² of the passage it was made from among
+    those that were found; None where the judge could not tell.
+
+    Judges see an answer with its quotes, and a copied sentence looks as good whichever passage it is copied from.
+    Without the passages' own odds, which fall about like that (docs/log.md), the best of eight answers over four
+    passages, by likelihood or by a reward model, is right less often than the first.
+    """
+    known = confidence(judgement)
+    return None if known is None else known / int(transcript.metadata.get("rank", 1)) ** 2
+
+
 def wrong() -> PatternJudge:
     """Answers whose claim holds none of the question's known short answers; *missing* (`no_gold`) without any."""
     return PatternJudge("wrong", 0.5, _wrong, _controls("Paris is the capital.", "Lyon is the capital."))
@@ -47,12 +60,8 @@ def unquoted() -> PatternJudge:
 
 
 def unlikely() -> PatternJudge:
-    """1 - exp(mean log-probability of the answer's tokens) / rank², with the probabilities that the model gives without
-    a mask and the rank of the passage among those that were found; *missing* (`no_logprobs`) for models that do not
-    say.
-
-    A copied sentence is likely whichever passage it is copied from: without the passage's own odds, which fall about
-    like 1 / rank² (docs/log.md), the likeliest of eight answers over four passages is right less often than the first.
+    """1 - exp(mean log-probability of the answer's tokens), with the probabilities that the model gives without a mask;
+    *missing* (`no_logprobs`) for models that do not say.
     """
     return PatternJudge("unlikely", 0.5, _unlikely)
 
@@ -81,10 +90,10 @@ def _unquoted(transcript: Transcript) -> Finding:
 
 
 def _unlikely(transcript: Transcript) -> Finding:
-    mean, rank = transcript.metadata.get("logprob", {}).get("all"), int(transcript.metadata.get("rank", 1))
+    mean = transcript.metadata.get("logprob", {}).get("all")
     if mean is None:
         return Finding(None, "no_logprobs")
-    return Finding(1.0 - math.exp(min(0.0, float(mean))) / rank**2)
+    return Finding(1.0 - math.exp(min(0.0, float(mean))))
 
 
 def _controls(right: str, false: str) -> tuple[Control, ...]:

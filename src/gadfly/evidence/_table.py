@@ -10,7 +10,7 @@ import numpy as np
 
 from gadfly.errors import InputError
 from gadfly.evidence._choosing import Chosen, chosen
-from gadfly.evidence._scorers import confidence
+from gadfly.evidence._scorers import sure
 from gadfly.runs import Correction, Run, corrections
 from gadfly.stats import (
     Estimate,
@@ -197,7 +197,9 @@ def _picked(run: Run, name: str) -> list[Chosen]:
     """What a choice picks; the first sample is as sure as its likelihood, where that was judged."""
     if name != FIRST:
         return chosen(run, "unlikely" if name == LIKELIHOOD else name)
-    return [replace(one, confidence=confidence(one.judgements.get("unlikely"))) for one in chosen(run)]
+    return [
+        replace(one, confidence=sure(one.transcript, one.judgements.get("unlikely"))) for one in chosen(run)
+    ]
 
 
 def _split(picked: Sequence[Chosen]) -> tuple[list[Chosen], list[Chosen]]:
