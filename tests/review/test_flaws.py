@@ -257,7 +257,7 @@ def test_the_command_line_draws_wrong_ones_first_and_prints_what_was_seen(
     run = debates(tmp_path / "gadfly-runs")
     url = f"sqlite:///{tmp_path / 'review.db'}"
     with Store(url) as store:
-        filling = _review._Filling([run], "", Drawing(policy("uniform"), 5), [])
+        filling = _review._Filling([run], "", Drawing(policy("uniform"), 5), "", [])
         _review._make(store, QueueSpec(QUEUE, "flaw", double_share=0), filling)
         assert "5 of 8 cases drawn" in (said := capsys.readouterr().out)
         assert "those the judge got wrong first" in said
