@@ -142,12 +142,12 @@ def model_judge(
 ) -> ModelJudge:
     """Replies of which a model says that `rubric` is true.
 
-    With `passing`: of which it says that it is not. `rubric` is a sentence, or the name of one in `rubrics()`. `model`
-    is a model, its name, or a `System` (whose sampling is kept, except that it answers greedily and with logprobs, and
-    in 8 tokens unless its own `max_tokens` says more, which a model that reasons first needs). Small models miss a "not":
-    put the rubric without one, and say with `passing` that it is true of replies that pass. `calls=2` asks a second
-    time whether the rubric is *not* true and averages, which cancels a leaning towards "yes"; `uncertainty` is then
-    half the gap.
+    With `passing`: of which it says that it is not. `rubric` is a sentence, or the name of one in `rubrics()`.
+    `model` is a model, its name, or a `System` (whose sampling is kept, except that it answers greedily and with
+    logprobs, and in 8 tokens unless its own `max_tokens` says more, which a model that reasons first needs). Small
+    models miss a "not": put the rubric without one, and say with `passing` that it is true of replies that pass.
+    `calls=2` asks a second time whether the rubric is *not* true and averages, which cancels a leaning towards "yes";
+    `uncertainty` is then half the gap.
     """
     if not rubric.strip():
         raise InputError("A model judge needs a rubric: a sentence that is true of a failing reply.")
