@@ -36,8 +36,8 @@ class Dear:
         return [Judgement(one.case.id, self.name, 0.0) for one in transcripts]
 
 
-async def played(directory: Path) -> Run:
-    """Ten questions, four samples each."""
+async def played(directory: Path, **more: object) -> Run:
+    """Ten questions, four samples each; `more` is known of each question."""
 
     def reply(messages: object, seed: int | None) -> str:
         return RIGHT if (seed or 0) % 3 == 0 else NO_QUOTE
@@ -45,7 +45,7 @@ async def played(directory: Path) -> Run:
     game = Quoting(
         in_memory([Document("bridge", "bridge", PAGE, "b.md")]), System(scripted(reply)), retries=0
     )
-    rows = [{"question": f"when was bridge {n} opened", "answers": ["1911"]} for n in range(10)]
+    rows = [{"question": f"when was bridge {n} opened", "answers": ["1911"], **more} for n in range(10)]
     settings = Settings(directory, progress=False)
     return await play(game, cases_of(rows, 4), [wrong(), unquoted()], settings=settings)
 
@@ -64,6 +64,12 @@ async def test_only_what_is_chosen_is_asked_about_and_the_table_has_it_all(tmp_p
         10,
         10,
     ]
+
+
+async def test_what_is_picked_of_questions_without_an_answer_is_asked_about_too(tmp_path: Path) -> None:
+    run, dear = await played(tmp_path, unanswerable=True), Dear()
+    await judge_chosen(run, [dear], ["first"], progress=False)
+    assert (len(dear.asked), answers(run, "first")) == (10, [])
 
 
 async def test_the_same_again_asks_nothing_and_other_choices_ask_anew(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ async def test_a_common_head_is_held_once_and_not_copied_where_that_pays() -> No
     engine.scheduler.shared_from = 200
     for prompt in PROMPTS[:4]:
         engine.scheduler.start(job(prompt))
-    assert engine.scheduler.held == 80 + sum(20 + i for i in range(4)) + 4 * _cache.slot(20 + 5)
+    assert engine.scheduler.held == 80 + sum(20 + i for i in range(4)) + 4 * _cache.slot_size(20 + 5)
 
 
 async def test_what_is_held_is_what_memory_is_taken_up_for() -> None:
@@ -94,11 +94,11 @@ async def test_what_is_held_is_what_memory_is_taken_up_for() -> None:
         rows = [scheduler.start(job(said(60, 4), 40)) for _ in range(4)]
         scheduler.step()
         scheduler.step()
-        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        assert scheduler.held == 60 + 4 * _cache.slot_size(100)
         scheduler._drop([row for row in rows[1:] if row])
-        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        assert scheduler.held == 60 + 4 * _cache.slot_size(100)
         scheduler.start(job(said(60, 4), 40))
-        assert scheduler.held == 60 + 4 * _cache.slot(100)
+        assert scheduler.held == 60 + 4 * _cache.slot_size(100)
         scheduler._drop(list(scheduler.rows))
         assert scheduler.held == 60 == scheduler._idle()
         assert isinstance(backend, _cache.PackedBackend)
@@ -112,7 +112,7 @@ async def test_what_is_held_is_what_memory_is_taken_up_for() -> None:
 
 @given(st.integers(1, 1 << 16))
 def test_a_slot_has_room_and_little_more(tokens: int) -> None:
-    assert tokens <= _cache.slot(tokens) <= tokens + max(15, tokens / 8)
+    assert tokens <= _cache.slot_size(tokens) <= tokens + max(15, tokens / 8)
 
 
 def job(prompt: tuple[int, ...], max_tokens: int = 5) -> Job:

@@ -20,6 +20,7 @@ from gadfly.cli._ask import USUAL, WRITES
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gadfly.errors import InputError
     from gadfly.review import Ask, Drawing, Flaws, NewItem, QueueSpec, Role, Serving, Store
     from gadfly.runs import Run
     from gadfly.stats import Estimate
@@ -237,29 +238,31 @@ def _go_on(store: Store, spec: QueueSpec, runs: list[Run], chosen: str) -> None:
     which its raters would never see.
     """
     from gadfly.errors import InputError
-    from gadfly.review import QueueSpec
+    from gadfly.review import QueueSpec, drawn_by
 
     queue, made, plain = spec.name, store.spec(spec.name), QueueSpec(spec.name)
     for name, option in _MADE_WITH.items():
         asked = getattr(spec, name)
         if asked not in (getattr(made, name), getattr(plain, name)):
-            raise InputError(
-                f"Queue {queue} is there already and was made with another {option}: leave {option} out, or name "
-                "another queue with --queue."
-            )
+            raise _made_with_another(option, queue)
     for run in runs:
-        drawn = store.draws(queue, run.id)
-        if drawn and chosen not in ("", drawn[0].round.chosen):
-            raise InputError(
-                f"Queue {queue} is there already and was made with another --chosen: leave --chosen out, or name "
-                "another queue with --queue."
-            )
-        if not drawn:
+        if not store.draws(queue, run.id):
             raise InputError(
                 f"Queue {queue} is there already and holds nothing of run {run.id}: add it with gadfly ask-next "
                 f"{run.id} --add {queue}, or make another queue with --queue."
             )
+        if chosen not in ("", drawn_by(store, queue, run)):
+            raise _made_with_another("--chosen", queue)
     typer.echo(f"Queue {queue} is there already and goes on as it was made.")
+
+
+def _made_with_another(option: str, queue: str) -> InputError:
+    from gadfly.errors import InputError
+
+    return InputError(
+        f"Queue {queue} is there already and was made with another {option}: leave {option} out, or name "
+        "another queue with --queue."
+    )
 
 
 _MADE_WITH = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gadfly.evidence._table import answers
+from gadfly.evidence._table import picks
 from gadfly.judges import Judge
-from gadfly.models import System
+from gadfly.judges._base import Around
 from gadfly.runs import Run, rejudge
 from gadfly.transcripts import Judgement, Transcript
 
@@ -20,28 +20,14 @@ NOT_CHOSEN = "not_chosen"
 
 
 @dataclass(frozen=True)
-class Sparing:
+class Sparing(Around):
     """`inner`, asked only about the samples in `cases`. With other samples it is another judge of the same name."""
 
-    inner: Judge
     cases: frozenset[str]
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def threshold(self) -> float:
-        return self.inner.threshold
-
-    @property
-    def players(self) -> Mapping[str, System]:
-        """Who is at work: the judge's own, so that local ones are read in rounds."""
-        return getattr(self.inner, "players", {})
-
     def spec(self) -> dict[str, Any]:
-        spec: dict[str, Any] = getattr(self.inner, "spec", dict)()
-        return {**spec, "only": hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:32]}
+        which = hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:32]
+        return {**super().spec(), "only": which}
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         asked = [one for one in transcripts if one.case.id in self.cases]
@@ -55,11 +41,11 @@ class Sparing:
 async def judge_chosen(
     run: Run, judges: Sequence[Judge], choices: Sequence[str], *, progress: bool = True
 ) -> Run:
-    """Have a run of questions and quotes judged further, but only the answers that one of the `choices` (as of
-    `answers`) picks: of eight samples to a question at most as many as there are choices.
+    """Have a run of questions and quotes judged further, but only what one of the `choices` (as of `picks`) picks: of
+    eight samples to a question at most as many as there are choices.
 
     As `gadfly.runs.rejudge` otherwise: one that was stopped goes on. With other choices everything is judged anew.
     Raises `InputError` for a choice whose judge has not judged the run.
     """
-    cases = frozenset(one.transcript.case.id for choice in choices for one in answers(run, choice))
+    cases = frozenset(one.transcript.case.id for choice in choices for one in picks(run, choice))
     return await rejudge(run, [Sparing(judge, cases) for judge in judges], progress=progress)

@@ -30,6 +30,7 @@ __all__ = [
     "Judges",
     "Line",
     "answers",
+    "picks",
     "table",
     "table_of",
 ]
@@ -137,15 +138,14 @@ class EvidenceTable:
 
 
 def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: str = "") -> EvidenceTable:
-    """The table of a run: choices are `first`, `likelihood` and names of judges, whose lowest score wins.
+    """The table of a run: choices are `first`, `likelihood` and names of judges, by which the surest wins.
 
     `supported` is the judge of supportedness, by default `unsupported`. Questions marked unanswerable only count in
     what is declined. Raises `InputError` for a choice whose judge has not judged the run.
     """
     thresholds = {name: float(one["threshold"]) for name, one in run.info["judges"].items()}
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
-    picked = {name: _picked(run, name) for name in dict.fromkeys(choose)}
-    made = table(picked, judges)
+    made = table({name: picks(run, name) for name in dict.fromkeys(choose)}, judges)
     kept = {(one.judge, one.queue): one for one in corrections(run) if one.kind == "supported"}
     return replace(made, corrected=tuple(kept.values()))
 
@@ -184,22 +184,22 @@ def table(
     )
 
 
-def answers(run: Run, choice: str) -> list[Chosen]:
-    """What a choice (`first`, `likelihood`, the name of a judge whose lowest score wins) picks, one answer for each
-    question whose answer is in the documents.
+def picks(run: Run, choice: str) -> list[Chosen]:
+    """What a choice picks, one sample for each question: `first`, as sure as its likelihood where that was judged,
+    `likelihood`, or the name of a judge, by which it is the surest.
 
     Raises `InputError` for a run that is not of questions and quotes, and for a choice whose judge has not judged it.
     """
-    return _split(_picked(run, choice))[0]
-
-
-def _picked(run: Run, name: str) -> list[Chosen]:
-    """What a choice picks; the first sample is as sure as its likelihood, where that was judged."""
-    if name != FIRST:
-        return chosen(run, "unlikely" if name == LIKELIHOOD else name)
+    if choice != FIRST:
+        return chosen(run, "unlikely" if choice == LIKELIHOOD else choice)
     return [
         replace(one, confidence=sure(one.transcript, one.judgements.get("unlikely"))) for one in chosen(run)
     ]
+
+
+def answers(run: Run, choice: str) -> list[Chosen]:
+    """What a choice picks of the questions whose answer is in the documents, which is what rates are of (`picks`)."""
+    return _split(picks(run, choice))[0]
 
 
 def _split(picked: Sequence[Chosen]) -> tuple[list[Chosen], list[Chosen]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from gadfly.errors import CallError, InputError
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
 
-__all__ = ["Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
+__all__ = ["Around", "Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,36 @@ class Judge(Protocol):
     def threshold(self) -> float: ...
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]: ...
+
+
+@dataclass(frozen=True)
+class Around:
+    """A judge that asks another, `inner`, in a way of its own, and is known as what that one is."""
+
+    inner: Judge
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def threshold(self) -> float:
+        return self.inner.threshold
+
+    @property
+    def players(self) -> Mapping[str, Any]:
+        """The models at work."""
+        found: Mapping[str, Any] = getattr(self.inner, "players", {})
+        return found
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        return tuple(getattr(self.inner, "controls", ()))
+
+    def spec(self) -> dict[str, Any]:
+        """What decides a score, as JSON."""
+        found: dict[str, Any] = getattr(self.inner, "spec", dict)()
+        return found
 
 
 @dataclass(frozen=True, slots=True)

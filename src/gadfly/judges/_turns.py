@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from gadfly.judges._base import Control, Judge
+from gadfly.judges._base import Around, Judge
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["EARLIER", "ByTurn", "by_turn", "turn_scores"]
@@ -16,38 +15,13 @@ EARLIER = "target_earlier"
 
 
 @dataclass(frozen=True)
-class ByTurn:
-    """See `by_turn`."""
-
-    judged_by: Judge
-
-    @property
-    def name(self) -> str:
-        return self.judged_by.name
-
-    @property
-    def threshold(self) -> float:
-        return self.judged_by.threshold
-
-    @property
-    def players(self) -> Mapping[str, Any]:
-        """The models at work."""
-        found: Mapping[str, Any] = getattr(self.judged_by, "players", {})
-        return found
-
-    @property
-    def controls(self) -> tuple[Control, ...]:
-        return tuple(getattr(self.judged_by, "controls", ()))
-
-    def spec(self) -> dict[str, Any]:
-        """The judge's own: a case's score is the same with and without its turns."""
-        found: dict[str, Any] = getattr(self.judged_by, "spec", dict)()
-        return found
+class ByTurn(Around):
+    """See `by_turn`. The spec is the judge's own: a case's score is the same with and without its turns."""
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        whole = await self.judged_by.judge(transcripts)
+        whole = await self.inner.judge(transcripts)
         views = [list(_views(transcript)) for transcript in transcripts]
-        single = iter(await self.judged_by.judge([view for dialogue in views for view in dialogue]))
+        single = iter(await self.inner.judge([view for dialogue in views for view in dialogue]))
         turns = [[next(single) for _ in dialogue] for dialogue in views]
         return [_with_turns(*one) for one in zip(transcripts, whole, turns, strict=True)]
 

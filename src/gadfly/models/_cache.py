@@ -133,8 +133,9 @@ def zeros(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     does. `torch.zeros` touches them all, and so does `calloc` where it gives out again what was freed.
     """
     if like.device.type == "cpu":
-        pages = mmap.mmap(-1, max(1, math.prod(shape)) * np.dtype(np.float32).itemsize)
-        return torch.from_numpy(np.frombuffer(pages, np.float32, math.prod(shape)).reshape(shape))
+        count = math.prod(shape)
+        pages = mmap.mmap(-1, max(1, count) * np.dtype(np.float32).itemsize)
+        return torch.from_numpy(np.frombuffer(pages, np.float32, count).reshape(shape))
     return like.new_zeros(shape)
 
 
@@ -143,7 +144,7 @@ def own(row: Sequenced, base: Prefix | None) -> int:
     return row.max_tokens + len(row.prefix.tokens) - (len(base.tokens) if base else 0)
 
 
-def slot(tokens: int) -> int:
+def slot_size(tokens: int) -> int:
     """The capacity of a slot for so many tokens: up to an eighth more (or fifteen), so that sequences of about one
     length go into one block.
     """
@@ -473,7 +474,7 @@ class PackedBackend:
             stretch.block.lengths = [length + 1 for length in stretch.block.lengths]
 
     def place(self, row: Sequenced) -> None:
-        prefix, capacity = row.base, slot(own(row, row.base))
+        prefix, capacity = row.base, slot_size(own(row, row.base))
         for block in self.blocks:
             if block.prefix is prefix and block.capacity == capacity and len(block.live) < block.rows:
                 break
@@ -494,7 +495,7 @@ class PackedBackend:
                 taken += block.used * block.capacity
                 free[id(block.prefix), block.capacity] += block.used - len(block.live)
         for row, base in coming:
-            kind = id(base), slot(own(row, base))
+            kind = id(base), slot_size(own(row, base))
             taken += 0 if free[kind] > 0 else kind[1]
             free[kind] -= 1
         return taken

@@ -162,7 +162,9 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
     found = evidenced.table
     for one in found.corrected:
         before, after = (_opposite(part) for part in (one.before, one.after))
-        whose = f"Of the answers chosen by {one.chosen}" if one.chosen else "Over all samples"
+        whose = (
+            f"Of the answers chosen by {one.chosen}" if one.chosen else "Over all samples that were judged"
+        )
         yield (
             f"{whose} {one.judge} finds no fault with {before}; supported is, by way of it and people's labels of "
             f"{one.queue}, {after}."

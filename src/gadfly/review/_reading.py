@@ -6,6 +6,7 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -243,5 +244,4 @@ def _by_item(found: Iterable[Label]) -> dict[int, list[Label]]:
 
 
 def _round(row: Any) -> Round:
-    known = ("run", "policy", "judge", "seed", "frame", "frame_digest", "chosen", "id", "created")
-    return Round(**{name: getattr(row, name) for name in known})
+    return Round(**{field.name: getattr(row, field.name) for field in fields(Round)})
