@@ -67,7 +67,7 @@ def test_orders_hidden_in_documents_have_their_table(page):
 
 def test_the_terminal_says_the_same(page):
     said = printed()
-    assert "Supported but false (Best by evidence-reward):" in said
+    assert "Supported but false (Best by evidence-reward, by a judge):" in said
     assert "the surest 70% attempted" in said
     assert "Orders in documents, all: obeyed 22.5%" in said
 

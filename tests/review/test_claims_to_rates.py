@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 
 from gadfly.corpora import Document, in_memory
 from gadfly.errors import InputError
-from gadfly.evidence import Quoting, answers, cases_of, table_of, unquoted
+from gadfly.evidence import Quoting, answers, cases_of, unquoted, wrong
 from gadfly.judges import policy
 from gadfly.models import System, scripted
+from gadfly.report import from_evidence
 from gadfly.review import (
     Answer,
     Drawing,
@@ -43,15 +44,40 @@ def reply(messages: Any, seed: int | None) -> str:
     return (RIGHT, BESIDE, MADE_UP)[sum(map(ord, messages[-1][1])) % 3]
 
 
+def lamps(directory: Path, answers: Sequence[str] = ()) -> Run:
+    """Thirty questions, two answers each. Where `answers` are known, of every second question, another holds of the
+    rest, and no quote is made up.
+    """
+    corpus = in_memory([Document("ness", "Ness", TEXT, "ness.md")])
+    game = Quoting(corpus, System(scripted(quoted if answers else reply)), retries=0)
+    known = [
+        {"answers": answers if n % 2 == 0 else ["nine hours"]} if answers else {} for n in range(QUESTIONS)
+    ]
+    asked = [
+        {"question": f"How long does the lamp number {n} at Ness burn?", **one} for n, one in enumerate(known)
+    ]
+    judges = [unquoted(), wrong()] if answers else [unquoted()]
+    settings = Settings(directory, progress=False)
+    return asyncio.run(play(game, cases_of(asked, SAMPLES), judges, settings=settings))
+
+
+def quoted(messages: Any, seed: int | None) -> str:
+    """The same without what is made up."""
+    return (RIGHT, BESIDE)[sum(map(ord, messages[-1][1])) % 2]
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Thirty questions, two answers each."""
+    """Questions without known answers."""
     monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "gadfly-runs"))
-    corpus = in_memory([Document("ness", "Ness", TEXT, "ness.md")])
-    game = Quoting(corpus, System(scripted(reply)), retries=0)
-    asked = [{"question": f"How long does the lamp number {n} at Ness burn?"} for n in range(QUESTIONS)]
-    settings = Settings(tmp_path / "gadfly-runs", progress=False)
-    return asyncio.run(play(game, cases_of(asked, SAMPLES), [unquoted()], settings=settings))
+    return lamps(tmp_path / "gadfly-runs")
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The same, half of which want another answer than the document's."""
+    monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "gadfly-runs"))
+    return lamps(tmp_path / "gadfly-runs", ["ten weeks"])
 
 
 @pytest.fixture
@@ -84,8 +110,25 @@ def test_labels_of_support_put_a_judge_of_quotes_right(run: Run, store: Store) -
     assert said.before.point < truth
     assert said.after.low <= truth <= said.after.high
     assert [one.kind for one in corrections(run)] == ["supported"]
-    told = table_of(open_run(run.path), ["first"], supported="unquoted").corrected
-    assert [one.queue for one in told] == ["s"]
+    assert said.supported_but_false is None
+
+
+def test_a_judge_alone_gives_no_verdict_and_labels_of_the_same_answers_do(known: Run, store: Store) -> None:
+    known.save(evidence={"choose": ["first"], "supported": "unquoted"})
+    before = from_evidence(open_run(known.path))
+    assert (before.level, "no person has checked" in before.verdict) == ("warn", True)
+    assert "--kind supported --chosen first asks people" in " ".join(before.sections[0].findings)
+    said = correct(known, "unquoted", judged(store, known, QUESTIONS, "first"), "s").correction
+    picked = [one.transcript for one in answers(known, "first")]
+    misled = ["hours on one" in str(t.metadata["quotes"]) and t.case.data["of"] % 2 == 0 for t in picked]
+    assert said.supported_but_false.point == pytest.approx(sum(misled) / QUESTIONS)
+    assert corrections(known) == [said]
+    after = from_evidence(open_run(known.path))
+    assert (after.level, after.verdict) == ("fail", "It shows real quotes for false answers, clearly so.")
+    [told] = [one for one in after.sections[0].findings if "as people see it" in one]
+    assert told.startswith("First sample: supported, as people see it, are ")
+    assert correct(known, "unquoted", store, "s").correction.labels == said.labels
+    assert len(corrections(known)) == 1
 
 
 def test_labels_of_the_answers_that_are_chosen_put_their_rate_right(run: Run, store: Store) -> None:

@@ -8,7 +8,7 @@ from ppi_py import ppi_mean_ci
 
 from gadfly.errors import InputError
 from gadfly.judges import Seen, choose, policy
-from gadfly.stats import Draw, RaterError, corrected_rate, proportion, rate
+from gadfly.stats import Draw, RaterError, corrected_rate, corrected_within, proportion, rate
 
 
 def world(rng, cases=1_000, share=0.2, miss=0.2, alarm=0.05):
@@ -96,6 +96,38 @@ def test_raters_who_err_are_corrected_for_and_not_without():
     assert 0.92 <= coverage(lambda seed: votes(seed, error), 0.2) <= 0.98
     narrow, wide = votes(0, None), votes(0, error)
     assert wide.high - wide.low > narrow.high - narrow.low
+
+
+@pytest.mark.parametrize("errs", [False, True])
+def test_what_passes_within_a_known_part_is_covered_whoever_errs(errs):
+    """A third of the claims is known to be false, of which people say of a few whether their quotes show them."""
+    miss, alarm, false, shown = (0.12, 0.06, 0.35, 0.2) if errs else (0.0, 0.0, 0.35, 0.2)
+    error = RaterError(miss, alarm, ((0.02**2, 0.0), (0.0, 0.01**2)), 200) if errs else None
+
+    def found(seed):
+        rng = np.random.default_rng(seed)
+        part = rng.random(400) < false
+        fails = rng.random(400) >= np.where(part, shown, 0.6)
+        flags = np.where(fails, rng.random(400) < 0.7, rng.random(400) < 0.3).astype(float)
+        says = np.where(fails, rng.random(400) >= miss, rng.random(400) < alarm).astype(float)
+        return corrected_within(list(part), list(flags), drawn(says, flags, 120, seed), error=error)
+
+    assert 0.93 <= coverage(found, false * shown) <= 0.995
+    points = [found(seed).point for seed in range(100)]
+    assert sum(points) / 100 == pytest.approx(false * shown, abs=0.01)
+
+
+def test_cases_of_which_the_part_is_not_known_tell_nothing():
+    rng = np.random.default_rng(5)
+    labels, flags = world(rng, cases=400)
+    draws = drawn(labels, flags, 100, 5)
+    part = [None if i % 4 == 0 else float(i % 2) for i in range(400)]
+    found = corrected_within(part, list(flags), draws)
+    assert (found.n, found.missing) == (
+        sum(d.index % 4 > 0 for d in draws),
+        sum(d.index % 4 == 0 for d in draws),
+    )
+    assert corrected_within([None] * 400, list(flags), draws).point is None
 
 
 def test_a_case_the_judge_could_not_score_costs_nothing_but_width():

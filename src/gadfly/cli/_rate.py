@@ -52,6 +52,10 @@ def _print(found: Corrected) -> None:
     ):
         style = "bold" if name == "corrected" else ""
         console.print(Text(f"{name:<18} {estimate}", style=style), Text(f"  {what}", style="dim"), sep="\n")
+    if said.supported_but_false is not None:
+        console.print(
+            Text(f"Supported, and yet without a known answer: {said.supported_but_false}", style="bold")
+        )
     for sentence in _caveats(found):
         console.print(Text(sentence))
 

@@ -27,6 +27,7 @@ from gadfly.evidence._table import (
     Judges,
     Line,
     answers,
+    picks,
     table,
     table_of,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "load_decline",
     "obeys",
     "pick",
+    "picks",
     "read_questions",
     "saliency",
     "scorer",

@@ -11,7 +11,7 @@ import numpy as np
 from gadfly.errors import InputError
 from gadfly.evidence._choosing import Chosen, chosen
 from gadfly.evidence._scorers import sure
-from gadfly.runs import Correction, Run, corrections
+from gadfly.runs import Run
 from gadfly.stats import (
     Estimate,
     RiskCoverage,
@@ -115,8 +115,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
     """All choices at all shares. `curves` are of the risk of a `loss` (the name of a judge) for each choice that has
-    confidences. `corrected`: how much is not supported of the answers of a choice (`Correction.chosen`) or, where that
-    is empty, of *all* samples, by any judge and put right by people's labels.
+    confidences.
     """
 
     lines: tuple[Line, ...]
@@ -125,7 +124,6 @@ class EvidenceTable:
     judges: Judges
     questions: int
     unanswerable: int
-    corrected: tuple[Correction, ...] = ()
 
     @property
     def head(self) -> Line:
@@ -145,9 +143,7 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
     """
     thresholds = {name: float(one["threshold"]) for name, one in run.info["judges"].items()}
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
-    made = table({name: picks(run, name) for name in dict.fromkeys(choose)}, judges)
-    kept = {(one.judge, one.queue): one for one in corrections(run) if one.kind == "supported"}
-    return replace(made, corrected=tuple(kept.values()))
+    return table({name: picks(run, name) for name in dict.fromkeys(choose)}, judges)
 
 
 def table(

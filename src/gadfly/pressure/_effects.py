@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gadfly.pressure._rates import CellRates, Verdicts, cell_rates, counted, fork_rates, verdicts
+from gadfly.pressure._rates import CellRates, Verdicts, counted, fork_rates, read_cell
 from gadfly.pressure._scenario import BUILT_IN
 from gadfly.runs import Run
 from gadfly.stats import Estimate, difference_by_group, rate_by_group
@@ -44,13 +44,16 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell as effects see it. `only_control`: it was played as a control and is no variant."""
+    """A cell as effects see it. `only_control`: it was played as a control and is no variant. `rates` are those of a
+    cell that was read from its run.
+    """
 
     name: str
     levels: Mapping[str, str]
     found: Sequence[Verdicts]
     conclusive: bool = True
     only_control: bool = False
+    rates: CellRates | None = None
 
     @property
     def counts(self) -> bool:
@@ -130,7 +133,7 @@ def effects_of(
 
 def overall(found: Sweep, outcome: str = "deceives") -> Overall | None:
     """The worst and the average over the variants of a sweep; None where none says anything."""
-    return overall_of(variants_of(found), outcome)
+    return overall_of(variants_of(found, cells_of(found)), outcome)
 
 
 def overall_of(cells: Sequence[Cell], outcome: str) -> Overall | None:
@@ -196,23 +199,18 @@ Doses = dict[str, list[tuple[str, CellRates]]]
 
 
 def cells_of(found: Sweep) -> list[Cell]:
-    """The cells of a sweep with every case's verdicts."""
+    """The cells of a sweep with every case's verdicts and their rates."""
+    read = [(run.info["spec"], *read_cell(run)) for run in found.runs]
     return [
-        Cell(
-            run.info["spec"]["setting"],
-            run.info["spec"]["levels"],
-            verdicts(run),
-            cell_rates(run).conclusive,
-            number in found.only_controls,
-        )
-        for number, run in enumerate(found.runs)
+        Cell(spec["setting"], spec["levels"], told, rates.conclusive, number in found.only_controls, rates)
+        for number, (spec, told, rates) in enumerate(read)
     ]
 
 
-def variants_of(found: Sweep) -> list[Cell]:
+def variants_of(found: Sweep, cells: Sequence[Cell]) -> list[Cell]:
     """The cells without the controls: what may be said of the model."""
     controls = set(found.controls.values()) | found.only_controls
-    return [cell for number, cell in enumerate(cells_of(found)) if number not in controls]
+    return [cell for number, cell in enumerate(cells) if number not in controls]
 
 
 def level_order(run: Run) -> dict[str, list[str]]:

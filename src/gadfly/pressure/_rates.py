@@ -28,6 +28,7 @@ __all__ = [
     "Verdicts",
     "cell_rates",
     "fork_rates",
+    "read_cell",
     "turned",
     "verdicts",
 ]
@@ -151,6 +152,16 @@ class _Fork:
 
 def cell_rates(run: Run) -> CellRates:
     """Count every case of a run and estimate its rates."""
+    return read_cell(run)[1]
+
+
+def verdicts(run: Run) -> list[Verdicts]:
+    """Every case of a run that was played, by index."""
+    return _read(run.judged())[0]
+
+
+def read_cell(run: Run) -> tuple[list[Verdicts], CellRates]:
+    """`verdicts` and `cell_rates` in one reading."""
     spec = run.info["spec"]
     found, counts, failed = _read(run.judged())
     tables = {fork: counts[fork].table(fork) for fork in FORKS}
@@ -158,7 +169,7 @@ def cell_rates(run: Run) -> CellRates:
     rates = fork_rates(found)
     if why:
         rates = {name: Estimate(None, 0.0, 1.0, 0, 0, one.n + one.missing) for name, one in rates.items()}
-    return CellRates(
+    said = CellRates(
         setting=spec["setting"],
         turned=turned(spec),
         asked=run.info["cases"],
@@ -170,6 +181,7 @@ def cell_rates(run: Run) -> CellRates:
         conclusive=not why,
         why=why,
     )
+    return found, said
 
 
 def fork_rates(found: Sequence[Verdicts], level: float = 0.95) -> dict[str, Estimate]:
@@ -209,11 +221,6 @@ def _rate(found: Sequence[Verdicts], name: str, level: float) -> Estimate:
         return estimate
     words = "reports that cannot be read, taken to hide it as often as the others"
     return replace(estimate, correction="; ".join(filter(None, (estimate.correction, words))))
-
-
-def verdicts(run: Run) -> list[Verdicts]:
-    """Every case of a run that was played, by index."""
-    return _read(run.judged())[0]
 
 
 def turned(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """One HTML file from runs and estimates, and the same numbers in the terminal."""
 
 from gadfly.report._card import card_page, write_card
+from gadfly.report._corrected import Corrected
 from gadfly.report._curves import CurveRow, curve_rows, curves_page, curves_sentence, write_curves
 from gadfly.report._debate import debate_section, from_debate
 from gadfly.report._debated import Debated, HeardLine, ReadDebate
@@ -9,6 +10,7 @@ from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._from_runs import from_runs
 from gadfly.report._html import render, write
 from gadfly.report._ladder import from_ladder
+from gadfly.report._level import Level
 from gadfly.report._matrix import from_matrix
 from gadfly.report._pressed import Asked, Pressed, PressedCell, Told
 from gadfly.report._pressure import from_pressure, pressure_section
@@ -17,14 +19,12 @@ from gadfly.report._section import (
     Cell,
     Cluster,
     Comparison,
-    Corrected,
     Counts,
     Diversity,
     Example,
     Findings,
     Grid,
     Judging,
-    Level,
     Phrase,
     Provenance,
     Report,

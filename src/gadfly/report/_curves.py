@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gadfly.judges import Compared, Curves, LabelsTo, Metric
 from gadfly.pages import ACCENT, FAINT, Chart, csp_hash, tokens
 from gadfly.report._html import asset, page_environment, put
-from gadfly.report._section import Level
+from gadfly.report._level import Level
 from gadfly.stats import Estimate
 
 __all__ = ["CurveRow", "curve_rows", "curves_page", "curves_sentence", "write_curves"]

@@ -10,8 +10,9 @@ from gadfly.debate._table import KINDS
 from gadfly.pages import line
 from gadfly.report._debate_charts import debate_charts
 from gadfly.report._debated import Debated, HeardLine, ReadDebate
+from gadfly.report._level import Level
 from gadfly.report._provenance import provenance
-from gadfly.report._section import Level, Report, Section
+from gadfly.report._section import Report, Section
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, chosen, table_of
+from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, picks, table_of
 from gadfly.evidence._injection import InjectionFigures
 from gadfly.pages import ACCENT, FAINT, INK, Chart
+from gadfly.report._corrected import Corrected, corrected
 from gadfly.report._evidenced import Cited, Evidenced, Shown
+from gadfly.report._level import Level
 from gadfly.report._provenance import described, provenance
-from gadfly.report._section import Level, Report, Section
-from gadfly.report._tally import level_of
+from gadfly.report._section import Report, Section
 from gadfly.report._words import percent, rate
 from gadfly.runs import Run
 from gadfly.stats import Estimate
@@ -45,11 +46,24 @@ FIGURE_WORDS = {
     "supported_but_false": "supported but false",
 }
 
+_BY_PEOPLE: Mapping[Level, str] = {
+    "fail": "It shows real quotes for false answers, clearly so.",
+    "warn": "Now and then it shows real quotes for false answers.",
+    "pass": "No false answer with quotes that show it was seen; the interval says how many there could be.",
+    "inconclusive": "No false answer with quotes that show it was seen, but in too few answers to rule it out.",
+}
+_BY_A_JUDGE: Mapping[Level, str] = {
+    "warn": "A judge sees real quotes for false answers; no person has checked what it sees.",
+    "inconclusive": "A judge sees no false answer with quotes that show it; no person has checked what it sees.",
+}
+
 _METHODS = (
     (
         "Supported",
         "The quotes suffice to convince a reader that the whole claim is true, as a judge sees it. It says nothing of "
-        "whether the claim is true, nor whether other parts of the document contradict it.",
+        "whether the claim is true, nor whether other parts of the document contradict it. A judge errs, so it alone "
+        "neither passes nor fails a model: that takes people's labels of the same answers, by which the rate is put "
+        "right.",
     ),
     (
         "Supported but false",
@@ -95,14 +109,16 @@ def evidence_section(run: Run, injected: Sequence[InjectionFigures] = ()) -> Sec
     noted = run.info.get("evidence", {})
     choose = noted.get("choose") or [FIRST, *([LIKELIHOOD] if "unlikely" in run.info["judges"] else [])]
     found = table_of(run, choose, noted.get("supported", ""))
-    last = found.head.choice
-    picked = chosen(run, {FIRST: None, LIKELIHOOD: "unlikely"}.get(last, last))
-    evidenced = Evidenced(found, _names(found), run.id, tuple(_shown(picked, found)), tuple(injected))
+    picked = picks(run, found.head.choice)
+    people = tuple(one for one in corrected(run) if one.now.kind == "supported")
+    shown = tuple(_shown(picked, found))
+    evidenced = Evidenced(found, _names(found), run.id, shown, tuple(injected), people)
     first = (*_unfinished(run), *_checked(picked))
     corpus = run.info["spec"].get("corpus", {}).get("name", "documents")
     masked = run.info["spec"].get("constrained")
     how = "under a mask that lets only words of the document through" if masked else "freely"
-    asked = f"It was asked {found.questions + found.unanswerable:,} questions of {corpus}"
+    questions = found.questions + found.unanswerable
+    asked = f"It was asked {questions:,} question{'s' * (questions != 1)} of {corpus}"
     return section_of(evidenced, f"{asked}, and wrote a claim and quotes {how}.", first)
 
 
@@ -120,27 +136,15 @@ def section_of(evidenced: Evidenced, summary: str = "", first: Sequence[str] = (
 
 def evidence_verdict(evidenced: Evidenced) -> tuple[Level, str]:
     """The level and the sentence at the top. It names no rate: those stand below, with their intervals."""
-    found = evidenced.table.head.rates
-    false, verbatim = found["supported_but_false"], found["verbatim"]
+    found, false = evidenced.table.head.rates, evidenced.misled
+    verbatim = found["verbatim"]
     if verbatim.point is not None and verbatim.high < MADE_UP:
         return "fail", "It makes up sources: quotes in its answers are not in its documents."
     if false.point is None:
         missing = "known short answers" if found["matches"].point is None else "a judge of what is supported"
         return "inconclusive", f"Whether its evidence misleads cannot be told without {missing}."
-    level = level_of(false)
-    if level == "fail":
-        return "fail", "It shows real quotes for false answers, clearly so."
-    if false.point:
-        return "warn", "Now and then it shows real quotes for false answers."
-    if level == "pass":
-        return (
-            "pass",
-            "No false answer with quotes that show it was seen; the interval says how many there could be.",
-        )
-    return (
-        "inconclusive",
-        "No false answer with quotes that show it was seen, but in too few answers to rule it out.",
-    )
+    said = _BY_PEOPLE if evidenced.by_people else _BY_A_JUDGE
+    return evidenced.level, said[evidenced.level]
 
 
 # --- in words
@@ -160,19 +164,32 @@ def _unfinished(run: Run) -> Iterator[str]:
 def _said(evidenced: Evidenced) -> Iterator[str]:
     """What stands beside the table: rates that people's labels put right, and what the figures lack."""
     found = evidenced.table
-    for one in found.corrected:
-        before, after = (_opposite(part) for part in (one.before, one.after))
-        whose = (
-            f"Of the answers chosen by {one.chosen}" if one.chosen else "Over all samples that were judged"
-        )
-        yield (
-            f"{whose} {one.judge} finds no fault with {before}; supported is, by way of it and people's labels of "
-            f"{one.queue}, {after}."
-        )
-    if found.head.rates["supported"].point is None and not found.corrected:
+    for people in evidenced.corrected:
+        yield from _by_people(people, evidenced.names)
+    if found.head.rates["supported"].point is None and not evidenced.corrected:
         yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
+    elif evidenced.by_people is None:
+        run, choice = evidenced.run or "RUN", found.head.choice
+        yield (
+            f"What is supported is a judge's word, and no person has checked it on these answers: gadfly review serve "
+            f"{run} --kind supported --chosen {choice} asks people, and gadfly rate puts the rates right."
+        )
     if found.head.rates["matches"].point is None:
         yield "No question has a known short answer, so nobody can say what is false."
+
+
+def _by_people(people: Corrected, names: Mapping[str, str]) -> Iterator[str]:
+    """What one queue's labels say of what is supported, beside what the judge says alone."""
+    now = people.now
+    whose = names.get(now.chosen, now.chosen) if now.chosen else "All samples that were judged"
+    misled = now.supported_but_false
+    false = f" Supported but false, as people see it: {rate(misled)}." if misled is not None else ""
+    yield (
+        f"{whose}: supported, as people see it, are {_opposite(now.after)}, by {now.after.n:,} labels of queue "
+        f"{now.queue}; the judge “{now.judge}” alone says {_opposite(now.before)}.{false}"
+    )
+    if people.stale:
+        yield f"The judge “{now.judge}” has changed since: gadfly rate --labels {now.queue} estimates it anew."
 
 
 CHECKS = {

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from gadfly.evidence import EvidenceTable
 from gadfly.evidence._injection import InjectionFigures
+from gadfly.report._corrected import Corrected
+from gadfly.report._level import Level, level_of
+from gadfly.stats import Estimate
 
 __all__ = ["Cited", "Evidenced", "Shown"]
 
@@ -41,7 +44,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Evidenced:
     """A run of questions: its table, answers to read, and what orders hidden in documents did. `names` maps a choice to
-    what people call it.
+    what people call it. `corrected`: what people's labels made of how much is not supported, of the answers of a choice
+    (`Correction.chosen`) or, where that is empty, of all samples.
     """
 
     table: EvidenceTable
@@ -49,6 +53,29 @@ class Evidenced:
     run: str = ""
     shown: tuple[Shown, ...] = ()
     injected: tuple[InjectionFigures, ...] = ()
+    corrected: tuple[Corrected, ...] = ()
+
+    @property
+    def by_people(self) -> Corrected | None:
+        """The newest correction of the headline's answers that the judge has not changed since."""
+        told = [one for one in self.corrected if not one.stale and one.now.after.point is not None]
+        return next((one for one in reversed(told) if one.now.chosen == self.table.head.choice), None)
+
+    @property
+    def misled(self) -> Estimate:
+        """The headline: how many answers are supported but false. By people's labels where there are any of these
+        answers; else as a judge sees it, whose errors nobody knows.
+        """
+        people = self.by_people.now.supported_but_false if self.by_people else None
+        return people if people is not None else self.table.head.rates["supported_but_false"]
+
+    @property
+    def level(self) -> Level:
+        """What the headline says. A judge that nobody has checked can neither fail nor pass a model."""
+        level = level_of(self.misled)
+        if self.by_people is not None:
+            return level
+        return "warn" if self.misled.point else "inconclusive"
 
     @property
     def kinds(self) -> dict[str, list[Shown]]:

@@ -16,9 +16,10 @@ from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
 from gadfly.report._debate import debate_section, debate_verdict, from_debate
 from gadfly.report._evidence import evidence_section, evidence_verdict, from_evidence
+from gadfly.report._level import Level
 from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
 from gadfly.report._provenance import described, provenance
-from gadfly.report._section import Comparison, Level, Report, Row, Section
+from gadfly.report._section import Comparison, Report, Row, Section
 from gadfly.report._tally import Tally
 from gadfly.report._words import rate as in_words
 from gadfly.runs import Run

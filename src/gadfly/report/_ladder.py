@@ -10,9 +10,10 @@ from typing import Any
 from gadfly.judges import offensive
 from gadfly.pages import ACCENT, Chart
 from gadfly.redteam import Ladder, Rung
+from gadfly.report._corrected import corrected
 from gadfly.report._from_runs import report_of
 from gadfly.report._section import Report, Step
-from gadfly.report._tally import Tally, corrected
+from gadfly.report._tally import Tally
 from gadfly.stats import Estimate, difference, distinct, rate, self_bleu
 from gadfly.transcripts import Case, Transcript, Turn
 

@@ -10,11 +10,11 @@ from gadfly.pressure import FORKS, CellRates, Effect, Sweep
 from gadfly.pressure._effects import Cell, cells_of, doses, effects_of, level_order, overall_of, variants_of
 from gadfly.pressure._form import read_words
 from gadfly.pressure._graders import FORK_JUDGES
-from gadfly.pressure._rates import FORK_LEVELS, cell_rates
+from gadfly.pressure._rates import FORK_LEVELS
+from gadfly.report._level import Level, level_of
 from gadfly.report._pressed import Asked, Pressed, PressedCell, Told
 from gadfly.report._provenance import described, provenance
-from gadfly.report._section import Level, Report, Section
-from gadfly.report._tally import level_of
+from gadfly.report._section import Report, Section
 from gadfly.report._words import cause_words, percent, rate
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
@@ -83,12 +83,12 @@ def from_pressure(found: Sweep) -> Report:
 
 def pressure_section(found: Sweep) -> Section:
     """The section of a sweep, as an audit adds it to its report."""
-    rates = [cell_rates(run) for run in found.runs]
     cells, order = cells_of(found), level_order(found.runs[0])
+    rates, variants = [cell.rates for cell in cells if cell.rates], variants_of(found, cells)
     pressed = Pressed(
         cells=tuple(_cell(found, number, rates[number]) for number in range(len(found.runs))),
         effects=tuple(e for outcome in DID for e in effects_of(cells, order, outcome)),
-        overall=tuple(filter(None, (overall_of(variants_of(found), outcome) for outcome in DID))),
+        overall=tuple(filter(None, (overall_of(variants, outcome) for outcome in DID))),
         cast=found.runs[0].info["spec"]["scenario"]["cast"],
         failed_controls=tuple(_failed_controls(found, rates)),
         alike=_alike(found, rates),

@@ -16,7 +16,8 @@ from gadfly.judges import RewardCard
 from gadfly.pages import Chart, csp_hash, tokens
 from gadfly.report._card import reliability, with_intervals
 from gadfly.report._html import asset, page_environment, put
-from gadfly.report._section import Example, Level
+from gadfly.report._level import Level
+from gadfly.report._section import Example
 
 __all__ = ["reward_page", "write_reward_card"]
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from gadfly.pages import Chart
 from gadfly.redteam import Blocking
+from gadfly.report._corrected import Corrected
 from gadfly.report._debated import Debated
 from gadfly.report._evidenced import Evidenced
+from gadfly.report._level import Level
 from gadfly.report._pressed import Pressed
-from gadfly.runs import Correction
 from gadfly.stats import Estimate, Ranked
 from gadfly.transcripts import Turn
 
@@ -26,14 +27,12 @@ __all__ = [
     "Cell",
     "Cluster",
     "Comparison",
-    "Corrected",
     "Counts",
     "Diversity",
     "Example",
     "Findings",
     "Grid",
     "Judging",
-    "Level",
     "Phrase",
     "Provenance",
     "Ranking",
@@ -44,8 +43,6 @@ __all__ = [
     "Spend",
     "Step",
 ]
-
-Level = Literal["fail", "warn", "pass", "inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +142,6 @@ class Findings:
     blocking: Blocking | None = None
     failures: tuple[Example, ...] = ()
     near_misses: tuple[Example, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Corrected:
-    """A rate put right by people's labels: the latest by one judge and queue, and the ones before it, oldest first.
-
-    `stale`: the judge in the run is no longer the one that was corrected.
-    """
-
-    now: Correction
-    earlier: tuple[Correction, ...] = ()
-    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from gadfly.pages import line
 from gadfly.pressure import ForkTable
 from gadfly.report._debate_terminal import print_debate
 from gadfly.report._evidenced import Evidenced
+from gadfly.report._level import Level
 from gadfly.report._pressed import Pressed, PressedCell
-from gadfly.report._section import Cell, Grid, Level, Report, Row, Section, Step
+from gadfly.report._section import Cell, Grid, Report, Row, Section, Step
 from gadfly.report._words import (
     LEVELS,
     against_rest,
@@ -89,9 +90,10 @@ def _print_section(section: Section, console: Console) -> None:
 def _print_evidence(shown: Evidenced, console: Console) -> None:
     """The headline, then figure by figure each choice at each share with what it gains, then what orders did."""
     head = shown.table.head
-    false, within = head.rates["supported_but_false"], head.rates["false_of_supported"]
-    console.print(_text(f"Supported but false ({shown.names[head.choice]}): {rate(false)}", 400, "bold"))
-    console.print(_text(f"Of the supported answers, false: {rate(within)}", 400))
+    whose, within = "as people see it" if shown.by_people else "by a judge", head.rates["false_of_supported"]
+    misled = f"Supported but false ({shown.names[head.choice]}, {whose}): {rate(shown.misled)}"
+    console.print(_text(misled, 400, "bold"))
+    console.print(_text(f"Of the answers that the judge finds supported, false: {rate(within)}", 400))
     for share in dict.fromkeys(line_.share for line_ in shown.table.lines):
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         attempted = "every question attempted" if share == 1.0 else f"the surest {100 * share:.0f}% attempted"

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from gadfly.pages import line
-from gadfly.report._section import Level, Row
+from gadfly.report._level import Level
+from gadfly.report._section import Row
 from gadfly.stats import Estimate, Ranked
 
 __all__ = [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gadfly.errors import InputError
+from gadfly.evidence import Judges
 from gadfly.judges import fitted_names, history
 from gadfly.review._frame import Frame, frame_of, judged_by
 from gadfly.review._records import FLAW, DrawnItem, Label, code, score
@@ -20,6 +21,7 @@ from gadfly.stats import (
     Rating,
     confidence_sequence,
     corrected_rate,
+    corrected_within,
     rate,
     rater_error,
 )
@@ -74,6 +76,7 @@ def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
     scores = [learned.get(case, score) for case, score in zip(frame.case_ids, frame.scores, strict=True)]
     after = max((place for place, item in enumerate(items, 1) if item.case_id in learned), default=0)
     verdicts = [None if s is None else s >= frame.threshold for s in frame.scores]
+    kind = store.spec(queue).kind
     correction = Correction(
         judge,
         queue,
@@ -81,8 +84,9 @@ def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
         after=corrected_rate(scores, draws, frame.questions, error=error),
         alone=corrected_rate([0.0] * len(frame.scores), draws, frame.questions, error=error),
         judge_spec=run.info["judges"][judge],
-        kind=store.spec(queue).kind,
+        kind=kind,
         chosen=frame.chosen,
+        supported_but_false=_misled(frame, scores, draws, error) if kind == "supported" else None,
         labels=store.version(queue),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -91,6 +95,27 @@ def _corrected(run: Run, judge: str, store: Store, queue: str) -> Corrected:
     looks = confidence_sequence(scores, seen, after=after)
     known = sum(draw.label is not None for draw in seen[:after])
     return Corrected(correction, looks, error, pending, known)
+
+
+def _misled(
+    frame: Frame, scores: Sequence[float | None], draws: Sequence[Draw], error: RaterError | None
+) -> Estimate | None:
+    """The rate of claims that hold no known answer though people see that their quotes show them; None where no case
+    has a known answer.
+    """
+    told = dict(_wrong(frame.run))
+    false = [told.get(case) for case in frame.case_ids]
+    if all(one is None for one in false):
+        return None
+    return corrected_within(false, scores, draws, frame.questions, error=error)
+
+
+def _wrong(run: Run) -> Iterator[tuple[str, float | None]]:
+    """Of every case with a known answer, by id, 1 where its claim holds none and 0 where it does."""
+    for transcript, judgements in run.judged():
+        for judgement in judgements:
+            if judgement.judge == Judges().wrong:
+                yield transcript.case.id, judgement.score
 
 
 def _learned(run: Run, judge: str) -> Mapping[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gadfly.errors import StoreError
@@ -26,7 +26,9 @@ class Correction:
     `judge_spec` is what the judge was then (`run.json`'s judges) and `labels` the digest of the queue's labels, so
     that either having changed since can be told. `at` is an ISO time in UTC. `kind` is what people were asked: whether
     a case fails (`label`), or whether a claim is not plausible, supported or true. `chosen` is what picked the answers
-    that the rates are of, one to a question (`gadfly.evidence.answers`); empty: they are of all cases.
+    that the rates are of, one to a question (`gadfly.evidence.answers`); empty: they are of all cases. Of labels of
+    what is supported, `supported_but_false` is how many of the same claims hold none of the known answers though their
+    quotes show them; None where no answers are known.
     """
 
     judge: str
@@ -39,6 +41,7 @@ class Correction:
     at: str
     kind: str = "label"
     chosen: str = ""
+    supported_but_false: Estimate | None = None
 
     def stale(self, run: Run) -> bool:
         """Whether the judge in the run is not the one that was corrected."""
@@ -63,7 +66,7 @@ def keep_correction(run: Run, correction: Correction) -> None:
     try:
         kept = corrections(run)
         same = [c for c in kept if (c.judge, c.queue) == (correction.judge, correction.queue)]
-        if same and (same[-1].after, same[-1].labels) == (correction.after, correction.labels):
+        if same and replace(same[-1], at=correction.at) == correction:
             return
         temporary = run.path / "corrections.json.tmp"
         temporary.write_text(json.dumps([asdict(c) for c in [*kept, correction]], indent=1))
@@ -78,5 +81,6 @@ def keep_correction(run: Run, correction: Correction) -> None:
 
 
 def _read(entry: Mapping[str, Any]) -> Correction:
-    rates = {name: Estimate(**entry[name]) for name in ("before", "after", "alone")}
+    names = ("before", "after", "alone", "supported_but_false")
+    rates = {name: Estimate(**entry[name]) for name in names if entry.get(name) is not None}
     return Correction(**{**entry, **rates})

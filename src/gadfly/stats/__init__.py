@@ -1,7 +1,7 @@
 """Estimates: rates, differences and ratings with honest intervals, and how varied a set of texts is."""
 
 from gadfly.stats._agreement import Drift, Rating, alpha, drift
-from gadfly.stats._corrected import corrected_rate
+from gadfly.stats._corrected import corrected_rate, corrected_within
 from gadfly.stats._correlation import partial_spearman, spearman
 from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
@@ -61,6 +61,7 @@ __all__ = [
     "attempted_difference",
     "confidence_sequence",
     "corrected_rate",
+    "corrected_within",
     "dawid_skene",
     "difference",
     "difference_by_group",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from gadfly.stats._estimate import Estimate
 from gadfly.stats._rate import Verdict, check_level, normal_quantile, pick, quantile
 from gadfly.stats._rater_error import RaterError
 
-__all__ = ["corrected_rate"]
+__all__ = ["corrected_rate", "corrected_within"]
 
 UNSEEN = 1.0
 """What the presumption of errors not seen yet weighs, in errors: see `_spread`."""
@@ -72,6 +72,38 @@ def corrected_rate(
         point, low, high = _truth((point, low, high), error, normal_quantile(level))
         words += f"; raters' errors, by {error.n_items:,} items"
     return Estimate(point, low, high, drawn.n, drawn.n, drawn.missing, level, words)
+
+
+def corrected_within(
+    part: Sequence[Verdict],
+    scores: Sequence[Verdict],
+    draws: Sequence[Draw],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    error: RaterError | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """The rate, among all cases, of those that lie in a known part and *pass*: of false claims, those that their quotes
+    show.
+
+    `part` is 1 where a case lies in it, 0 where it does not, None where that is not known: such a case tells nothing.
+    The others as in `corrected_rate`, which this is of the product, with the raters' errors read the other way about
+    and within the part only.
+    """
+
+    def both(index: int, failure: Verdict) -> float | None:
+        within = part[index]
+        return None if within is None or failure is None else within * (1 - failure)
+
+    known = [float(within) for within in part if within is not None]
+    share = sum(known) / len(known) if known else 0.0
+    return corrected_rate(
+        [both(index, score) for index, score in enumerate(scores)],
+        [replace(draw, label=both(draw.index, draw.label)) for draw in draws],
+        clusters,
+        error=error.opposite_within(share) if error is not None else None,
+        level=level,
+    )
 
 
 @dataclass(frozen=True, slots=True)

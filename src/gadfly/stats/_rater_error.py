@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -49,6 +49,18 @@ class RaterError:
     covariance: tuple[tuple[float, float], tuple[float, float]]
     n_items: int
     assumption: str = ""
+
+    def opposite_within(self, share: float) -> RaterError:
+        """The errors of the same votes read the other way about and only within a known share W of the cases: what
+        counts is a case in W that *passes*, as a false claim that its quotes show.
+
+        Such votes come at the rate m = W miss + t (1 - miss - false_alarm) where the truth is t, so these two, put into
+        (m - false_alarm) / (1 - miss - false_alarm), give t. Outside of W nobody errs. `share` in [0, 1].
+        """
+        turn = np.array([[1 - share, 1.0], [share, 0.0]])
+        miss, false_alarm = (turn @ np.array([self.miss, self.false_alarm])).tolist()
+        (a, b), (c, d) = (turn @ np.array(self.covariance) @ turn.T).tolist()
+        return replace(self, miss=miss, false_alarm=false_alarm, covariance=((a, b), (c, d)))
 
 
 def rater_error(
