@@ -90,7 +90,7 @@ def test_only_the_answers_that_are_chosen_are_asked_about_and_put_right(claims, 
     )
     gadfly("report", claims.id, "--output", "report.html")
     assert (
-        "Of the answers chosen by first unquoted finds no fault with"
+        "First sample: queue q holds too few labels yet to say what people see."
         in (tmp_path / "report.html").read_text()
     )
 

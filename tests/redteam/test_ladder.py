@@ -49,13 +49,24 @@ class Even:
         return Judgement(transcript.case.id, self.name, 0.9 if ord(said[0].text[0]) % 2 == 0 else 0.1)
 
 
-@pytest.fixture
-def tiny(tiny_model_dir, tmp_path, monkeypatch):
-    """A campaign of a tiny random model against itself, its adapters kept in a directory of their own."""
-    monkeypatch.setenv("GADFLY_ADAPTERS", str(tmp_path / "adapters"))
-    (tmp_path / "even.yaml").write_text(FOCUS)
+pytestmark = pytest.mark.xdist_group("ladder")  # climbed once, in one process
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """Where adapters and runs are kept."""
+    made = tmp_path_factory.mktemp("ladder")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GADFLY_ADAPTERS", str(made / "adapters"))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model_dir, directory):
+    """A campaign of a tiny random model against itself."""
+    (directory / "even.yaml").write_text(FOCUS)
     target = System(model(f"gadfly/{tiny_model_dir}")).with_sampling(max_tokens=2)
-    return Campaign(focus(tmp_path / "even.yaml"), target, [Even()], cases=BUDGET)
+    return Campaign(focus(directory / "even.yaml"), target, [Even()], cases=BUDGET)
 
 
 @pytest.fixture
@@ -63,9 +74,9 @@ def settings(tmp_path):
     return Settings(tmp_path / "runs", progress=False)
 
 
-@pytest.fixture
-def climbed(tiny, settings):
-    return ladder(tiny, settings, QUICK)
+@pytest.fixture(scope="module")
+def climbed(tiny, directory):
+    return ladder(tiny, Settings(directory / "runs", progress=False), QUICK)
 
 
 def played(run):
@@ -90,17 +101,20 @@ def test_the_report_has_a_row_for_each_rung_and_the_curves_of_the_trained(climbe
     assert "The ladder of attackers" in render(from_ladder(climbed))
 
 
-def test_climbing_again_plays_and_trains_nothing(climbed, tiny, settings, tmp_path):
-    trained = list((tmp_path / "adapters").rglob("training.json"))
+def test_climbing_again_plays_and_trains_nothing(climbed, tiny, directory):
+    trained = list((directory / "adapters").rglob("training.json"))
     before = [path.stat().st_mtime_ns for path in trained]
-    again = ladder(tiny, settings, QUICK)
+    again = ladder(tiny, Settings(directory / "runs", progress=False), QUICK)
     assert [run.id for run in again.runs] == [run.id for run in climbed.runs]
     assert [path.stat().st_mtime_ns for path in trained] == before and len(trained) == 2
 
 
 def test_the_report_says_that_an_attackers_training_collapsed(climbed):
-    Folder(climbed.rungs[3].trained.path).note(ended="collapsed at step 3: it says one thing")
+    folder = Folder(climbed.rungs[3].trained.path)
+    ended = folder.info["ended"]
+    folder.note(ended="collapsed at step 3: it says one thing")
     said = from_ladder(climbed).sections[0].findings
+    folder.note(ended=ended)
     assert [one for one in said if one.endswith("collapsed at step 3: it says one thing.")]
 
 

@@ -182,6 +182,9 @@ def _by_people(people: Corrected, names: Mapping[str, str]) -> Iterator[str]:
     """What one queue's labels say of what is supported, beside what the judge says alone."""
     now = people.now
     whose = names.get(now.chosen, now.chosen) if now.chosen else "All samples that were judged"
+    if now.after.point is None:
+        yield f"{whose}: queue {now.queue} holds too few labels yet to say what people see."
+        return
     misled = now.supported_but_false
     false = f" Supported but false, as people see it: {rate(misled)}." if misled is not None else ""
     yield (

@@ -90,8 +90,9 @@ def _print_section(section: Section, console: Console) -> None:
 def _print_evidence(shown: Evidenced, console: Console) -> None:
     """The headline, then figure by figure each choice at each share with what it gains, then what orders did."""
     head = shown.table.head
-    whose, within = "as people see it" if shown.by_people else "by a judge", head.rates["false_of_supported"]
-    misled = f"Supported but false ({shown.names[head.choice]}, {whose}): {rate(shown.misled)}"
+    within = head.rates["false_of_supported"]
+    seen = "" if shown.misled.point is None else ", as people see it" if shown.by_people else ", by a judge"
+    misled = f"Supported but false ({shown.names[head.choice]}{seen}): {rate(shown.misled)}"
     console.print(_text(misled, 400, "bold"))
     console.print(_text(f"Of the answers that the judge finds supported, false: {rate(within)}", 400))
     for share in dict.fromkeys(line_.share for line_ in shown.table.lines):

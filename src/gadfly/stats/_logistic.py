@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from gadfly.errors import GadflyError
 from gadfly.stats._clusters import Floats
@@ -143,6 +143,7 @@ def _error(fit: Sandwich, u_P: Floats) -> tuple[float, float]:
 
 def _largest(design_N_P: Floats, outcomes_N: Floats) -> Floats:
     """The coefficients with the largest likelihood times Jeffreys' prior, where Firth's score is zero."""
+    from scipy import optimize
 
     def score(coefficients_P: Floats) -> Floats:
         means_N = special.expit(design_N_P @ coefficients_P)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 __all__ = ["Platt", "platt"]
 
@@ -43,6 +43,8 @@ def platt(logits_N_M: Floats, labels_N: Floats, weights_N: Floats, *, offset: bo
     otherwise ask for an infinite slope. Without `offset` it is temperature scaling (Guo et al. 2017), at temperature
     1/slope, which leaves ½ where it is.
     """
+    from scipy import optimize
+
     yes = float(labels_N.sum())
     no = len(labels_N) - yes
     target_N = labels_N * (yes + 1) / (yes + 2) + (1 - labels_N) / (no + 2)

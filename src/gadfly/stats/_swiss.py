@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import networkx as nx  # type: ignore[import-untyped]
-
 from gadfly.errors import InputError
 from gadfly.stats._rate import known
 from gadfly.stats._ratings import Match
@@ -73,6 +71,8 @@ def swiss(players: Iterable[str], played: Sequence[Match], seed: int) -> Round:
     An exact matching of largest weight (Edmonds 1965), about n³ steps: 0.1 s for 64 players. Fewer than two players
     give no pairs. Raises `InputError` for a name that comes twice, or a score outside [0, 1].
     """
+    import networkx as nx  # type: ignore[import-untyped]
+
     names = sorted(players)
     if len(set(names)) < len(names):
         raise InputError("A player's name came twice; give each one a name of its own.")
