@@ -45,6 +45,16 @@ def test_help_waits_for_none_of_the_heavy_libraries():
     assert all(verb in done.stdout for verb in VERBS)
 
 
+@pytest.mark.parametrize("room", ["review", "report", "auditing", "training"])
+def test_who_holds_no_weights_waits_for_no_torch(room):
+    """Three seconds and 300 MB; a page that people label on needs neither."""
+    done = python(
+        f"import sys, gadfly.{room}\n"
+        "print('heavy:', [m for m in ('torch', 'transformers', 'openai', 'statsmodels') if m in sys.modules])"
+    )
+    assert "heavy: []" in done.stdout
+
+
 def test_redteam_prints_a_rate_with_its_interval_and_how_to_run_it_again(gadfly):
     said = gadfly(*ATTACK, "--cases", 6)
     assert said.code == 0

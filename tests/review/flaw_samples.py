@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.debate import Debating, Move, Position, Said, ScriptedJudge, Skilled, Weighed, protocol
-from gadfly.models._local import run_blocking
+from gadfly.models._blocking import run_blocking
 from gadfly.review._debated import debate_payload
 from gadfly.runs import Run, Settings, run
 from gadfly.transcripts import Transcript

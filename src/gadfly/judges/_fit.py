@@ -27,6 +27,7 @@ from gadfly.judges._fitted import Fitted
 from gadfly.judges._heads import Floats, Labelled, choose_strength, committee, folds_of, loss
 from gadfly.judges._record import Card, Errors, Fit, Labels, Mistake, Reading, Source
 from gadfly.judges._rounds import check_name
+from gadfly.models._blocking import run_blocking
 from gadfly.transcripts import Transcript
 
 __all__ = ["LEAST_LABELS", "Example", "FitSettings", "fit"]
@@ -124,8 +125,6 @@ def readable(examples: Sequence[Example], settings: FitSettings) -> tuple[Readin
 
     Raises as `fit` does for examples that no judge can be made of.
     """
-    from gadfly.models._local import run_blocking
-
     _check(examples)
     model = embedder(settings.embedding)
     there = any(e.transcript.question.strip() for e in examples)

@@ -13,10 +13,9 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import torch
@@ -24,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 
 from gadfly.errors import CallError, GadflyError, InputError
+from gadfly.models._blocking import run_blocking
 from gadfly.models._engine import Engine
 from gadfly.models._names import DTYPES, local_name
 from gadfly.models._quantised import Int8Linear, has_int8, quantise
@@ -34,7 +34,6 @@ from gadfly.models._weights import KNOWN, locate
 
 __all__ = ["LocalModel"]
 
-T = TypeVar("T")
 END_TOKENS = frozenset(["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<eos>", "</s>"])
 
 
@@ -401,13 +400,3 @@ def system_in_user(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 def first_line(error: BaseException) -> str:
     """The first line of an exception's text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def run_blocking(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, on another thread when this one already runs an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()

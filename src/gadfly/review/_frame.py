@@ -12,7 +12,7 @@ from gadfly.errors import GadflyError, InputError
 from gadfly.evidence import NOT_CHOSEN, answers
 from gadfly.judges import Seen, fitted_names
 from gadfly.judges import judge as named
-from gadfly.models._local import run_blocking
+from gadfly.models._blocking import run_blocking
 from gadfly.review._debated import holds_a_debate
 from gadfly.runs import Run, rejudge
 from gadfly.stats import normalise_question
