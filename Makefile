@@ -9,7 +9,7 @@ demo: .venv/.core  ## audit the embedded SmolLM2-135M and write report.html
 	$(BIN)/gadfly audit gadfly/smollm2 --cases $(CASES) --output report.html
 
 test: check  ## everything CI runs; tests start many processes, which compiled modules make half a second shorter each
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadgroup --cov=gadfly --cov-report=term:skip-covered --cov-fail-under=90 --durations=10
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --cov=gadfly --cov-report=term:skip-covered --cov-fail-under=90 --durations=10
 
 check: .venv/.dev  ## style, types, floors
 	$(BIN)/ruff check .

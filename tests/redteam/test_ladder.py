@@ -49,9 +49,6 @@ class Even:
         return Judgement(transcript.case.id, self.name, 0.9 if ord(said[0].text[0]) % 2 == 0 else 0.1)
 
 
-pytestmark = pytest.mark.xdist_group("ladder")  # climbed once, in one process
-
-
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     """Where adapters and runs are kept."""
