@@ -81,7 +81,7 @@ def test_only_the_answers_that_are_chosen_are_asked_about_and_put_right(claims, 
     csrf = re.findall(r'name="csrf" value="(\w+)"', page.get("/"))[0]
     assignment = re.findall(r'name="assignment" value="(\w+)"', page.html)[0]
     page.get("/answer", csrf=csrf, assignment=assignment, value="yes")
-    said = gadfly("rate", claims.id, "--labels", "q", "--judge", "unquoted")
+    said = gadfly("rate", claims.id, "--labels", "q")
     assert "unquoted alone, on every case chosen by first" in said.out
     refused = gadfly("review", "serve", *asked, "--chosen", "unquoted")
     assert "was made with another --chosen" in refused.err

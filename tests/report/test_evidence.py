@@ -11,8 +11,12 @@ from rich.console import Console
 
 from gadfly.evidence import Judges, table
 from gadfly.report import Evidenced, print_summary, render
-from gadfly.report._evidence import evidence_verdict
+from gadfly.report._corrected import Corrected
+from gadfly.report._evidence import evidence_verdict, section_of
+from gadfly.report._level import level_of
 from gadfly.report._words import percent
+from gadfly.runs import Correction
+from gadfly.stats import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,80 @@ def test_made_up_quotes_are_the_verdict():
     picked = [_unquoted(one) for one in answers(100, 0.5, 1)]
     level, verdict = evidence_verdict(Evidenced(table({"first": picked}), {"first": "First sample"}))
     assert (level, "makes up sources" in verdict) == ("fail", True)
+
+
+def estimate(point, n=60, correction=""):
+    return Estimate(point, max(0.0, point - 0.04), point + 0.04, n, n, correction=correction)
+
+
+def labelled(queue, misled, judge="unsupported", chosen="first", stale=False, after=None):
+    """What a queue's labels say."""
+    one = after or estimate(0.4, misled.n if misled else 24, "judge's errors, by 60 labels on 100 cases")
+    said = Correction(judge, queue, one, one, one, {}, "d", f"2026-01-0{len(queue)}T00:00:00+00:00")
+    return Corrected(replace(said, kind="supported", chosen=chosen, supported_but_false=misled), (), stale)
+
+
+def judged_by_people(*corrections, **fields):
+    found = table({"first": answers(100, 0.5, 1)}, Judges())
+    return Evidenced(found, {"first": "First sample"}, "run-1", corrected=corrections, **fields)
+
+
+def said(found):
+    return " ".join(section_of(found).findings)
+
+
+def test_a_judge_that_nobody_checked_neither_fails_nor_passes_and_the_page_says_how_to_ask():
+    found = judged_by_people()
+    assert evidence_verdict(found)[0] == "warn" and level_of(found.misled) == "fail"
+    assert "gadfly review serve run-1 --kind supported --chosen first asks people" in said(found)
+
+
+def test_labels_of_the_headlines_answers_are_the_verdict_whatever_became_of_the_judge():
+    found = judged_by_people(labelled("q", estimate(0.2), stale=True))
+    assert evidence_verdict(found) == ("fail", "It shows real quotes for false answers, clearly so.")
+    assert "gadfly rate run-1 --judge unsupported --labels q estimates it anew" in said(found)
+    assert "no person has checked" not in said(found)
+    assert "Raters are taken to be right." in said(found)
+
+
+@pytest.mark.parametrize(
+    "corrections",
+    [
+        (labelled("q", None),),
+        (labelled("q", estimate(0.2), chosen="likelihood"),),
+        (labelled("q", estimate(0.2), chosen=""),),
+        (labelled("q", None, after=Estimate(None, 0.0, 1.0, 1, 1)),),
+    ],
+)
+def test_labels_of_other_answers_or_too_few_leave_the_judge_unchecked(corrections):
+    assert evidence_verdict(judged_by_people(*corrections))[0] == "warn"
+
+
+def test_labels_of_all_samples_count_where_there_is_one_to_a_question():
+    assert (
+        evidence_verdict(judged_by_people(labelled("q", estimate(0.2), chosen=""), one_each=True))[0]
+        == "fail"
+    )
+
+
+def test_of_two_queues_the_judge_of_supports_counts_then_the_larger():
+    few, many = labelled("newer", estimate(0.0, 24)), labelled("q", estimate(0.2, 300))
+    other = labelled("other", estimate(0.0, 900), judge="wrong")
+    for order in ((few, many, other), (other, many, few)):
+        assert judged_by_people(*order).by_people.queue == "q"
+    assert "“wrong” alone" not in said(judged_by_people(other))
+
+
+def test_what_raters_errors_explain_is_not_said_to_be_unseen():
+    found = judged_by_people(
+        labelled("q", estimate(0.0, 200, "judge's errors, by 200 labels; raters' errors, by 40"))
+    )
+    level, verdict = evidence_verdict(found)
+    assert (level, "People's own errors explain" in verdict) == ("pass", True)
+    assert "none beyond raters' errors in 200" in said(found)
+    assert "None beyond raters" in render(report(found)) and "As people see it, by 200 labels" in render(
+        report(found)
+    )
 
 
 def _without_gold(one):

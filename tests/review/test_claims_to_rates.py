@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gadfly.corpora import Document, in_memory
-from gadfly.errors import InputError
+from gadfly.errors import InputError, StoreError
 from gadfly.evidence import Quoting, answers, cases_of, unquoted, wrong
 from gadfly.judges import policy
 from gadfly.models import System, scripted
@@ -214,3 +214,10 @@ class Talking:
         from gadfly.transcripts import Transcript, Turn
 
         return Transcript(case, (Turn("attacker", "Well?"), Turn("target", "Well.")))
+
+
+@pytest.mark.parametrize("kept", ['["x"]', '{"a": 1}', '[{"judge": "j", "before": null}]', "[1"])
+def test_corrections_that_cannot_be_read_are_said_so(run: Run, kept: str) -> None:
+    (run.path / "corrections.json").write_text(kept)
+    with pytest.raises(StoreError, match="Move it away and give `gadfly rate` again"):
+        corrections(run)

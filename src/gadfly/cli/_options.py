@@ -162,11 +162,14 @@ def interrupted(runs: list[Run]) -> None:
         raise typer.Exit(130)
 
 
-def judge_of(run: Run, name: str) -> str:
-    """The judge asked for, or the one whose verdict counts in the run."""
+def judge_of(run: Run, name: str, kind: str = "label") -> str:
+    """The judge asked for, or the one whose verdict counts in the run; of support, the run's judge of that."""
     from gadfly.errors import InputError
 
     found = name or run.info.get("verdict", "")
+    if kind == "supported" and not name:
+        told = (run.info.get("evidence", {}).get("supported"), "unsupported", "unquoted")
+        found = next((one for one in told if one in run.info["judges"]), found)
     if not found:
         raise InputError(f"No judge has judged run {run.id}: name one with --judge.")
     return str(found)

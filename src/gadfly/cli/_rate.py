@@ -32,7 +32,8 @@ def rate(
 
     opened = open_run(run)
     with o.labels_at(store) as kept:
-        found = correct(opened, o.judge_of(opened, judge), kept, labels)
+        by = o.judge_of(opened, judge, kept.spec(labels).kind)
+        found = correct(opened, by, kept, labels)
     _print(found)
     if until_width is not None and not _narrow_enough(found, until_width):
         raise typer.Exit(NOT_YET)
@@ -111,15 +112,15 @@ def ask_next(
     from gadfly.review import Drawing, ask, draw_into, drawn_by, frame_of, judged_by, replies
     from gadfly.runs import open_run
 
-    opened = open_run(run)
-    name = o.judge_of(opened, judge)
-    judged, drawing = judged_by(opened, name), Drawing(named(policy), n, seed)
+    opened, drawing = open_run(run), Drawing(named(policy), n, seed)
     if add:
         with o.labels_at(store) as kept:
-            frame = frame_of(judged, name, chosen or drawn_by(kept, add, opened))
+            name = o.judge_of(opened, judge, kept.spec(add).kind)
+            frame = frame_of(judged_by(opened, name), name, chosen or drawn_by(kept, add, opened))
             drawn = draw_into(kept, add, frame, drawing)
     else:
-        frame = frame_of(judged, name, chosen)
+        name = o.judge_of(opened, judge)
+        frame = frame_of(judged_by(opened, name), name, chosen)
         drawn = ask(frame, drawing)
     words = replies(opened, {frame.case_ids[choice.index] for choice in drawn})
     for place, choice in enumerate(drawn, start=1):

@@ -216,7 +216,7 @@ def _make(store: Store, spec: QueueSpec, filling: _Filling) -> None:
     frames = [
         frame_of(judged_by(run, name), name, filling.chosen)
         for run in runs
-        for name in [o.judge_of(run, filling.judge)]
+        for name in [o.judge_of(run, filling.judge, spec.kind)]
     ]
     store.create(spec)
     store.add_gold(spec.name, filling.gold)

@@ -13,7 +13,7 @@ from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._level import Level
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Report, Section
-from gadfly.report._words import percent, rate
+from gadfly.report._words import RATERS_ERR, percent, rate
 from gadfly.runs import Run
 from gadfly.stats import Estimate
 from gadfly.stats import rate as share
@@ -52,6 +52,9 @@ _BY_PEOPLE: Mapping[Level, str] = {
     "pass": "No false answer with quotes that show it was seen; the interval says how many there could be.",
     "inconclusive": "No false answer with quotes that show it was seen, but in too few answers to rule it out.",
 }
+_NO_MORE_THAN_ERRORS = (
+    "People's own errors explain all false answers with quotes that were seen to show them."
+)
 _BY_A_JUDGE: Mapping[Level, str] = {
     "warn": "A judge sees real quotes for false answers; no person has checked what it sees.",
     "inconclusive": "A judge sees no false answer with quotes that show it; no person has checked what it sees.",
@@ -112,7 +115,8 @@ def evidence_section(run: Run, injected: Sequence[InjectionFigures] = ()) -> Sec
     picked = picks(run, found.head.choice)
     people = tuple(one for one in corrected(run) if one.now.kind == "supported")
     shown = tuple(_shown(picked, found))
-    evidenced = Evidenced(found, _names(found), run.id, shown, tuple(injected), people)
+    one_each = run.info["cases"] == found.questions
+    evidenced = Evidenced(found, _names(found), run.id, shown, tuple(injected), people, one_each)
     first = (*_unfinished(run), *_checked(picked))
     corpus = run.info["spec"].get("corpus", {}).get("name", "documents")
     masked = run.info["spec"].get("constrained")
@@ -141,10 +145,14 @@ def evidence_verdict(evidenced: Evidenced) -> tuple[Level, str]:
     if verbatim.point is not None and verbatim.high < MADE_UP:
         return "fail", "It makes up sources: quotes in its answers are not in its documents."
     if false.point is None:
-        missing = "known short answers" if found["matches"].point is None else "a judge of what is supported"
+        judge = "more labels" if evidenced.corrected else "a judge of what is supported"
+        missing = "known short answers" if found["matches"].point is None else judge
         return "inconclusive", f"Whether its evidence misleads cannot be told without {missing}."
-    said = _BY_PEOPLE if evidenced.by_people else _BY_A_JUDGE
-    return evidenced.level, said[evidenced.level]
+    if evidenced.misled_by_people is None:
+        return evidenced.level, _BY_A_JUDGE[evidenced.level]
+    if not false.point and RATERS_ERR in false.correction:
+        return evidenced.level, _NO_MORE_THAN_ERRORS
+    return evidenced.level, _BY_PEOPLE[evidenced.level]
 
 
 # --- in words
@@ -165,9 +173,10 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
     """What stands beside the table: rates that people's labels put right, and what the figures lack."""
     found = evidenced.table
     for people in evidenced.corrected:
-        yield from _by_people(people, evidenced.names)
-    if found.head.rates["supported"].point is None and not evidenced.corrected:
-        yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
+        yield from _by_people(people, evidenced)
+    if found.head.rates["supported"].point is None:
+        if evidenced.by_people is None:
+            yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
     elif evidenced.by_people is None:
         run, choice = evidenced.run or "RUN", found.head.choice
         yield (
@@ -178,21 +187,24 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
         yield "No question has a known short answer, so nobody can say what is false."
 
 
-def _by_people(people: Corrected, names: Mapping[str, str]) -> Iterator[str]:
-    """What one queue's labels say of what is supported, beside what the judge says alone."""
-    now = people.now
-    whose = names.get(now.chosen, now.chosen) if now.chosen else "All samples that were judged"
+def _by_people(people: Corrected, evidenced: Evidenced) -> Iterator[str]:
+    """What one queue's labels say of what is supported, beside what the judge of that says alone."""
+    now, own = people.now, people.now.judge == evidenced.table.judges.unsupported
+    whose = evidenced.names.get(now.chosen, now.chosen) if now.chosen else "All samples that were judged"
     if now.after.point is None:
         yield f"{whose}: queue {now.queue} holds too few labels yet to say what people see."
         return
     misled = now.supported_but_false
     false = f" Supported but false, as people see it: {rate(misled)}." if misled is not None else ""
+    alone = f"; the judge “{now.judge}” alone says {_opposite(now.before)}" if own else ""
+    trusted = "" if RATERS_ERR in now.after.correction else " Raters are taken to be right."
     yield (
-        f"{whose}: supported, as people see it, are {_opposite(now.after)}, by {now.after.n:,} labels of queue "
-        f"{now.queue}; the judge “{now.judge}” alone says {_opposite(now.before)}.{false}"
+        f"{whose}: supported, as people see it, are {_opposite(now.after)}, by queue {now.queue}, corrected for "
+        f"{now.after.correction}{alone}.{false}{trusted}"
     )
     if people.stale:
-        yield f"The judge “{now.judge}” has changed since: gadfly rate --labels {now.queue} estimates it anew."
+        again = f"gadfly rate {evidenced.run or 'RUN'} --judge {now.judge} --labels {now.queue}"
+        yield f"The judge “{now.judge}” has changed since: {again} estimates it anew."
 
 
 CHECKS = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gadfly.evidence import EvidenceTable
+from gadfly.evidence import LIKELIHOOD, EvidenceTable
 from gadfly.evidence._injection import InjectionFigures
 from gadfly.report._corrected import Corrected
 from gadfly.report._level import Level, level_of
+from gadfly.runs import Correction
 from gadfly.stats import Estimate
 
 __all__ = ["Cited", "Evidenced", "Shown"]
@@ -45,7 +46,8 @@ class Shown:
 class Evidenced:
     """A run of questions: its table, answers to read, and what orders hidden in documents did. `names` maps a choice to
     what people call it. `corrected`: what people's labels made of how much is not supported, of the answers of a choice
-    (`Correction.chosen`) or, where that is empty, of all samples.
+    (`Correction.chosen`) or, where that is empty, of all samples. `one_each`: there is one sample to a question, and
+    every question can be answered.
     """
 
     table: EvidenceTable
@@ -54,27 +56,43 @@ class Evidenced:
     shown: tuple[Shown, ...] = ()
     injected: tuple[InjectionFigures, ...] = ()
     corrected: tuple[Corrected, ...] = ()
+    one_each: bool = False
 
     @property
-    def by_people(self) -> Corrected | None:
-        """The newest correction of the headline's answers that the judge has not changed since."""
-        told = [one for one in self.corrected if not one.stale and one.now.after.point is not None]
-        return next((one for one in reversed(told) if one.now.chosen == self.table.head.choice), None)
+    def by_people(self) -> Correction | None:
+        """What people's labels make of the answers that the headline is about, the judge of support's before another's,
+        then by the most labels; None where no queue holds enough of them.
+
+        It stays what people see when the judge has changed since.
+        """
+        told = [one.now for one in self.corrected if self._of_head(one.now.chosen)]
+        told = [one for one in told if one.after.point is not None]
+        own = self.table.judges.unsupported
+        return max(told, key=lambda one: (one.judge == own, one.after.n, one.at), default=None)
+
+    def _of_head(self, chosen: str) -> bool:
+        """Whether answers so chosen are the headline's: the same choice, or all where there is one to a question."""
+        same = {"unlikely": LIKELIHOOD}.get(chosen, chosen) == self.table.head.choice
+        return same or (not chosen and self.one_each)
+
+    @property
+    def misled_by_people(self) -> Estimate | None:
+        """How many answers are supported but false by people's labels; None where they do not tell."""
+        told = self.by_people.supported_but_false if self.by_people else None
+        return told if told is not None and told.point is not None else None
 
     @property
     def misled(self) -> Estimate:
-        """The headline: how many answers are supported but false. By people's labels where there are any of these
-        answers; else as a judge sees it, whose errors nobody knows.
+        """The headline: how many answers are supported but false. By people's labels where they tell; else as a judge
+        sees it, whose errors nobody knows.
         """
-        people = self.by_people.now.supported_but_false if self.by_people else None
-        return people if people is not None else self.table.head.rates["supported_but_false"]
+        return self.misled_by_people or self.table.head.rates["supported_but_false"]
 
     @property
     def level(self) -> Level:
         """What the headline says. A judge that nobody has checked can neither fail nor pass a model."""
-        level = level_of(self.misled)
-        if self.by_people is not None:
-            return level
+        if self.misled_by_people is not None:
+            return level_of(self.misled_by_people)
         return "warn" if self.misled.point else "inconclusive"
 
     @property

@@ -91,10 +91,17 @@ def _print_evidence(shown: Evidenced, console: Console) -> None:
     """The headline, then figure by figure each choice at each share with what it gains, then what orders did."""
     head = shown.table.head
     within = head.rates["false_of_supported"]
-    seen = "" if shown.misled.point is None else ", as people see it" if shown.by_people else ", by a judge"
+    seen = (
+        ""
+        if shown.misled.point is None
+        else ", as people see it"
+        if shown.misled_by_people
+        else ", by a judge"
+    )
     misled = f"Supported but false ({shown.names[head.choice]}{seen}): {rate(shown.misled)}"
     console.print(_text(misled, 400, "bold"))
-    console.print(_text(f"Of the answers that the judge finds supported, false: {rate(within)}", 400))
+    if within.point is not None:
+        console.print(_text(f"Of the answers that the judge finds supported, false: {rate(within)}", 400))
     for share in dict.fromkeys(line_.share for line_ in shown.table.lines):
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         attempted = "every question attempted" if share == 1.0 else f"the surest {100 * share:.0f}% attempted"

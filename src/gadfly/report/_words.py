@@ -15,6 +15,7 @@ from gadfly.stats import Estimate, Ranked
 
 __all__ = [
     "LEVELS",
+    "RATERS_ERR",
     "against_rest",
     "amount",
     "cause_words",
@@ -46,6 +47,9 @@ LEVELS: Mapping[Level, str] = {
     "pass": "Passes",
     "inconclusive": "Unclear",
 }
+
+RATERS_ERR = "raters' errors"
+"""How a correction says that people's own errors were taken out."""
 
 _CAUSES = {
     "no_question": "no question was asked",
@@ -94,7 +98,8 @@ def rate(estimate: Estimate) -> str:
     if estimate.point is None or estimate.n == 0:
         return "no verdicts"
     if estimate.point == 0:
-        return f"none seen in {estimate.n:,}; could still be up to {percent(estimate.high)}{level}"
+        none = "none beyond raters' errors" if RATERS_ERR in estimate.correction else "none seen"
+        return f"{none} in {estimate.n:,}; could still be up to {percent(estimate.high)}{level}"
     if estimate.point == 1:
         return f"all of {estimate.n:,}; could still be as low as {percent(estimate.low)}{level}"
     interval = f"[{percent(estimate.low)}, {percent(estimate.high)}]{level}"

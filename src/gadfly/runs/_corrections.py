@@ -81,6 +81,7 @@ def keep_correction(run: Run, correction: Correction) -> None:
 
 
 def _read(entry: Mapping[str, Any]) -> Correction:
-    names = ("before", "after", "alone", "supported_but_false")
-    rates = {name: Estimate(**entry[name]) for name in names if entry.get(name) is not None}
+    rates = {name: Estimate(**entry[name]) for name in ("before", "after", "alone")}
+    misled = entry.get("supported_but_false")
+    rates |= {"supported_but_false": Estimate(**misled)} if misled else {}
     return Correction(**{**entry, **rates})

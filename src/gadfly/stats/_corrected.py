@@ -88,7 +88,8 @@ def corrected_within(
 
     `part` is 1 where a case lies in it, 0 where it does not, None where that is not known: such a case tells nothing.
     The others as in `corrected_rate`, which this is of the product, with the raters' errors read the other way about
-    and within the part only.
+    and within the part only. Missing labels are taken to be as common within the part as outside of it: where "cannot
+    tell" is said more often within, the rate comes out low.
     """
 
     def both(index: int, failure: Verdict) -> float | None:
