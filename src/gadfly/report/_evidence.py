@@ -13,9 +13,9 @@ from gadfly.report._evidenced import Cited, Evidenced, Shown
 from gadfly.report._level import Level
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Report, Section
-from gadfly.report._words import RATERS_ERR, percent, rate
+from gadfly.report._words import percent, rate
 from gadfly.runs import Run
-from gadfly.stats import Estimate
+from gadfly.stats import RATERS_ERR, Estimate
 from gadfly.stats import rate as share
 
 __all__ = ["evidence_section", "evidence_verdict", "from_evidence"]

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from gadfly.pages import line
 from gadfly.report._level import Level
 from gadfly.report._section import Row
-from gadfly.stats import Estimate, Ranked
+from gadfly.stats import RATERS_ERR, Estimate, Ranked
 
 __all__ = [
     "LEVELS",
-    "RATERS_ERR",
     "against_rest",
     "amount",
     "cause_words",
@@ -47,9 +46,6 @@ LEVELS: Mapping[Level, str] = {
     "pass": "Passes",
     "inconclusive": "Unclear",
 }
-
-RATERS_ERR = "raters' errors"
-"""How a correction says that people's own errors were taken out."""
 
 _CAUSES = {
     "no_question": "no question was asked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -103,19 +103,11 @@ def _misled(
     """The rate of claims that hold no known answer though people see that their quotes show them; None where no case
     has a known answer.
     """
-    told = dict(_wrong(frame.run))
+    told = {one.case_id: one.score for one in frame.run.judgements(Judges().wrong)}
     false = [told.get(case) for case in frame.case_ids]
     if all(one is None for one in false):
         return None
     return corrected_within(false, scores, draws, frame.questions, error=error)
-
-
-def _wrong(run: Run) -> Iterator[tuple[str, float | None]]:
-    """Of every case with a known answer, by id, 1 where its claim holds none and 0 where it does."""
-    for transcript, judgements in run.judged():
-        for judgement in judgements:
-            if judgement.judge == Judges().wrong:
-                yield transcript.case.id, judgement.score
 
 
 def _learned(run: Run, judge: str) -> Mapping[str, float]:

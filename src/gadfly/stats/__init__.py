@@ -1,7 +1,7 @@
 """Estimates: rates, differences and ratings with honest intervals, and how varied a set of texts is."""
 
 from gadfly.stats._agreement import Drift, Rating, alpha, drift
-from gadfly.stats._corrected import corrected_rate, corrected_within
+from gadfly.stats._corrected import RATERS_ERR, corrected_rate, corrected_within
 from gadfly.stats._correlation import partial_spearman, spearman
 from gadfly.stats._dawid_skene import Confusion, dawid_skene
 from gadfly.stats._difference import difference, paired_difference
@@ -37,6 +37,7 @@ from gadfly.stats._slope import Slope, slope
 from gadfly.stats._swiss import Round, swiss
 
 __all__ = [
+    "RATERS_ERR",
     "ConfidenceSequence",
     "Confusion",
     "Diversity",

@@ -28,7 +28,10 @@ from gadfly.stats._estimate import Estimate
 from gadfly.stats._rate import Verdict, check_level, normal_quantile, pick, quantile
 from gadfly.stats._rater_error import RaterError
 
-__all__ = ["corrected_rate", "corrected_within"]
+__all__ = ["RATERS_ERR", "corrected_rate", "corrected_within"]
+
+RATERS_ERR = "raters' errors"
+"""How `Estimate.correction` says that people's own errors were taken out."""
 
 UNSEEN = 1.0
 """What the presumption of errors not seen yet weighs, in errors: see `_spread`."""
@@ -70,7 +73,7 @@ def corrected_rate(
     point, words = fit.rate, f"judge's errors, by {drawn.n:,} labels on {len(scores):,} cases"
     if error is not None:
         point, low, high = _truth((point, low, high), error, normal_quantile(level))
-        words += f"; raters' errors, by {error.n_items:,} items"
+        words += f"; {RATERS_ERR}, by {error.n_items:,} items"
     return Estimate(point, low, high, drawn.n, drawn.n, drawn.missing, level, words)
 
 
