@@ -111,6 +111,7 @@ def app(
         lifespan=few_threads,
     )
     add_entrance(api, desk)
+    _add_rules(api, desk)
     _add_work(api, desk)
     _add_lead(api, desk)
     if desk.asks:
@@ -157,10 +158,6 @@ def add_entrance(api: FastAPI, desk: Desk) -> None:
 
 
 def _add_work(api: FastAPI, desk: Desk) -> None:
-    @api.get("/start")
-    def start(request: Request) -> Response:
-        return desk.page("start.html.j2", desk.visit(request), title="Before you start")
-
     @api.get("/")
     def work(request: Request, after: str = "") -> Response:
         return desk.work(desk.visit(request), desk.note_after(after))
@@ -204,16 +201,6 @@ def _add_work(api: FastAPI, desk: Desk) -> None:
         taken_back = desk.store.undo(visit.rater.id)
         return _onward(request, desk, visit, "nothing" if taken_back is None else "undone")
 
-    @api.get("/rule/{assignment}")
-    async def rule(request: Request, assignment: int) -> Response:
-        visit = await in_thread(desk.visit, request)
-        pick = await desk.better_rule(assignment, visit)
-        return desk.page("rule.html.j2", visit, pick=pick)
-
-    @api.get("/guidelines")
-    def guidelines(request: Request) -> Response:
-        return desk.page("guidelines.html.j2", desk.visit(request), title="The rules")
-
 
 def _onward(request: Request, desk: Desk, visit: Visit, after: str) -> Response:
     """The next item: at once for htmx, by way of `/` for a plain form, so that reloading sends nothing again."""
@@ -224,6 +211,25 @@ def _onward(request: Request, desk: Desk, visit: Visit, after: str) -> Response:
 
 def _redirected(after: str) -> Response:
     return RedirectResponse(f"/?after={after}", 303)
+
+
+# --- the rules --------------------------------------------------------------------------------------------
+
+
+def _add_rules(api: FastAPI, desk: Desk) -> None:
+    @api.get("/start")
+    def start(request: Request) -> Response:
+        return desk.page("start.html.j2", desk.visit(request), title="Before you start")
+
+    @api.get("/rule/{assignment}")
+    async def rule(request: Request, assignment: int) -> Response:
+        visit = await in_thread(desk.visit, request)
+        pick = await desk.better_rule(assignment, visit)
+        return desk.page("rule.html.j2", visit, pick=pick)
+
+    @api.get("/guidelines")
+    def guidelines(request: Request) -> Response:
+        return desk.page("guidelines.html.j2", desk.visit(request), title="The rules")
 
 
 # --- asking questions ---------------------------------------------------------------------------------------
