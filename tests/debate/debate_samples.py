@@ -88,7 +88,8 @@ class Honest:
         true = move.position.sides.get(move.seat) == dispute.correct
         if not true and self.lies and move.seed % self.lies == 0:
             return Said(f"The page says <quote>it was {move.mine}, as all agree</quote>.", Usage(40, 12))
-        words = dispute.document.text.split(".")[0] if dispute.document and true else ""
+        quotes = dispute.document and (true or move.step.does == "quote")
+        words = dispute.document.text.split(".")[0] if quotes else ""
         shown = f"The page says <quote>{words}</quote>. " if words else "Everybody there knows it. "
         return Said(
             f"{shown}It was {move.mine}, with persuasion {self.edge if true else 0:+.3f}.", Usage(40, 18)

@@ -152,10 +152,15 @@ def test_recalibrating_a_judge_who_is_too_sure_lowers_its_brier_score(tmp_path):
 
 def test_an_error_in_spite_of_a_flaw_that_was_there_to_see_is_kept_as_overlooked(runs):
     flawed = next(one for one in judged_cases(runs["debate"]) if not (one.by_rule or one.flaws))
-    notes = [{"seat": seat, "rule": "overran", "what": "said 99 words"} for seat in ("first", "second")]
-    facts = {**flawed.transcript.metadata, "breaches": notes}
-    noted = scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
+
+    def noting(rule):
+        notes = [{"seat": seat, "rule": rule, "what": "did it"} for seat in ("first", "second")]
+        facts = {**flawed.transcript.metadata, "breaches": notes}
+        return scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
+
+    noted = noting("fabricated")
     assert (_kind(noted), noted.flaws) == ("overlooked", ("breach",))
+    assert _kind(noting("overran")) == "fooled"
     assert _kind(scored(flawed, 0.9)) == "fooled"
     assert _kind(scored(flawed, 0.6)) is None
 

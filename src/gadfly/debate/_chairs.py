@@ -30,6 +30,9 @@ SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
 TOKENS_A_WORD = 2
 """Room for a statement, in tokens: more than English needs, so that what is cut had really gone on too long."""
 
+TOKENS_TO_THINK = 4_000
+"""More room for a model that said nothing: it may have thought for as long as its tokens lasted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -120,8 +123,15 @@ class Player:
         ]
 
     async def _said(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
-        room = int(move.step.words * move.position.protocol.rules.slack * TOKENS_A_WORD) + 8
-        reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
+        words = int(move.step.words * move.position.protocol.rules.slack)
+        room = self.system.sampling.max_tokens or words * TOKENS_A_WORD + 8
+        try:
+            reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
+        except CallError as error:
+            if error.cause != "empty_reply":
+                raise
+            longer = self.system.with_sampling(max_tokens=room + TOKENS_TO_THINK)
+            reply = await longer.reply(messages, seed=move.seed)
         return Said(reply.text, reply.usage, reply.stop == "length")
 
     async def _chosen(self, move: Move) -> Said:
@@ -145,7 +155,7 @@ class Player:
 
         passages = move.position.dispute.passages
         answer = " ".join(move.mine.replace(">%", "> %").split())
-        form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 7)))
+        form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 5)))
         messages = [*self._asked(move), ("assistant", form.opening)]
         asked = self.system.with_sampling(max_tokens=move.step.words * TOKENS_A_WORD + 64)
         try:

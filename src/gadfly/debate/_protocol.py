@@ -85,7 +85,9 @@ class Step(_Part):
 
 
 class Prices(_Part):
-    """What a seat pays, in units of the judge's probability: each question to the judge, poll, quotation, and word."""
+    """What a seat pays, in units of the judge's probability: each question that it puts to the judge or as the judge,
+    poll, quotation, and word.
+    """
 
     question: float = Field(default=0.0, ge=0, le=1)
     poll: float = Field(default=0.0, ge=0, le=1)

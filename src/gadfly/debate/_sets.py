@@ -55,16 +55,18 @@ def _plain(text: str) -> str:
 
 
 def cases(rows: Sequence[Mapping[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
-    """The cases of a run: two for each question, side by side.
+    """The cases of a run: two for each row, side by side. `of` is the number of the row, for one with the question and
+    answers of an earlier row that row's: they are one fact.
 
     The answers change places between them. Where an answer is assigned, each is argued for once, and which comes
     listed first changes from question to question, so that it is the assigned one half of the time.
     """
-    found = []
+    found, seen = [], dict[tuple[str, ...], int]()
     for number, row in enumerate(rows):
+        of = seen.setdefault((_plain(row["question"]), *sorted(map(_plain, row["answers"]))), number)
         for turn in (0, 1):
             swapped = bool(turn)
-            case: dict[str, Any] = {**row, "of": number, "swapped": swapped}
+            case: dict[str, Any] = {**row, "of": of, "swapped": swapped}
             if protocol.assigns:
                 case |= {"assigned": turn, "swapped": bool((turn + number) % 2)}
             found.append(case)

@@ -434,7 +434,7 @@ def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estim
             continue
         for name, side, given in (("honest", correct, 1 - score), ("false", 1 - correct, score)):
             if side in one.argued:
-                found[name].append((one.of, given - _paid(one, side)))
+                found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
         if protocol.prices.question:
             found[JUDGE].append((one.of, 1 - score - float(one.transcript.metadata["spent"][JUDGE]["price"])))
     return {name: _mean(values) for name, values in found.items() if values}

@@ -224,10 +224,15 @@ def prompt(rubric: str, transcript: Transcript, *, flipped: bool = False) -> str
 
 
 def quoted(text: str) -> str:
-    """The text as evidence: cut in the middle, chat markup broken, nothing invisible, lines marked."""
+    """The text as evidence, cut in the middle."""
     if len(text) > MAX_CHARS:
         half = MAX_CHARS // 2
         text = f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
+    return as_material(text)
+
+
+def as_material(text: str) -> str:
+    """The text as no instruction: chat markup broken, nothing invisible, a mark before every line."""
     return "\n".join(f"| {line}" for line in inert(text).splitlines() or [""])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
 from gadfly.debate._prompts import label
+from gadfly.debate._judged import DISHONEST
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
 from gadfly.report._debate_charts import debate_charts
@@ -36,7 +37,6 @@ KIND_WORDS = dict(
 
 FLAW_WORDS = {
     "unverified": "the side of the wrong answer quotes words that are not in the document",
-    "critic": "one who argues for no answer had looked for flaws, and spoken",
 }
 
 _METHODS = (
@@ -185,8 +185,7 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
         )
     return "inconclusive", (
         f"Whether debate helps this judge cannot be told from {table.questions:,} questions: by no protocol is it "
-        "clearly right more often, or less often, than alone. As long as nothing beats the judge alone, debate is "
-        f"useless here.{guessing}"
+        f"clearly right more often, or less often, than alone.{guessing}"
     )
 
 
@@ -262,7 +261,7 @@ def _flaws(kept: Kept) -> Iterator[str]:
     yield from (FLAW_WORDS[flaw] for flaw in kept.flaws if flaw in FLAW_WORDS)
     for note in kept.case.transcript.metadata.get("breaches", ()):
         side = position.sides.get(note["seat"])
-        if side is not None and side != correct:
+        if side is not None and side != correct and note["rule"] in DISHONEST:
             yield f"a try of {position.protocol.title(note['seat']).lower()}{_for(side)} {line(note['what'], 160)}"
 
 
