@@ -36,8 +36,8 @@ __all__ = [
     "in_memory",
     "parse_answer",
     "quoted",
-    "too_short",
     "remove",
+    "too_short",
     "verbatim",
     "web",
 ]

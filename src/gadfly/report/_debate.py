@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
-from gadfly.debate._prompts import label
 from gadfly.debate._judged import DISHONEST
+from gadfly.debate._prompts import label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
 from gadfly.report._debate_charts import debate_charts
