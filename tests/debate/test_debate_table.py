@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from debate_samples import Honest, Leaning, played
 
-from gadfly.debate import debate_table
+from gadfly.debate import cases, debate_table, protocol, question_numbers, split
 from gadfly.debate._judged import judged_cases
 from gadfly.debate._table import _kind, _line
 from gadfly.errors import InputError
@@ -136,6 +136,15 @@ def test_quotations_that_are_paid_for_lower_the_payoff(table):
     assert payoffs["honest"].point > payoffs["false"].point
     assert payoffs["honest"].point + payoffs["false"].point < 1
     assert table.line("debate").payoffs == {}
+
+
+def test_a_question_asked_again_is_no_second_fact():
+    row = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0}
+    again = {**row, "question": "when was  it lit?", "answers": ["1901", "1874"], "correct": 1}
+    other = {**row, "question": "Where does it stand?"}
+    assert question_numbers([row, other, again]) == [0, 1, 0]
+    assert [case["of"] for case in cases([row, again], protocol("naive"))] == [0, 0, 0, 0]
+    assert split([row, other, again], 1 / 3) == ([row, other], [])
 
 
 def test_calibration_is_of_the_answer_decided_for(table):

@@ -21,7 +21,7 @@ from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
-from gadfly.debate._sets import cases, read_set
+from gadfly.debate._sets import cases, question_numbers, read_set, split
 from gadfly.debate._skill import skill_slope
 from gadfly.debate._table import (
     Believed,
@@ -89,10 +89,12 @@ __all__ = [
     "payoff",
     "preferences",
     "protocol",
+    "question_numbers",
     "read_answered",
     "read_set",
     "seated",
     "seatings",
     "skill_slope",
+    "split",
     "verdict_rows",
 ]

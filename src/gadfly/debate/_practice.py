@@ -18,6 +18,7 @@ from gadfly.debate._chairs import Chair, JudgeChair, Player
 from gadfly.debate._debating import Debating
 from gadfly.debate._payoff import belief
 from gadfly.debate._protocol import Protocol as Rulebook
+from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
 from gadfly.judges import Judge
 from gadfly.models import System
@@ -91,9 +92,9 @@ def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook) -> list[dict
     changes from question to question. `pair` numbers what shares its seeds.
     """
     cases: list[dict[str, Any]] = []
-    for number, row in enumerate(rows):
+    for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for seat in seats_of(protocol):
-            one = {**row, "of": number, "pair": number, "seat": seat, "swapped": bool(number % 2)}
+            one = {**row, "of": of, "pair": number, "seat": seat, "swapped": bool(number % 2)}
             if not protocol.assigns:
                 cases.append(one)
                 continue

@@ -10,7 +10,7 @@ from gadfly.debate._protocol import Protocol
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
 
-__all__ = ["cases", "read_set"]
+__all__ = ["cases", "question_numbers", "read_set", "split"]
 
 _TEXTS = ("question", "document", "title")
 
@@ -54,16 +54,30 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def question_numbers(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The number of each row's question: its own, or that of the first row with the same question and answers."""
+    seen: dict[tuple[str, ...], int] = {}
+    return [
+        seen.setdefault((_plain(row["question"]), *sorted(map(_plain, row["answers"]))), number)
+        for number, row in enumerate(rows)
+    ]
+
+
+def split(rows: Sequence[Mapping[str, Any]], share: float) -> tuple[list[Any], list[Any]]:
+    """The rows to learn from, and the last `share` of them, in [0, 1], less those whose question is among the first."""
+    kept = len(rows) - round(share * len(rows))
+    numbers = question_numbers(rows)
+    return list(rows[:kept]), [row for row, of in zip(rows[kept:], numbers[kept:], strict=True) if of >= kept]
+
+
 def cases(rows: Sequence[Mapping[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
-    """The cases of a run: two for each row, side by side. `of` is the number of the row, for one with the question and
-    answers of an earlier row that row's: they are one fact.
+    """The cases of a run: two for each row, side by side; `of` is the number of its question (`question_numbers`).
 
     The answers change places between them. Where an answer is assigned, each is argued for once, and which comes
     listed first changes from question to question, so that it is the assigned one half of the time.
     """
-    found, seen = [], dict[tuple[str, ...], int]()
-    for number, row in enumerate(rows):
-        of = seen.setdefault((_plain(row["question"]), *sorted(map(_plain, row["answers"]))), number)
+    found = []
+    for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for turn in (0, 1):
             swapped = bool(turn)
             case: dict[str, Any] = {**row, "of": of, "swapped": swapped}

@@ -21,6 +21,7 @@ from typing import Protocol as Interface
 from gadfly.debate._chairs import Chair, JudgeChair
 from gadfly.debate._debating import Debating
 from gadfly.debate._protocol import Protocol
+from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
 from gadfly.judges import Judge
 from gadfly.models import System
@@ -170,9 +171,10 @@ class Tournament:
         random.Random(self.seed).shuffle(order)
         begin = number * self.questions
         asked = [order[(begin + n) % len(order)] for n in range(self.questions)]
+        numbers = question_numbers(self.rows)
         return [
-            {**self.rows[of], "of": of, "swapped": bool(n % 2), "exchanged": exchanged}
-            for n, of in enumerate(asked)
+            {**self.rows[at], "of": numbers[at], "swapped": bool(n % 2), "exchanged": exchanged}
+            for n, at in enumerate(asked)
             for exchanged in (False, True)
         ]
 
