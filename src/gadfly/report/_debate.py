@@ -185,7 +185,7 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
         )
     return "inconclusive", (
         f"Whether debate helps this judge cannot be told from {table.questions:,} questions: by no protocol is it "
-        f"clearly right more often, or less often, than alone.{guessing}"
+        f"clearly right more often, or less often, than alone. Until one is, nothing speaks for debate here.{guessing}"
     )
 
 
