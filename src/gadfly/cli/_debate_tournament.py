@@ -60,12 +60,12 @@ def tournament(
         playing.seed,
     )
     found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, rounds, pairs)))
-    if found.cut:
-        raise typer.Exit(130)
     _print(found)
     if output:
         output.write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
         typer.echo(f"All of it: {output}")
+    if found.cut:
+        raise typer.Exit(130)
 
 
 def _players(text: str, decider: DebateJudge) -> dict[str, Chair]:
@@ -113,6 +113,8 @@ def _table(found: Standings) -> Table:
 
 
 def _sentences(found: Standings) -> Iterator[str]:
+    if found.cut:
+        yield f"Cut short with {len(found.runs)} of the matches finished; the same command goes on."
     if found.problem:
         yield f"No ratings: {found.problem}"
     for (one, other), estimate in found.ratings.differences.items():
