@@ -55,6 +55,31 @@ def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Pa
     assert json.loads(out.read_text())["document"] == "Ann did."
 
 
+def test_a_second_debater_without_a_seat_is_told_of(questions: Path) -> None:
+    two = ("--debaters", "scripted/a,scripted/b", "--judge", "scripted/model", "--limit", "1")
+    told = said("eval", str(questions), *two, "--protocols", "naive,consultancy,debate")
+    assert "scripted/b has no seat in consultancy: there scripted/a argues alone." in " ".join(told.split())
+    result = CliRunner().invoke(app, ["debate", "eval", str(questions), *two, "--protocols", "consultancy"])
+    assert "no seat for a second player" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("debate", "play", "Q?", "--answers", "a,b"),
+        ("debate", "eval", "SET"),
+        ("debate", "serve", "SET"),
+        ("debate", "tournament", "SET", "--players", "scripted/a,scripted/b"),
+        ("train", "debater", "SET"),
+    ],
+)
+def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, verb: tuple[str, ...]) -> None:
+    words = [str(questions) if word == "SET" else word for word in verb]
+    more = [] if verb[1] in ("tournament", "debater") else ["--debaters", "scripted/a"]
+    result = CliRunner().invoke(app, [*words, *more, "--judge", "reward:never_made"])
+    assert "'never_made'" in str(result.exception), result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from gadfly.cli import _debate_tournament as verb
 from gadfly.debate import ScriptedJudge, Skilled, Tournament, protocol
-from gadfly.runs import Run, Settings, run
+from gadfly.runs import Run, Settings, all_runs, run
 
 ROWS = [{"question": f"Which, {n}?", "answers": [f"one {n}", f"two {n}"], "correct": 0} for n in range(8)]
 
@@ -72,6 +72,13 @@ def test_a_tournament_cut_short_shows_how_it_stands_and_ends_with_130(
     assert said.exit_code == 130
     assert f"Cut short with {finished} of the matches finished" in said.output
     assert "scripted/one" in said.output
+
+
+def test_a_debates_own_length_is_chosen_as_in_eval(questions: Path) -> None:
+    assert given(questions, "--debate-rounds", "3", "--words", "20", "--orders", "1").exit_code == 0
+    [made] = all_runs(questions.parent / "runs")
+    told = made.info["spec"]["protocol"]
+    assert (told["rounds"], {step["words"] for step in told["round"]}) == (3, {20})
 
 
 @pytest.mark.parametrize(

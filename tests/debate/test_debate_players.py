@@ -19,10 +19,12 @@ from gadfly.debate import (
     Said,
     ScriptedJudge,
     cases,
+    judge,
     made_set,
     protocol,
     read_answered,
     read_set,
+    seating,
 )
 from gadfly.errors import InputError
 from gadfly.models import System, scripted
@@ -53,6 +55,30 @@ def test_a_draft_that_breaks_a_rule_is_never_the_best() -> None:
     drafts = Voice(lambda move: "Seeds." if move.seed % 2 else "so " * 200)
     transcript = played(seated(protocol("debate"), first=BestOf(drafts, 8, ScriptedJudge())))
     assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+
+
+def test_of_two_players_the_second_argues_for_the_second_answer_and_the_first_sits_everywhere_else() -> None:
+    one, two = Voice("Seeds."), Voice("Snails.")
+    assert seating(protocol("debate_red_team"), [one, two]) == {"first": one, "second": two, "red_team": one}
+    assert list(seating(protocol("open_debate"), [one, two]).values()) == [one, two]
+    assert set(map(id, seating(protocol("debate"), [one]).values())) == {id(one)}
+    assert seating(protocol("naive"), [one]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "said"),
+    [("debate", 0, "got 0"), ("debate", 3, "got 3"), ("consultancy", 2, "no seat for a second player")],
+)
+def test_who_cannot_be_seated_is_refused(name: str, count: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        seating(protocol(name), [Voice("Seeds.")] * count)
+
+
+def test_a_judge_is_a_model_asked_in_one_order_or_both() -> None:
+    found = judge("scripted/y", 1)
+    assert found.name == "judge:y" and found.spec()["orders"] == 1
+    with pytest.raises(InputError, match="1 or 2; got 0"):
+        judge("scripted/y", 0)
 
 
 def test_best_of_one_is_refused() -> None:
