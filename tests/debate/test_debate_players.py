@@ -126,6 +126,54 @@ def test_a_set_has_two_cases_a_question_and_says_which_line_is_wrong(tmp_path: P
             read_set(file)
 
 
+def test_the_right_answer_is_a_whole_number_however_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    file.write_text('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 1.0, "title": null}\n')
+    [row] = read_set(file)
+    assert repr(row["correct"]) == "1" and "title" not in row
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [(', "label": 1', "They have 'label'"), ("", "is not known."), (', "corect": 1', "'corect'")],
+)
+def test_rows_without_a_known_answer_are_told_of_with_the_key_that_may_be_meant(
+    tmp_path: Path, more: str, hint: str
+) -> None:
+    file, told = tmp_path / "set.jsonl", list[str]()
+    row = '{"question": "Who?", "answers": ["Ann", "Bob"]'
+    file.write_text(f'{row}{more}}}\n{row}, "correct": 0}}\n')
+    read_set(file, told.append)
+    [sentence] = told
+    assert sentence.startswith('1 of 2 rows have no "correct"') and hint in sentence
+
+
+def test_a_set_without_a_question_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text("\n")
+    for read in (read_set, read_answered):
+        with pytest.raises(InputError, match="holds no question"):
+            read(str(tmp_path / "set.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"question": "Who?", "answers": [null]}', "a text that is not empty"),
+        ('{"question": "Who?", "answers": ["Ann", ["Lee"]]}', "a text that is not empty"),
+        ('{"question": "Who?", "answers": [" "]}', "a text that is not empty"),
+        ('{"question": ["Who?"], "answers": ["Ann"]}', "a text that is not empty"),
+        (
+            '{"question": "Who?", "answers": ["Ann"], "document": ["Ann did."]}',
+            '"document" is text, got list',
+        ),
+    ],
+)
+def test_what_is_no_text_never_becomes_an_answer(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "qa.jsonl").write_text(f'{{"question": "Who?", "answers": ["Ann"]}}\n{line}\n')
+    with pytest.raises(InputError, match=f"Line 2: .*{said}"):
+        read_answered(str(tmp_path / "qa.jsonl"))
+
+
 def invented(reply: Any, tmp_path: Path, count: int = 1) -> list[dict[str, Any]]:
     file = tmp_path / "qa.jsonl"
     file.write_text(

@@ -69,7 +69,10 @@ USUAL = Setting()
 @o.spread
 def play(
     question: Annotated[str, typer.Argument(help="What is argued about.")],
-    answers: Annotated[str, typer.Option(help="The two answers, with a comma: A,B.")],
+    answers: Annotated[
+        list[str],
+        typer.Option(help="The two answers, A,B; or given twice, an answer each, for one with a comma."),
+    ],
     debaters: DEBATERS,
     judge: JUDGE,
     protocol: PROTOCOL = "debate",
@@ -133,7 +136,7 @@ def evaluate(
 
     if output:
         o.check_output(output)
-    rows = d.read_set(questions)[:limit]
+    rows = questions_in(questions, limit)
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
     if not names:
         raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
@@ -231,9 +234,11 @@ def protocols(
     from rich.table import Table
 
     from gadfly import debate as d
+    from gadfly.errors import UnknownNameError
 
     if show:
-        d.protocol(show)
+        if show not in d.known_protocols():
+            raise UnknownNameError("protocol", show, d.known_protocols())
         typer.echo(
             (resources.files("gadfly.debate") / "protocols" / f"{show}.yaml").read_text("utf-8"), nl=False
         )
@@ -245,6 +250,13 @@ def protocols(
 
 
 # --- what is played
+
+
+def questions_in(path: Path, limit: int | None = None) -> list[dict[str, Any]]:
+    """The first questions of a set. Says how many have no known answer."""
+    from gadfly import debate as d
+
+    return d.read_set(path, lambda sentence: typer.echo(sentence, err=True))[:limit]
 
 
 def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> list[Debating]:
@@ -265,13 +277,15 @@ def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> li
     return games
 
 
-def _row(question: str, answers: str, document: Path | None, corpus: str) -> dict[str, Any]:
+def _row(question: str, answers: list[str], document: Path | None, corpus: str) -> dict[str, Any]:
+    from gadfly.debate._sets import alike
     from gadfly.errors import InputError
 
-    two = o.listed(answers, "--answers")
-    if len(two) != 2 or two[0] == two[1]:
+    two = o.listed(answers[0], "--answers") if len(answers) == 1 else [one.strip() for one in answers]
+    if len(two) != 2 or not all(two) or alike(*two):
         raise InputError(
-            f"--answers takes two different answers with a comma between them, A,B; got {answers!r}."
+            "--answers takes two different answers with a comma between them, A,B; where one has a comma itself, give "
+            f'it twice: --answers "Paris, France" --answers "Rome, Italy". Got {", ".join(map(repr, two))}.'
         )
     row: dict[str, Any] = {"question": question, "answers": two}
     if document is not None:

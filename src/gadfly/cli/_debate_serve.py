@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._debate import DEBATERS, PROTOCOL, SET, USUAL, Setting
+from gadfly.cli._debate import DEBATERS, PROTOCOL, SET, USUAL, Setting, questions_in
 from gadfly.cli._review import HERE, Listening, _greet
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def serve(
     decider = d.judge(judge, setting.orders) if judge else None
     seat = debate_as or "judge"
     sitting = Sitting(
-        d.read_set(questions)[:limit],
+        questions_in(questions, limit),
         found,
         d.seating(found, o.listed(debaters, "--debaters"), decider),
         decider,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._debate import JUDGE, SET, Setting
+from gadfly.cli._debate import JUDGE, SET, Setting, questions_in
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,7 +66,7 @@ def tournament(
         {name: d.seated(name, decider) for name in _names(players)},
         decider,
         setting.protocol(protocol),
-        d.read_set(questions),
+        questions_in(questions),
         times,
         each,
         playing.seed,
