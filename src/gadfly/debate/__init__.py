@@ -7,6 +7,7 @@ from gadfly.debate._chairs import (
     Chair,
     JudgeChair,
     Player,
+    Referee,
     Refining,
     Said,
     Skilled,
@@ -16,7 +17,7 @@ from gadfly.debate._debating import Debating
 from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
 from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
 from gadfly.debate._payoff import payoff
-from gadfly.debate._players import seated
+from gadfly.debate._players import judge, seated, seating
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
@@ -65,6 +66,7 @@ __all__ = [
     "Position",
     "Practice",
     "Protocol",
+    "Referee",
     "Refining",
     "RewardJudge",
     "Rules",
@@ -82,6 +84,7 @@ __all__ = [
     "contest",
     "debate_table",
     "interaction",
+    "judge",
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
@@ -93,6 +96,7 @@ __all__ = [
     "read_answered",
     "read_set",
     "seated",
+    "seating",
     "seatings",
     "skill_slope",
     "split",

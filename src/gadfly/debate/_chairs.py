@@ -18,11 +18,23 @@ from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import choice_messages, player_messages
 from gadfly.debate._rules import checked
 from gadfly.errors import CallError, InputError
+from gadfly.judges import Judge
 from gadfly.models import System
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Usage
 
-__all__ = ["SAMPLING", "BestOf", "Chair", "JudgeChair", "Player", "Refining", "Said", "Skilled", "Weighed"]
+__all__ = [
+    "SAMPLING",
+    "BestOf",
+    "Chair",
+    "JudgeChair",
+    "Player",
+    "Referee",
+    "Refining",
+    "Said",
+    "Skilled",
+    "Weighed",
+]
 
 SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
 """How debaters speak unless told otherwise."""
@@ -82,6 +94,10 @@ class JudgeChair(Chair, Protocol):
     def decides(self) -> bool: ...
 
     async def weigh(self, position: Position, seed: int) -> Weighed: ...
+
+
+class Referee(JudgeChair, Judge, Protocol):
+    """A judge that can sit in the judge's chair and judge what is over, as `DebateJudge` can."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._position import Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
-from gadfly.errors import CallError
+from gadfly.errors import CallError, InputError
 from gadfly.judges._base import all_at_once
 from gadfly.models import Reply, System
 from gadfly.transcripts import Judgement, Transcript, Usage
@@ -63,6 +63,12 @@ class DebateJudge:
     threshold: float = 0.5
 
     decides = False
+
+    def __post_init__(self) -> None:
+        if self.orders not in (1, 2):
+            raise InputError(
+                f"A judge is asked in one order of the answers or in both: 1 or 2; got {self.orders}."
+            )
 
     @classmethod
     def of(cls, system: System, orders: int = 2) -> DebateJudge:
