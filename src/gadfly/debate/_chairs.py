@@ -18,7 +18,7 @@ from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import choice_messages, player_messages
 from gadfly.debate._rules import checked
 from gadfly.errors import CallError, InputError
-from gadfly.models import System
+from gadfly.models import Brief, System, briefly
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Usage
 
@@ -86,6 +86,7 @@ class Player:
     """A model that is told the rules, the document and what was said. Quotes of a local model are masked (`quote`)."""
 
     system: System
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, system: System) -> Player:
@@ -128,10 +129,11 @@ class Player:
         """The number of an answer: the one likelier to this model over both orders of listing them."""
         from gadfly.debate._verdict import letters
 
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=4, logprobs=True, top_logprobs=20)
+        asked = briefly(self.system.with_sampling(max_tokens=None), 4)
         usage, chances = Usage(), list[float]()
         for exchanged in (False, True):
-            reply = await asked.reply(choice_messages(move, exchanged), seed=move.seed)
+            messages = choice_messages(move, exchanged)
+            reply = await self._brief.reply(asked, messages, seed=move.seed, read=letters)
             usage += reply.usage
             p = letters(reply)
             chances += [] if p is None else [1 - p if exchanged else p]

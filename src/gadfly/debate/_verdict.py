@@ -19,7 +19,7 @@ from gadfly.debate._position import Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
 from gadfly.errors import CallError
 from gadfly.judges._base import all_at_once
-from gadfly.models import Reply, System
+from gadfly.models import Brief, Reply, System, briefly
 from gadfly.transcripts import Judgement, Transcript, Usage
 
 __all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "verdict_of"]
@@ -31,7 +31,11 @@ MOST = 12.0
 """Log-odds beyond which a probability is not believed: a token's log-probability of 0 is a rounded one."""
 
 _LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
-_WORDS = re.compile(r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b(?!\s+(?!is\b|because\b|as\b|since\b)[a-z])",
+    re.IGNORECASE,
+)
+"""A letter at the start; not the article of "a quotation shows …"."""
 
 
 def letters(reply: Reply) -> float | None:
@@ -54,13 +58,15 @@ class DebateJudge:
     """A model that judges debates; it can also sit in the judge's chair, ask and lean.
 
     `orders` 2 asks with the answers listed both ways, 1 as they are. `system` answers greedily, with log-probabilities
-    where it has them. As a `Judge` its score is the probability it puts on the *wrong* answer.
+    where its service has them, and in a few tokens, or more where its answer does not fit; a `max_tokens` of its own is
+    kept to. As a `Judge` its score is the probability it puts on the *wrong* answer.
     """
 
     system: System
     name: str = "debate_judge"
     orders: int = 2
     threshold: float = 0.5
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     decides = False
 
@@ -85,10 +91,8 @@ class DebateJudge:
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
-        brief = self.system.sampling.max_tokens or (1 if self.system.white_box else 4)
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
         views = [position, position.exchanged()][: self.orders]
-        replies = await asyncio.gather(*(asked.reply(judge_messages(view), seed=seed) for view in views))
+        replies = await asyncio.gather(*(self._asked(view, seed) for view in views))
         usage = sum((reply.usage for reply in replies), Usage())
         said = [letters(reply) for reply in replies]
         if any(p is None for p in said):
@@ -97,11 +101,15 @@ class DebateJudge:
         odds = sum(map(_odds, orders)) / len(orders)
         return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage)
 
+    async def _asked(self, view: Position, seed: int) -> Reply:
+        asked = briefly(self.system, 1 if self.system.white_box else 4)
+        grows = self.system.sampling.max_tokens is None
+        return await self._brief.reply(asked, judge_messages(view), seed=seed, read=letters, grows=grows)
+
     async def say(self, move: Move) -> Said:
         """The question it asks."""
-        room = move.step.words * 3
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=room)
-        reply = await asked.reply(question_messages(move), seed=move.seed)
+        asked = self.system.with_sampling(temperature=0.0, max_tokens=move.step.words * 3)
+        reply = await self._brief.reply(asked, question_messages(move), seed=move.seed)
         text = reply.text.strip()
         return Said(text[: text.find("?") + 1] if "?" in text else text, reply.usage)
 
