@@ -65,6 +65,18 @@ class Leaning:
 
 
 @dataclass(frozen=True)
+class Naming(Leaning):
+    """The same without probabilities: it names an answer each way round. A call costs a tenth of a cent."""
+
+    async def _verdict(self, transcript: Transcript) -> Judgement:
+        leant = await super()._verdict(transcript)
+        orders = tuple(float(p > 0.5) for p in leant.metadata["orders"])
+        p = min(max(sum(orders) / len(orders), 1e-5), 1 - 1e-5)
+        spent = Usage(90, 2, 0.001 * len(orders))
+        return verdict_of(transcript, self.name, Weighed(p, orders=orders, usage=spent, probabilities=False))
+
+
+@dataclass(frozen=True)
 class Honest:
     """Argues better for what is true, by `edge` in log-odds, and quotes the document for it; for what is false it makes
     a quotation up every `lies`-th time.

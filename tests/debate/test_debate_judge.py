@@ -93,3 +93,15 @@ def test_a_letter_in_words_is_read(text: str, p: float) -> None:
 @pytest.mark.parametrize("text", ["A quotation shows it", "a careful reader", "Both", ""])
 def test_what_is_no_letter_is_not(text: str) -> None:
     assert letters(Reply(text)) is None
+
+
+def test_a_verdict_says_whether_it_came_with_probabilities() -> None:
+    told, named = verdict(service(odds=1.5), orders=1), verdict(service(odds=1.5, rejects=("logprobs",)))
+    assert (told.metadata["probabilities"], told.metadata["p"]) == (True, pytest.approx(0.8176, abs=1e-4))
+    assert (named.metadata["probabilities"], named.metadata["orders"]) == (False, [1.0, 0.0])
+    assert "bias" not in named.metadata and "bias" in verdict(service(odds=1.5)).metadata
+
+
+def test_what_the_calls_cost_is_kept_where_it_is_known() -> None:
+    assert verdict(service(cost=0.25)).metadata["cost"] == 0.5
+    assert "cost" not in verdict(service()).metadata

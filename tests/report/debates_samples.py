@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "debate"))
-from debate_samples import Leaning, questions
+from debate_samples import Leaning, Naming, questions
 
 from gadfly.debate import Debating, Move, Said, ScriptedJudge, cases, protocol
 from gadfly.report import Report, from_debate, write
@@ -111,6 +111,11 @@ def report(directory: Path) -> Report:
     """The page's report."""
     judge = Unsure(knows=0.1, noise=1.4, bias=0.5, sway=0.7, name="judge:smollm2")
     return from_debate(debates(directory, judge))
+
+
+def named_report(directory: Path) -> Report:
+    """Of a judge that only names answers."""
+    return from_debate(debates(directory, Naming(bias=0.5), ("naive", "quoted_debate"), n=30))
 
 
 if __name__ == "__main__":

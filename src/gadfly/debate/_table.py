@@ -21,6 +21,7 @@ from gadfly.debate._protocol import JUDGE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
+from gadfly.transcripts import Usage
 
 __all__ = [
     "KINDS",
@@ -112,7 +113,7 @@ class Effort:
 
     `statements`, `words`, `quotes` (verified) and `unverified` are the players'; `read` counts the words that the judge
     hears and `questions` those that it asks; `seconds` are a person's, None where nobody timed one. `tokens` go in and
-    out, by seat, the judge's verdict included; `cost` in US dollars, for seats whose price is known.
+    out, by seat; `cost` in US dollars, for seats whose price is known. Both include the calls for the judge's verdict.
     """
 
     statements: Estimate
@@ -143,7 +144,8 @@ class DebateLine:
     `accuracy` is over all cases, `causes` says why it is missing of some. `by_rule` is the share of completed cases in
     which a broken rule decided, `rules` how often which; `judged` is the accuracy of the others. `confidence` is the
     mean probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
-    where somebody was asked, as is `calibration`. `payoffs` are the mean probability of a side's answer less what that
+    where somebody was asked and gave probabilities, as is `calibration`; `untold` counts the verdicts of those who only
+    named an answer. `payoffs` are the mean probability of a side's answer less what that
     side paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
     less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other
     protocols, case by case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are
@@ -163,6 +165,7 @@ class DebateLine:
     confidence: Estimate
     when_wrong: Estimate
     calibration: Calibration
+    untold: int
     leaning: Leaning
     believed: Believed
     effort: Effort
@@ -234,7 +237,7 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
 def _line(name: str, run: Run, cases: Sequence[JudgedCase]) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
-    wrong = [one for one in asked if one.right == 0]
+    told = [one for one in asked if _told(one)]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
     protocol = Protocol.model_validate(run.info["spec"]["protocol"])
     return DebateLine(
@@ -248,14 +251,20 @@ def _line(name: str, run: Run, cases: Sequence[JudgedCase]) -> DebateLine:
         by_rule=_rate(completed, lambda one: one.by_rule),
         rules=Counter(loss["rule"] for loss in lost),
         judged=_rate([one for one in cases if not one.by_rule], lambda one: one.right),
-        confidence=_given(asked, right=True),
-        when_wrong=_given(wrong, right=False),
-        calibration=_calibration([one for one in asked if one.correct is not None]),
+        confidence=_given(told, right=True),
+        when_wrong=_given([one for one in told if one.right == 0], right=False),
+        calibration=_calibration([one for one in told if one.correct is not None]),
+        untold=len(asked) - len(told),
         leaning=_leaning(asked),
         believed=_believed(cases, asked),
         effort=_effort(completed, protocol),
         payoffs=_payoffs(completed, protocol),
     )
+
+
+def _told(one: JudgedCase) -> bool:
+    """Whether the verdict came with probabilities, and did not only name an answer."""
+    return bool(one.judgement.metadata.get("probabilities", True))
 
 
 def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | None]) -> Estimate:
@@ -322,7 +331,7 @@ def _reliable(p: Sequence[float | None], first: Sequence[float], clusters: Seque
 
 def _leaning(asked: Sequence[JudgedCase]) -> Leaning:
     both = [one for one in asked if len(one.orders) == 2]
-    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both]
+    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both if _told(one)]
     swaps = by_question(asked)
     even = [
         one
@@ -332,7 +341,7 @@ def _leaning(asked: Sequence[JudgedCase]) -> Leaning:
     ]
     first = [one.believed(0) for one in even]
     return Leaning(
-        position=_mean(biases) if both else None,
+        position=_mean(biases) if biases else None,
         flips=_rate(both, _flipped) if both else None,
         first=paired_difference(first, [_not(one) for one in first], [one.of for one in even]),
     )
@@ -411,17 +420,28 @@ def _seconds(one: JudgedCase) -> float | None:
 
 
 def _tokens(seat: str, one: JudgedCase) -> int:
-    spent = one.transcript.usage.get(seat)
-    total = spent.input_tokens + spent.output_tokens if spent else 0
-    if seat == JUDGE:
-        total += sum(int(one.judgement.metadata.get(key) or 0) for key in ("input_tokens", "output_tokens"))
-    return total
+    used = _used(seat, one)
+    return used.input_tokens + used.output_tokens
+
+
+def _used(seat: str, one: JudgedCase) -> Usage:
+    """What a seat's calls consumed, the judge's for its verdict included."""
+    used = one.transcript.usage.get(seat, Usage())
+    if seat != JUDGE:
+        return used
+    facts = one.judgement.metadata
+    tokens = (int(facts.get(key) or 0) for key in ("input_tokens", "output_tokens"))
+    return used + Usage(*tokens, facts.get("cost"))
 
 
 def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
-    spent = [(one.of, usage.cost) for one in cases if (usage := one.transcript.usage.get(seat)) is not None]
-    known = [(of, cost) for of, cost in spent if cost is not None]
-    return replace(_mean(known, least=0.0), missing=len(spent) - len(known)) if known else None
+    """Of a case, 0 where nothing was called; None where no price is known."""
+    spent = [(one.of, _used(seat, one)) for one in cases]
+    if all(used.cost is None for _, used in spent):
+        return None
+    unknown = [used.cost is None and used.input_tokens + used.output_tokens > 0 for _, used in spent]
+    known = [(of, used.cost or 0.0) for (of, used), not_ in zip(spent, unknown, strict=True) if not not_]
+    return replace(_mean(known, least=0.0), missing=sum(unknown))
 
 
 def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:

@@ -42,15 +42,20 @@ def letters(reply: Reply) -> float | None:
     """P(A) in [0, 1], from the first token's probabilities where there are any, else 1 or 0 from the text; None where
     neither says.
     """
+    p = _probability(reply)
+    if p is not None:
+        return p
+    said = _WORDS.match(reply.text)
+    return None if said is None else float(said[1].upper() == "A")
+
+
+def _probability(reply: Reply) -> float | None:
     mass = {"A": 0.0, "B": 0.0}
     for token, logprob in reply.first_token.items():
         if found := _LETTER.fullmatch(token):
             mass[found[1]] += math.exp(min(0.0, logprob))
     total = mass["A"] + mass["B"]
-    if total >= LEAST_MASS:
-        return mass["A"] / total
-    said = _WORDS.match(reply.text)
-    return None if said is None else float(said[1].upper() == "A")
+    return mass["A"] / total if total >= LEAST_MASS else None
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class DebateJudge:
             return Weighed(None, "no_parse", usage=usage)
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
         odds = sum(map(_odds, orders)) / len(orders)
-        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage)
+        told = all(_probability(reply) is not None for reply in replies)
+        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage, probabilities=told)
 
     async def _asked(self, view: Position, seed: int) -> Reply:
         asked = briefly(self.system, 1 if self.system.white_box else 4)
@@ -209,14 +215,18 @@ def verdict_of(
     """A judgement whose score is the probability of the wrong answer; missing where nobody knows which that is.
 
     Metadata: `p`, the probability of answer 0 as the case lists them; `orders`, what was said each way round; `bias`,
-    the log-odds by which whatever is listed first is preferred; the call's tokens; a person's confidence and seconds.
+    the log-odds by which whatever is listed first is preferred; `probabilities`, False where the judge gave none, so
+    that `p` is only its decision and there is no `bias`; the call's tokens and, where its price is known, `cost`; a
+    person's confidence and seconds.
     """
     facts: dict[str, Any] = {"p": weighed.p, "orders": list(weighed.orders), "by_rule": False}
-    if len(weighed.orders) == 2:
+    facts["probabilities"] = weighed.probabilities
+    if len(weighed.orders) == 2 and weighed.probabilities:
         first, second = (_odds(p) for p in weighed.orders)
         facts["bias"] = (first - second) / 2
     facts |= {"input_tokens": weighed.usage.input_tokens, "output_tokens": weighed.usage.output_tokens}
-    facts |= {k: v for k in ("confidence", "seconds") if (v := getattr(weighed, k)) is not None}
+    spent = {"cost": weighed.usage.cost, "confidence": weighed.confidence, "seconds": weighed.seconds}
+    facts |= {key: value for key, value in spent.items() if value is not None}
     found = _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
     return found if uncertainty is None or found.score is None else replace(found, uncertainty=uncertainty)
 

@@ -69,7 +69,8 @@ _METHODS = (
         "How sure",
         "Brier score: the mean squared distance of the probabilities from what is right, 0 at best; always saying one "
         "half gets 0.25. Recalibrated: the same of probabilities put through a sigmoid on their log-odds that was "
-        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none.",
+        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none. Where a judge's "
+        "service gives no log-probabilities it only names an answer, and none of these is known.",
     ),
 )
 
@@ -207,6 +208,7 @@ def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
 
 def _said(table: DebateTable) -> Iterator[str]:
     """What the reader must know of the judge before taking its verdicts for insight."""
+    yield from _untold(table)
     for one in table.lines:
         called = name(one.name)
         follows, flips = one.believed.follows, one.leaning.flips
@@ -218,7 +220,24 @@ def _said(table: DebateTable) -> Iterator[str]:
             yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
-        yield "Some answers that the judge was wrongly sure of had a flaw that was noted; they are below, to read."
+        was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
+        yield f"Some answers that the judge {was} had a flaw that was noted; they are below, to read."
+
+
+def _untold(table: DebateTable) -> list[str]:
+    """That the judge only named answers, in some verdicts or in all."""
+    untold = sum(one.untold for one in table.lines)
+    told = sum(one.confidence.n for one in table.lines)
+    if not untold:
+        return []
+    some = f" in {untold:,} of {untold + told:,} verdicts" if told else ""
+    counted = "the answer that it names counts as its decision"
+    if any(one.leaning.flips is not None for one in table.lines):
+        counted = (
+            "where the two orders of listing the answers agree, that counts as its decision, and where they disagree "
+            "it is undecided"
+        )
+    return [f"The judge gave no probabilities{some}: {counted}; how sure it was is not known."]
 
 
 # --- debates to read
@@ -227,6 +246,7 @@ def _said(table: DebateTable) -> Iterator[str]:
 def _read(kept: Kept) -> ReadDebate:
     case = kept.case
     position, facts = case.position, case.judgement.metadata
+    told = bool(facts.get("probabilities", True))
     said = (
         HeardLine(
             who=label(position, one),
@@ -244,7 +264,7 @@ def _read(kept: Kept) -> ReadDebate:
     return ReadDebate(
         case_id=case.transcript.case.id,
         protocol=kept.protocol,
-        kind=KIND_WORDS[kept.kind],
+        kind=KIND_WORDS[kept.kind] if told else KIND_WORDS[kept.kind].replace("Sure and wrong", "Wrong"),
         question=position.dispute.question,
         answers=position.dispute.answers,
         correct=case.correct,
@@ -253,6 +273,7 @@ def _read(kept: Kept) -> ReadDebate:
         flaws=tuple(_flaws(kept)) if kept.kind == "overlooked" else (),
         p=facts.get("p"),
         orders=case.orders,
+        probabilities=told,
     )
 
 

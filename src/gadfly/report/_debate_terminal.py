@@ -47,7 +47,7 @@ def print_debate(shown: Debated, console: Console) -> None:
             wide, narrow = (_figures(heading, rows, table, fold) for fold in (False, True))
             _print((wide, narrow), _listed(heading, rows), console)
     for kind, read in shown.kinds.items():
-        if kind.startswith("Sure and wrong"):
+        if kind.startswith(("Sure and wrong", "Wrong")):
             cases = ", ".join(f"{one.case_id} ({one.protocol.replace('_', ' ')})" for one in read[:TO_READ])
             console.print(_text(f"{kind}, to read: {cases}", 600, "dim"))
 
@@ -158,11 +158,11 @@ def believed_rows(table: DebateTable) -> list[Figures]:
 def sure_rows(table: DebateTable) -> list[Figures]:
     """How sure the judge is, and what it leans to."""
     rows = [
-        _row(table, "Mean probability of the right answer", lambda one: one.confidence, rate),
-        _row(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
-        _row(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
-        _row(table, "Brier score, recalibrated", _recalibrated, _brier),
-        _row(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
+        _told(table, "Mean probability of the right answer", lambda one: one.confidence, rate),
+        _told(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
+        _told(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
+        _told(table, "Brier score, recalibrated", _recalibrated, _brier),
+        _told(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
         _row(table, "Verdict changes with the order of listing", lambda one: one.leaning.flips, rate),
         _row(table, "Believes the first side more than the second", lambda one: one.leaning.first, _leans),
     ]
@@ -200,6 +200,18 @@ def _row(
 ) -> Figures:
     found = {one.name: measure(one) for one in table.lines}
     return words, {protocol: shown(value) for protocol, value in found.items() if _known(value)}
+
+
+def _told(
+    table: DebateTable,
+    words: str,
+    measure: Callable[[DebateLine], Estimate | None],
+    shown: Callable[[Estimate], str],
+) -> Figures:
+    """`_row` of a figure on probabilities, which says where the judge gave none at all."""
+    _, known = _row(table, words, measure, shown)
+    none = {one.name: "not available" for one in table.lines if one.untold and not one.confidence.n}
+    return words, {**none, **known}
 
 
 def _of(mapping: str, key: str, one: DebateLine) -> Estimate | None:
