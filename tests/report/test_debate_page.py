@@ -6,7 +6,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from debates_samples import Leaning, debates, named_report, report
+from debates_samples import Leaning, debates, named_report, people_report, report
 from playwright.sync_api import Browser
 from rich.console import Console
 
@@ -152,6 +152,26 @@ def test_and_the_terminal_says_so_too(named):
     sure = [one for one in said.splitlines() if one.startswith(("Mean prob", "Brier", "Prefers"))]
     assert len(sure) == 4 and all(one.count("not available") == 2 for one in sure)
     assert "Wrong, to read:" in said and "Sure and wrong" not in said
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """The report of two people's runs."""
+    return people_report(tmp_path_factory.mktemp("people"))
+
+
+def test_a_report_of_people_names_them(people):
+    assert people.title == "Does debate help ann and ben?"
+    assert people.target.startswith("judges ann and ben")
+    assert "were put to ann and ben in 2 ways" in people.sections[0].summary
+
+
+def test_people_together_and_one_by_one_stand_in_the_page_and_the_terminal(people):
+    shown, said = render(people), printed(people, 220)
+    for words in ("Debate (people, 2 of them)", "Debate (ann)", "Debate (ben)"):
+        assert f"<bdi>{words}</bdi>" in shown and words in said
+    assert "Decides for what is listed first" in shown
+    assert "judge verdict" not in said
 
 
 @pytest.mark.parametrize("width", [390, 800, 1200])
