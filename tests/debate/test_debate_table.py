@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from debate_samples import Honest, Leaning, played
+from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.debate import cases, debate_table, protocol, question_numbers, split
 from gadfly.debate._judged import judged_cases
@@ -129,6 +129,39 @@ def test_effort_is_counted_by_case_and_seat(table):
     assert effort.tokens["judge"].point < 92  # none where a rule decided
     assert table.first.effort.words.point == 0
     assert (effort.seconds, effort.cost) == (None, {})
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """The lines of a judge that only names answers."""
+    where = tmp_path_factory.mktemp("named")
+    runs = [
+        played(where, name, Naming(bias=1.0), Honest(1.0, 4), n=20) for name in ("naive", "quoted_debate")
+    ]
+    return debate_table(runs).lines
+
+
+def test_nothing_is_said_of_how_sure_a_judge_without_probabilities_is(named):
+    naive = named[0]
+    assert (naive.untold, naive.accuracy.n) == (40, 40)
+    assert (naive.confidence.point, naive.when_wrong.point, naive.calibration.said.brier.point) == (None,) * 3
+    assert (naive.calibration.said.bins, naive.leaning.position) == ((), None)
+    assert naive.leaning.flips.point > 0
+
+
+def test_what_the_calls_for_verdicts_cost_is_counted_and_a_decision_by_rule_costs_nothing(named):
+    naive, debate = named
+    assert naive.effort.cost["judge"].point == pytest.approx(0.002)
+    assert debate.by_rule.point > 0
+    assert debate.effort.cost["judge"].point == pytest.approx(0.002 * (1 - debate.by_rule.point))
+
+
+def test_a_verdict_whose_price_is_not_known_is_missing_in_what_it_cost(runs):
+    cases = judged_cases(runs["naive"])[:4]
+    facts = {**cases[0].judgement.metadata, "cost": 0.5}
+    priced = replace(cases[0], judgement=replace(cases[0].judgement, metadata=facts))
+    cost = line_of(runs["naive"], [priced, *cases[1:]]).effort.cost["judge"]
+    assert (cost.point, cost.n, cost.missing) == (0.5, 1, 3)
 
 
 def test_quotations_that_are_paid_for_lower_the_payoff(table):

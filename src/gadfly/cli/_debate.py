@@ -343,6 +343,10 @@ def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: s
         yield Text(f"\nNo verdict: {failed or cause}.", style="yellow")
         return
     by_rule = " by rule" if facts.get("by_rule") else ""
+    if not facts.get("probabilities", True):
+        named = "neither" if p == 0.5 else f"A. {one}" if p > 0.5 else f"B. {two}"
+        yield Text(f"\nThe judge decides for {named}; it gave no probabilities.", style="bold green")
+        return
     yield Text(f"\nThe judge decides{by_rule}: A. {one} {p:.0%}, B. {two} {1 - p:.0%}", style="bold green")
     if "bias" in facts:
         first, second = facts["orders"]

@@ -19,7 +19,7 @@ from gadfly.debate._prompts import choice_messages, player_messages
 from gadfly.debate._rules import checked
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Judge
-from gadfly.models import System
+from gadfly.models import Brief, System, briefly
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Usage
 
@@ -63,7 +63,8 @@ class Said:
 class Weighed:
     """What a judge makes of a position: the probability of answer 0, None where it could not tell, and then `cause`
     says why. `orders` holds what it said with the answers listed either way, each as the probability of answer 0.
-    `confidence` and `seconds` are a person's.
+    `probabilities` is False where it only named an answer, and then these are 1 and 0. `confidence` and `seconds` are a
+    person's.
     """
 
     p: float | None
@@ -72,6 +73,7 @@ class Weighed:
     usage: Usage = field(default_factory=Usage)
     confidence: float | None = None
     seconds: float | None = None
+    probabilities: bool = True
 
 
 class Chair(Protocol):
@@ -105,6 +107,7 @@ class Player:
     """A model that is told the rules, the document and what was said. Quotes of a local model are masked (`quote`)."""
 
     system: System
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, system: System) -> Player:
@@ -144,7 +147,7 @@ class Player:
         try:
             reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
         except CallError as error:
-            if error.cause != "empty_reply":
+            if not error.cut:
                 raise
             longer = self.system.with_sampling(max_tokens=room + TOKENS_TO_THINK)
             reply = await longer.reply(messages, seed=move.seed)
@@ -154,10 +157,11 @@ class Player:
         """The number of an answer: the one likelier to this model over both orders of listing them."""
         from gadfly.debate._verdict import letters
 
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=4, logprobs=True, top_logprobs=20)
+        asked = briefly(self.system.with_sampling(max_tokens=None), 4)
         usage, chances = Usage(), list[float]()
         for exchanged in (False, True):
-            reply = await asked.reply(choice_messages(move, exchanged), seed=move.seed)
+            messages = choice_messages(move, exchanged)
+            reply = await self._brief.reply(asked, messages, seed=move.seed, read=letters)
             usage += reply.usage
             p = letters(reply)
             chances += [] if p is None else [1 - p if exchanged else p]
