@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import regex
 
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
+from gadfly.words import UNIT
 
 __all__ = ["MIN_WORDS", "Units", "quoted", "units"]
 
@@ -24,18 +25,6 @@ MIN_WORDS = 3
 """Fewest words of a span, unless its passage has fewer; then all of them."""
 MOST_SPANS = 8
 
-CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"
-WORD = rf"""
-    (?: [<>≤≥≈~]?[-−+±]?\p{{Sc}}?[-−+±]?\.?(?=\p{{N}}) )?
-    {CORE}
-    (?: (?: (?<=\p{{N}})[.,:/٫٬](?=\p{{N}}) | ['’ʼ&@·\-‐‑–−] ) {CORE} )*
-    [%‰°\p{{Sc}}]?
-"""
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
-UNIT = regex.compile(
-    rf"(?P<word>UNSPACED[\p{{M}}\u200c\u200d]*|{WORD})|\s+|\X".replace("UNSPACED", UNSPACED),
-    regex.VERBOSE | regex.V1,
-)
 GAP = regex.compile(r"\s*\[(?:\.\.\.|…)\]\s*")
 
 SAME = {
@@ -75,9 +64,7 @@ class Units:
 
 @functools.lru_cache(maxsize=256)
 def units(text: str) -> Units:
-    """The units of a text. A number with its sign, currency, separators and per cent is one word, and so are words
-    joined by hyphens or apostrophes; each character of a script that is written without spaces is one.
-    """
+    """The units of a text, as `gadfly.words.UNIT` cuts it."""
     starts, ends, words = [], [], [0]
     for found in UNIT.finditer(text):
         if found["word"] is not None or not found[0].isspace():
