@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from evidence_samples import MADE_UP, QUESTION, RIGHT, library, quoting
 
 from gadfly.corpora import Document, Form, in_memory
-from gadfly.errors import CallError, InputError
-from gadfly.evidence import UNVERIFIED, Quoting, cases_of, read_questions
+from gadfly.errors import CallError
+from gadfly.evidence import UNVERIFIED, Quoting
 from gadfly.models import System, model
 from gadfly.runs import Cases
 from gadfly.transcripts import Transcript
@@ -101,39 +100,3 @@ def test_evidence_can_be_asked_for_a_given_claim(tiny_agent_dir: Path):
     transcript = played(game, claim="It is 300 metres long.")
     assert transcript.metadata["claim"] == "It is 300 metres long."
     assert "claim" not in transcript.metadata["logprob"]
-
-
-def test_cases_are_questions_times_samples():
-    cases = cases_of([{"question": "a?"}, {"question": "b?", "without": ["d"]}], 2)
-    assert [(c["of"], c["sample"], c.get("without")) for c in cases] == [
-        (0, 0, None),
-        (0, 1, None),
-        (1, 0, ["d"]),
-        (1, 1, ["d"]),
-    ]
-
-
-def test_a_question_without_words_is_named_by_its_number():
-    with pytest.raises(InputError, match="Question 2 has no words"):
-        cases_of([{"question": "a?"}, {"question": " "}], 1)
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{", "Line 2 of .* is not JSON"),
-        ('{"query": "a"}', 'Line 2 has no words under "question"'),
-        ('{"question": "a?", "answers": "b"}', 'Line 2: "answers" is a list, got str'),
-    ],
-)
-def test_a_bad_line_of_questions_is_named(tmp_path: Path, line: str, said: str):
-    file = tmp_path / "q.jsonl"
-    file.write_text('{"question": "Who?", "odd": 1}\n' + line + "\n")
-    with pytest.raises(InputError, match=said):
-        read_questions(file)
-
-
-def test_questions_are_read_from_lines(tmp_path: Path):
-    file = tmp_path / "q.jsonl"
-    file.write_text('{"question": "Who?", "odd": 1}\n\n')
-    assert read_questions(file) == [{"question": "Who?"}]

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import GenerateConfig
 
 from gadfly.corpora import CLAIM_END, TITLE_END, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted
-from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
 from gadfly.models import System, inert
@@ -26,7 +24,7 @@ from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 if TYPE_CHECKING:
     from gadfly.models import LocalModel, LogitsMask, Sample
 
-__all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text", "cases_of", "read_questions"]
+__all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text"]
 
 SAMPLING = GenerateConfig(temperature=0.5, top_p=0.95, max_tokens=192)
 """How answers are sampled unless told otherwise: varied enough to choose from, room for claim, title and quote."""
@@ -165,38 +163,6 @@ class Quoting:
             **({"logprob": written.logprob} if written.logprob else {}),
         }
         return Transcript(case, tuple(said), written.outcome, written.cause, written.usage, facts)
-
-
-def cases_of(questions: Sequence[Mapping[str, Any]], samples: int) -> list[dict[str, Any]]:
-    """The cases of a run: `samples` for each question (as `read_questions` gives them), a question's side by side.
-
-    Raises `InputError` for a question without words.
-    """
-    cases = []
-    for number, row in enumerate(questions):
-        if not str(row.get("question", "")).strip():
-            raise InputError(f"Question {number + 1} has no words.")
-        cases += [{**row, "of": number, "sample": n} for n in range(samples)]
-    return cases
-
-
-def read_questions(path: str | Path) -> list[dict[str, Any]]:
-    """The questions of a .jsonl file, one object a line: {"question": "…"} with, where known, "answers" (short ones, a
-    list), "claim" (look for its evidence), "without" (ids of documents to leave out), "unanswerable" (true).
-
-    Raises `InputError`, which names the line. An empty file gives none.
-    """
-    return [_question(row, number) for number, row in json_lines(path)]
-
-
-def _question(row: Mapping[str, Any], number: int) -> dict[str, Any]:
-    if not isinstance(row.get("question"), str) or not row["question"].strip():
-        raise InputError(f'Line {number} has no words under "question": write {{"question": "…"}}.')
-    for key in ("answers", "without"):
-        if not isinstance(row.get(key, []), list):
-            raise InputError(f'Line {number}: "{key}" is a list, got {type(row[key]).__name__}.')
-    known = {"question", "answers", "claim", "without", "unanswerable"}
-    return {key: value for key, value in row.items() if key in known}
 
 
 def answer_text(claim: str, quotes: Sequence[Quote]) -> str:
