@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-__all__ = ["UNIT"]
+__all__ = ["UNIT", "same_words"]
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
 _CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"
@@ -22,3 +22,13 @@ UNIT = regex.compile(
 per cent is one word, and so are words joined by hyphens or apostrophes; each character of a script that is written
 without spaces is one.
 """
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts consist of the same words, whatever their case and what stands between them."""
+    return _words(one) == _words(other)
+
+
+def _words(text: str) -> list[str]:
+    plain = text.casefold().replace("’", "'")
+    return [found[0] for found in UNIT.finditer(plain) if found["word"] is not None]

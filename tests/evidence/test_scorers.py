@@ -35,7 +35,9 @@ def test_wrong_needs_to_know_the_answer():
 
 
 def test_unquoted_means_no_quote_or_a_false_one():
-    assert [score(unquoted(), played(quoting(text))) for text in (RIGHT, MADE_UP)] == [0.0, 1.0]
+    short, none = "%<In 1911.>%(Halden Bridge)%[in 1911]%", "%<In 1911.>%"
+    said = (RIGHT, MADE_UP, short, none)
+    assert [score(unquoted(), played(quoting(text))) for text in said] == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_likelihood_is_missing_where_the_model_does_not_say():
