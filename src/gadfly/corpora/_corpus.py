@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 from filelock import FileLock, Timeout
 
 from gadfly.corpora._index import Index, clean
+from gadfly.corpora._own import marked
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document, Found
 from gadfly.corpora._vectors import AT_ONCE, Vectors, fused
@@ -242,14 +243,8 @@ def located(name: str | Path, folder: Path | None = None) -> Path:
 
 def is_corpus(where: Path) -> bool:
     """Whether gadfly made a corpus there, be it broken: another program's `corpus.json` makes none."""
-    if not (where / "corpus.json").is_file():
-        return False
-    try:
-        info = json.loads((where / "corpus.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        info = None
-    own = isinstance(info, dict) and {"format", "generation", "sha256"} <= info.keys()
-    return own or bool(generations(where))
+    there = (where / "corpus.json").is_file()
+    return there and (marked(where, "corpus.json") or bool(generations(where)))
 
 
 def generations(where: Path) -> list[Path]:
