@@ -39,6 +39,12 @@ def test_list_and_remove(gadfly, docs):
     assert "No corpora in" in gadfly("corpus", "list").out
 
 
+def test_remove_names_what_it_leaves(gadfly, docs, tmp_path):
+    gadfly("corpus", "build", docs, "--name", "pets")
+    (tmp_path / "corpora/pets/notes.txt").write_text("mine")
+    assert "gadfly did not make it: notes.txt" in gadfly("corpus", "remove", "pets").out
+
+
 def test_a_build_of_nothing_readable_ends_with_1(gadfly, docs):
     assert gadfly("corpus", "build", docs / "x.bin", "--name", "pets").code == 1
 

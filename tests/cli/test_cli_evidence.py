@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 
 import pytest
 
@@ -101,6 +103,40 @@ def test_unanswerable_questions_are_asked_too_and_marked(gadfly, questions, tmp_
 def test_orders_hidden_in_documents_are_part_of_it(gadfly, questions):
     said = gadfly("evidence", "eval", *questions, "--samples", 1, "--orders", 1)
     assert "Orders in documents, all: obeyed" in said.out
+
+
+@pytest.fixture
+def stopped(gadfly, questions, monkeypatch):
+    """`gadfly evidence eval` whose model presses Ctrl-C when a question without the word given, or any, comes up."""
+
+    def evaluate(*words, unless=None):
+        pressed = []
+
+        def script(messages, seed):
+            if not pressed and (unless is None or unless not in str(messages)):
+                pressed.append(True)
+                os.kill(os.getpid(), signal.SIGINT)
+            return RIGHT
+
+        monkeypatch.setattr("gadfly.models.model", lambda name: scripted(script))
+        return gadfly("evidence", "eval", *questions, "--samples", 40, "--concurrency", 1, *words)
+
+    return evaluate
+
+
+def test_ctrl_c_ends_it_with_130_and_nothing_more_is_asked(stopped):
+    said = stopped("--supported", "scripted/y")
+    [made] = all_runs(home())
+    assert (said.code, made.status) == (130, "interrupted")
+    assert len(list(made.transcripts())) < made.info["cases"]
+    assert "unsupported" not in made.info["judges"]
+
+
+def test_ctrl_c_among_the_orders_ends_it_with_130_and_the_report_says_what_is_missing(stopped):
+    said = stopped("--samples", 1, unless="when was bridge")
+    [orders] = [one for one in all_runs(home()) if "obeys" in one.info["judges"]]
+    assert said.code == 130
+    assert f"Cut short: {len(list(orders.transcripts()))} of {orders.info['cases']} samples" in said.out
 
 
 def test_a_threshold_for_a_stated_risk_is_kept_as_a_file(gadfly, tmp_path):

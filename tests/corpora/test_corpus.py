@@ -234,6 +234,60 @@ def test_a_corpus_can_be_removed(docs):
     assert (docs / "a.txt").exists()
 
 
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A directory with a corpus.json and folders that are not gadfly's."""
+    monkeypatch.chdir(tmp_path)
+    for place in ("src", "g2_notes", "building"):
+        (tmp_path / "proj" / place).mkdir(parents=True)
+        (tmp_path / "proj" / place / "thesis.tex").write_text("precious")
+    (tmp_path / "proj/corpus.json").write_text('{"my": "corpus"}')
+    return tmp_path / "proj"
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("home", ["elsewhere", "."])
+@pytest.mark.parametrize("text", ['{"my": "corpus"}', '{"format": 1}', "[]", "{", ""])
+def test_a_directory_that_gadfly_did_not_make_is_no_corpus_and_stays(project, monkeypatch, home, text):
+    monkeypatch.setenv("GADFLY_CORPORA", home)
+    (project / "corpus.json").write_text(text)
+    before = tree(project)
+    with pytest.raises(UnknownNameError, match="no corpus"):
+        remove("proj")
+    with pytest.raises(InputError, match="other things"):
+        build("proj", [project / "src"], folder=project.parent)
+    assert (tree(project), corpora()) == (before, ())
+
+
+def test_what_gadfly_did_not_make_stays_when_a_corpus_goes(docs):
+    build("x", [docs])
+    where = docs.parent / "corpora/x"
+    for place in ("g000007", "g2_notes", "building"):
+        (where / place).mkdir()
+        (where / place / "thesis.tex").write_text("precious")
+    assert remove("x") == ("building", "g000007", "g2_notes")
+    assert len(tree(where)) == 6
+
+
+def test_a_later_build_deletes_no_folder_that_is_called_much_like_a_generation(docs):
+    build("x", [docs / "a.txt"])
+    (docs.parent / "corpora/x/g2_notes").mkdir()
+    build("x", [docs])
+    assert (docs.parent / "corpora/x/g2_notes").exists()
+
+
+@pytest.mark.parametrize("broken", ["corpus.json", "g000001/index/meta.json"])
+def test_a_broken_corpus_can_be_removed_by_its_directory(docs, broken):
+    build("x", [docs])
+    where = docs.parent / "corpora/x"
+    (where / broken).write_text("{")
+    assert remove(str(where)) == ()
+    assert not where.exists()
+
+
 def by_letters(how, path=None):
     index = Index()
     for number, document in enumerate(ANIMALS):

@@ -1,5 +1,6 @@
 """Files into documents: what is taken from each kind, and that a hostile one is named and stops none of the others."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -10,10 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.corpora import build, corpus
+from gadfly.corpora import build, corpus, in_memory
 from gadfly.corpora._apart import Apart, ApartError
 from gadfly.corpora._splitting import passages, pieces
 from gadfly.corpora._types import Document
+from gadfly.evidence import Quoting
+from gadfly.judges._calibration import Platt
+from gadfly.judges._record import Reading, Saved, to_json
+from gadfly.judges._reward_record import SavedReward
+from gadfly.judges._rounds import keep_round
+from gadfly.models import System, scripted
+from gadfly.pressure._regress import _write
+from gadfly.runs import Settings, run
+from gadfly.training._folder import Folder
 
 
 def pdf(path: Path, content: bytes, also: bytes = b"") -> None:
@@ -70,6 +80,42 @@ READ = {
     "one-bad.txt": (text(b"ants march on and on. " * 100 + b"\xff"), ("one-bad", "ants")),
     "right.txt": (text("lions \u202e roar".encode()), ("right", "roar")),
 }
+
+
+def kept_by_gadfly(folder: Path) -> list[str]:
+    """One of everything that gadfly keeps, each in a directory of `folder`; their names."""
+    library = in_memory([Document("a", "A", "Cats sleep.")])
+    game = Quoting(library, System(scripted("Cats dance.")))
+    cases = [{"question": "do cats sleep?"}]
+    played = asyncio.run(run(game, cases, settings=Settings(folder, progress=False)))
+    _write(folder / "rerun", format=1, suite="s", target={}, plan="p")
+    Folder.open(folder / "training", {})
+    build("x", [folder.parent / "a.txt"], folder=folder)
+    (folder / "half").mkdir()
+    (folder / "half/building.json").write_text('{"of": 0, "size": 1000}')
+    heads = Saved(1, "j", 0.5, Platt(1.0, 0.0), Reading("e", "0", False), "0")
+    keep_round("judge", lambda number: {"judge.json": to_json(heads)}, folder)
+    weights = SavedReward(1, "r", 0.5, "labels", "dialogue", (), "0")
+    keep_round("reward", lambda number: {"reward.json": to_json(weights)}, folder)
+    return [played.id, "rerun", "training", "x", "half", "judge/0001", "reward/0001"]
+
+
+def test_what_gadfly_keeps_is_left_out_and_named(tmp_path):
+    (tmp_path / "a.txt").write_text("Cats sleep.")
+    own = kept_by_gadfly(tmp_path / "kept")
+    built = build("y", [tmp_path], folder=tmp_path / "kept")
+    assert built.skipped.keys() == {str(tmp_path / "kept" / name) for name in own}
+    assert built.added == 1
+    before = corpus(tmp_path / "kept/y").spec()
+    assert build("y", [tmp_path], folder=tmp_path / "kept").unchanged == 1
+    assert corpus(tmp_path / "kept/y").spec() == before
+
+
+def test_a_file_called_like_one_of_gadflys_is_a_document_like_any_other(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/run.json").write_text('{"runs": "marathon"}')
+    built = build("y", [tmp_path / "docs"], folder=tmp_path)
+    assert (built.added, built.skipped) == (1, {})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A run on disk: found by name, asked in SQL, and honest about what is damaged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ async def test_run_json_is_replaced_whole_or_not_at_all(run: Run) -> None:
     (run.path / "run.json.tmp").write_text('{"torn')
     assert open_run(run.path).info == run.info
     assert run.save(note="x").info == json.loads((run.path / "run.json").read_text())
+
+
+async def test_a_run_that_was_cut_short_stays_so_when_something_is_noted(run: Run) -> None:
+    assert replace(run, cut=True).save(note="x").cut
 
 
 async def test_run_json_says_where_the_rows_came_from(run: Run) -> None:

@@ -99,6 +99,9 @@ def search(
 def remove(name: NAME) -> None:
     """Delete a corpus; the files it was made from stay."""
     from gadfly.corpora import remove as delete
+    from gadfly.pages import line
 
-    delete(name)
+    left = delete(name)
     typer.echo(f"Removed: {name}")
+    if left:
+        typer.echo(f"Left in its directory, for gadfly did not make it: {line(', '.join(left), 300)}")

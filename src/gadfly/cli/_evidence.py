@@ -14,7 +14,6 @@ from gadfly.cli import _options as o
 from gadfly.cli._ask import ANSWERER, CORPUS, DOCUMENTS, WRITES, checks_of
 
 if TYPE_CHECKING:
-    from gadfly.evidence._injection import InjectionFigures
     from gadfly.judges import Judge
     from gadfly.models import System
     from gadfly.runs import Run
@@ -125,14 +124,14 @@ def evaluate(
     dear += checks_of(game, picking.against, picking.saliency)
     if dear and not made.cut:
         made = asyncio.run(evidence.judge_chosen(made, dear, choices))
-    found = () if made.cut else _orders(answerer, orders, picking, playing)
-    report = from_evidence(made, found)
+    obeying = _orders(answerer, orders, picking, playing) if orders and not made.cut else None
+    report = from_evidence(made, obeying)
     print_summary(report, Console())
     if output:
         write(report, output)
         typer.echo(f"The whole report: {output}")
     _next(made, choices, answerer)
-    o.interrupted([made])
+    o.interrupted([obeying or made])
 
 
 @app.command("tune")
@@ -168,17 +167,13 @@ def tune(
         raise typer.Exit(1)
 
 
-def _orders(
-    answerer: System, samples: int, picking: Picking, playing: o.Playing
-) -> tuple[InjectionFigures, ...]:
-    """What orders hidden in documents do to this model; nothing where none are asked for."""
+def _orders(answerer: System, samples: int, picking: Picking, playing: o.Playing) -> Run:
+    """What this model says of documents with orders hidden in them."""
     from gadfly import evidence
 
-    if not samples:
-        return ()
     game = {"constrained": not picking.unconstrained}
     made = evidence.injected(answerer, samples, seed=playing.seed, game=game, settings=playing.settings())
-    return asyncio.run(made).figures
+    return asyncio.run(made).run
 
 
 def _rows(questions: Path, unanswerable: Path | None) -> list[dict[str, Any]]:

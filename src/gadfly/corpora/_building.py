@@ -24,12 +24,15 @@ from typing import Any, TextIO
 from gadfly.corpora._apart import Apart
 from gadfly.corpora._corpus import (
     FORMAT,
+    built_in,
     checked,
     combined,
     corpora_home,
     digest,
     embed_missing,
     generation,
+    generations,
+    is_corpus,
     locked,
     opened_vectors,
     read_info,
@@ -83,6 +86,7 @@ def build(
     if size is not None and size < 50:
         raise InputError(f"A passage of {size} characters holds no sentence: take 50 or more.")
     where = (folder or corpora_home()) / checked(name)
+    _check_place(where)
     with locked(where):
         before = _before(where)
         if before and size not in (None, before["size"]):
@@ -102,6 +106,13 @@ def build(
                 f"The corpus {name} cannot be written in {where} ({error.strerror or error}); what was there stays."
             ) from error
     return Built(*built, {**skipped, **work.skipped})
+
+
+def _check_place(where: Path) -> None:
+    """Refuse a directory that holds what is not a corpus's: a build deletes what earlier ones left."""
+    begun = {".lock", "corpus.json.tmp", *(path.name for path in built_in(where))}
+    if where.is_dir() and not is_corpus(where) and {path.name for path in where.iterdir()} - begun:
+        raise InputError(f"{where} holds other things than a corpus; give the corpus another --name.")
 
 
 def _before(where: Path) -> dict[str, Any]:
@@ -313,7 +324,7 @@ class _Work:
             stream.write(json.dumps(info, indent=1))
             _sync(stream)
         draft.replace(self.where / "corpus.json")
-        for old in self.where.glob("g[0-9]*"):
+        for old in generations(self.where):
             if old != generation(self.where, self.number):
                 shutil.rmtree(old, ignore_errors=True)
 

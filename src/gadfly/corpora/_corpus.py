@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 from filelock import FileLock, Timeout
 
 from gadfly.corpora._index import Index, clean
+from gadfly.corpora._own import marked
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document, Found
 from gadfly.corpora._vectors import AT_ONCE, Vectors, fused
@@ -39,6 +40,9 @@ How = Literal["bm25", "embeddings", "fusion"]
 FUSED = 100
 """How far down each ranking fusion looks, at least."""
 _NAME = re.compile(r"[\w][\w.-]{0,99}", re.ASCII)
+_GENERATION = re.compile(r"g\d{6,}")
+_PARTS = {"index", "vectors", "sources.jsonl", "sources.tmp", "building.json"}
+"""What lies in a generation, or in a build that has not ended."""
 
 
 class Corpus:
@@ -190,7 +194,8 @@ def corpora_home() -> Path:
 
 def corpora(folder: Path | None = None) -> tuple[str, ...]:
     """The names of the corpora under `folder` (default `corpora_home()`), in order."""
-    return tuple(sorted(path.parent.name for path in (folder or corpora_home()).glob("*/corpus.json")))
+    found = (path.parent for path in (folder or corpora_home()).glob("*/corpus.json"))
+    return tuple(sorted(path.name for path in found if is_corpus(path)))
 
 
 def corpus(name_or_path: str | Path, how: How = "bm25") -> Corpus:
@@ -209,25 +214,52 @@ def corpus(name_or_path: str | Path, how: How = "bm25") -> Corpus:
         raise _broken(where, error) from error
 
 
-def remove(name: str, folder: Path | None = None) -> None:
-    """Delete a corpus; the files it was made from stay. Raises `UnknownNameError` when there is none."""
+def remove(name: str, folder: Path | None = None) -> tuple[str, ...]:
+    """Delete a corpus; the files it was made from stay, and so does whatever else lies in its directory.
+
+    Returns the names of that; nothing where the directory is gone too. Raises `UnknownNameError` when there is none.
+    """
     where = located(name, folder)
     with locked(where):
         (where / "corpus.json").unlink()
-        for inside in where.iterdir():
-            if inside.is_dir():
-                shutil.rmtree(inside, ignore_errors=True)
-    shutil.rmtree(where, ignore_errors=True)
+        for path in built_in(where):
+            shutil.rmtree(path, ignore_errors=True)
+        (where / "corpus.json.tmp").unlink(missing_ok=True)
+    (where / ".lock").unlink(missing_ok=True)
+    with suppress(OSError):
+        where.rmdir()
+    return tuple(sorted(path.name for path in where.iterdir())) if where.exists() else ()
 
 
 def located(name: str | Path, folder: Path | None = None) -> Path:
     """The directory of a corpus. Raises `UnknownNameError` when there is none."""
     home = folder or corpora_home()
     for path in (home / checked(str(name)) if _NAME.fullmatch(str(name)) else Path(name), Path(name)):
-        if (path / "corpus.json").is_file():
+        if is_corpus(path):
             return path
     hint = f"They are looked for in {home}; make one: gadfly corpus build FILES --name NAME"
     raise UnknownNameError("corpus", str(name)[:200], corpora(home), hint)
+
+
+def is_corpus(where: Path) -> bool:
+    """Whether gadfly made a corpus there, be it broken: another program's `corpus.json` makes none."""
+    there = (where / "corpus.json").is_file()
+    return there and (marked(where, "corpus.json") or bool(generations(where)))
+
+
+def generations(where: Path) -> list[Path]:
+    """The directories of its generations, earlier ones too."""
+    return [path for path in sorted(where.glob("g*")) if _GENERATION.fullmatch(path.name) and _made(path)]
+
+
+def built_in(where: Path) -> list[Path]:
+    """All directories that builds put there: its generations and a build that has not ended."""
+    return [*generations(where), *filter(_made, [where / "building"])]
+
+
+def _made(path: Path) -> bool:
+    """Whether this is a directory that holds what a build puts into one, and nothing else."""
+    return path.is_dir() and not path.is_symlink() and {inside.name for inside in path.iterdir()} <= _PARTS
 
 
 def checked(name: str) -> str:

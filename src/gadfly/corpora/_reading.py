@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gadfly.corpora._apart import Apart, ApartError
+from gadfly.corpora._own import mark_of
 from gadfly.corpora._types import Document
 from gadfly.errors import InputError
 
@@ -52,7 +53,8 @@ def absolute(source: Path) -> Path:
 
 
 def files(sources: Sequence[Path], skip: Skip, known: Collection[str] = ()) -> list[File]:
-    """Every file under these paths once, by name; hidden ones are left out unless they are named themselves.
+    """Every file under these paths once, by name. Hidden ones, and directories that are gadfly's own, are left out
+    unless they are named themselves.
 
     Links to directories are not followed. Raises `InputError` for a path that is not there and leads to none of the
     `known` files.
@@ -80,6 +82,10 @@ def _walked(root: Path, skip: Skip) -> Iterator[Path]:
         skip(str(error.filename), f"cannot be read ({error.strerror})")
 
     for above, folders, names in os.walk(root, onerror=unreadable):
+        if Path(above) != root and (mark := mark_of(Path(above), names)):
+            skip(above, f"is kept by gadfly itself, as its {mark} says")
+            folders.clear()
+            continue
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for name in sorted(names):
             path = Path(above, name)

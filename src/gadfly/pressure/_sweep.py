@@ -164,8 +164,7 @@ def noted(found: Run, setting: Setting) -> Run:
         "control": control[0] if control else "",
         "only_control": bool(setting.control),
     }
-    kept = found.save(pressing=about)
-    return Run(kept.path, kept.info, cut=found.cut)
+    return found.save(pressing=about)
 
 
 def _sweep(

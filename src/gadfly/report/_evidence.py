@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gadfly.corpora import MIN_WORDS
-from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, picks, table_of
-from gadfly.evidence._injection import InjectionFigures
+from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, injection_figures, picks, table_of
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._corrected import Corrected, corrected
 from gadfly.report._evidenced import Cited, Evidenced, Shown
@@ -96,9 +95,9 @@ _METHODS = (
 )
 
 
-def from_evidence(run: Run, injected: Sequence[InjectionFigures] = ()) -> Report:
-    """The report of a run of questions, or of what Ctrl-C left of one."""
-    section = evidence_section(run, injected)
+def from_evidence(run: Run, orders: Run | None = None) -> Report:
+    """The report of a run of questions, or of what Ctrl-C left of one; `orders` is the run of `injected`."""
+    section = evidence_section(run, orders)
     assert section.evidence is not None
     level, verdict = evidence_verdict(section.evidence)
     return Report(
@@ -111,7 +110,7 @@ def from_evidence(run: Run, injected: Sequence[InjectionFigures] = ()) -> Report
     )
 
 
-def evidence_section(run: Run, injected: Sequence[InjectionFigures] = ()) -> Section:
+def evidence_section(run: Run, orders: Run | None = None) -> Section:
     """The section of a run of questions, as an audit adds it to its report."""
     noted = run.info.get("evidence", {})
     choose = noted.get("choose") or [FIRST, *([LIKELIHOOD] if "unlikely" in run.info["judges"] else [])]
@@ -120,8 +119,9 @@ def evidence_section(run: Run, injected: Sequence[InjectionFigures] = ()) -> Sec
     people = tuple(one for one in corrected(run) if one.now.kind == "supported")
     shown = tuple(_shown(picked, found))
     one_each = run.info["cases"] == found.questions
-    evidenced = Evidenced(found, _names(found), run.id, shown, tuple(injected), people, one_each)
-    first = (*_unfinished(run), *_checked(picked))
+    obeyed = injection_figures(orders.judged()) if orders else ()
+    evidenced = Evidenced(found, _names(found), run.id, shown, obeyed, people, one_each)
+    first = (*_unfinished(run), *(_unfinished(orders) if orders else ()), *_checked(picked))
     corpus = run.info["spec"].get("corpus", {}).get("name", "documents")
     masked = run.info["spec"].get("constrained")
     how = "under a mask that lets only words of the document through" if masked else "freely"

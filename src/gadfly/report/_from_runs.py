@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gadfly.errors import InputError
-from gadfly.evidence._injection import InjectionFigures, injection_figures
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
@@ -61,11 +60,11 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     orders = {_answerer(run): run for run in runs if "obeys" in run.info["judges"]} if quoting else {}
     known = {id(run) for run in (*quoting, *orders.values())}
     if len(quoting) == 1 and len(runs) == len(known):
-        return _left_out(from_evidence(quoting[0], _obeyed(quoting[0], orders)), not_run)
+        return _left_out(from_evidence(quoting[0], orders.get(_answerer(quoting[0]))), not_run)
     told = ("questioning", "pressing", "debating")
     others = tuple(_other(run) for run in runs if _game(run) not in told and id(run) not in known)
     others = (*map(debate_section, argued), *others)
-    others = (*(evidence_section(run, _obeyed(run, orders)) for run in quoting), *others)
+    others = (*(evidence_section(run, orders.get(_answerer(run))) for run in quoting), *others)
     if not attacks and len(sweeps) == 1 and not others:
         return _left_out(from_pressure(sweeps[0]), not_run)
     pressed = tuple(map(pressure_section, sweeps))
@@ -80,7 +79,7 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         worst = replace(_joined(worst, others), sections=(*pressed, *others), provenance=provenance(runs))
         return _left_out(worst, not_run)
     if quoting or argued:
-        found = from_evidence(quoting[0], _obeyed(quoting[0], orders)) if quoting else from_debate(argued[0])
+        found = from_evidence(quoting[0]) if quoting else from_debate(argued[0])
         found = replace(found, sections=others, provenance=provenance(runs))
         return _left_out(_joined(found, others[1:]), not_run)
     return Report(
@@ -91,12 +90,6 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         sections=others,
         provenance=provenance(runs),
     )
-
-
-def _obeyed(run: Run, orders: Mapping[str, Run]) -> tuple[InjectionFigures, ...]:
-    """What orders hidden in documents did to the model of a run, where that was tried."""
-    tried = orders.get(_answerer(run))
-    return injection_figures(tried.judged()) if tried else ()
 
 
 def _answerer(run: Run) -> str:

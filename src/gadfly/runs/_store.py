@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -193,7 +193,7 @@ class Run:
             temporary.replace(self.path / "run.json")
         except OSError as error:
             raise storage_error(error, self.path / "run.json") from error
-        return Run(self.path, info)
+        return replace(self, info=info)
 
     def lock(self) -> FileLock:
         """The lock a writer holds; raises `StoreError` when another process already runs this run."""
