@@ -83,6 +83,7 @@ def evaluate(
     unanswerable: Annotated[
         Path | None, typer.Option(help="A .jsonl of questions whose answer is not in the documents.")
     ] = None,
+    search: o.SEARCH = "bm25",
     picking: Picking = USUAL,
     orders: Annotated[
         int, typer.Option(min=0, help="Samples on each document with an order hidden in it; 0: none.")
@@ -105,7 +106,7 @@ def evaluate(
         for row in (evidence.read_questions(unanswerable) if unanswerable else ())
     ]
     judges, supported = picking.judges()
-    documents = corpora.corpus(corpus)
+    documents = corpora.library(corpus, search)
     answerer = sampling.system(model)
     game = evidence.Quoting(documents, answerer, picking.documents, constrained=not picking.unconstrained)
     cases = evidence.cases_of(rows, picking.samples)

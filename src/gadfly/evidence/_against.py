@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import Model
 
-from gadfly.corpora import Corpus, Form, Passage, Quote, parse_answer, quoted
+from gadfly.corpora import Form, Library, Passage, Quote, parse_answer, quoted
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Control, Judge, model_judge
 from gadfly.judges._base import all_at_once, unjudgeable
@@ -70,7 +70,7 @@ class Against:
 class Contradicted:
     """See `contradicted`. `decider` judges both sides; `queries`, `passages` and `quotes` are the most of each."""
 
-    corpus: Corpus
+    corpus: Library
     adversary: System
     decider: Judge
     queries: int = 3
@@ -137,7 +137,7 @@ class Contradicted:
 
 
 def contradicted(
-    corpus: Corpus,
+    corpus: Library,
     adversary: System,
     judge: Judge | Answers | Model | str,
     *,
@@ -158,7 +158,7 @@ def contradicted(
 
 async def against(
     transcript: Transcript,
-    corpus: Corpus,
+    corpus: Library,
     adversary: System,
     judge: Judge | Answers | Model | str,
     **limits: int,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import GenerateConfig
 
-from gadfly.corpora import CLAIM_END, TITLE_END, Corpus, Form, Parsed, Passage, Quote, parse_answer, quoted
+from gadfly.corpora import CLAIM_END, TITLE_END, Form, Library, Parsed, Passage, Quote, parse_answer, quoted
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
@@ -44,7 +44,7 @@ class Quoting:
     elsewhere may correct itself `retries` times.
     """
 
-    corpus: Corpus
+    corpus: Library
     answerer: System
     documents: int = 4
     form: Form = field(default_factory=Form)
