@@ -46,12 +46,18 @@ def redteam(
 
 @task
 def verified_quotes(
-    corpus: str, questions: str, samples: int = 1, documents: int = 4, seed: int = 0, grader: str = ""
+    corpus: str,
+    questions: str,
+    samples: int = 1,
+    documents: int = 4,
+    search: str = "bm25",
+    seed: int = 0,
+    grader: str = "",
 ) -> Task:
     """Answers with quotes as an Inspect task: `inspect eval gadfly/verified_quotes -T corpus=C -T questions=q.jsonl`.
 
-    The model under evaluation answers; a local one decodes under the mask. `grader` is a model that judges whether the
-    quotes support the claim.
+    The model under evaluation answers; a local one decodes under the mask. `search` is bm25, embeddings or fusion;
+    `grader` is a model that judges whether the quotes support the claim.
     """
     from gadfly import corpora, evidence
     from gadfly.runs import as_task
@@ -59,7 +65,7 @@ def verified_quotes(
     try:
         asked = evidence.cases_of(evidence.read_questions(questions), samples)
         judges = [evidence.unquoted(), evidence.wrong(), *([evidence.unsupported(grader)] if grader else [])]
-        documents_of = corpora.corpus(corpus)
+        documents_of = corpora.library(corpus, search)
     except GadflyError as error:  # this one Inspect prints without a traceback
         raise PrerequisiteError(escape(str(error))) from error
     answerer = get_model()

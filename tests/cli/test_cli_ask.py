@@ -89,6 +89,21 @@ def test_saliency_needs_weights(asked):
     assert (said.code, "gadfly/" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--search", "fusion"), "built without embeddings"),
+        (("--search", "magic"), "no way to search 'magic'"),
+        (("--corpus", "web:bing"), "take tavily, exa, google"),
+        (("--corpus", "web:tavily"), "TAVILY_API_KEY"),
+    ],
+)
+def test_it_searches_as_it_is_told_and_where(asked, monkeypatch, words, says):
+    monkeypatch.delenv("TAVILY_API_KEY", raising=False)
+    said = asked(RIGHT, *words)
+    assert (said.code, says in said.err) == (2, True)
+
+
 def test_an_unknown_corpus_names_the_nearest(gadfly, asked):
     said = gadfly("ask", "why?", "--corpus", "handbok", "--model", "scripted/x")
     assert (said.code, "Did you mean 'handbook'" in said.err) == (2, True)

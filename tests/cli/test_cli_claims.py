@@ -114,6 +114,7 @@ def test_documents_are_asked_and_the_answer_judged(served, tmp_path, monkeypatch
         (("--model", "scripted/x"), "--model and --decline are for questions to documents"),
         ((), "There is nothing to judge: name a run, or documents to ask with --corpus."),
         (("--corpus", "nope", "--model", "scripted/x"), "nope"),
+        (("--corpus", "web:tavily", "--search", "fusion", "--model", "scripted/x"), "as tavily does"),
         (
             ("RUN", "--kind", "supportd"),
             "A queue's kind is one of label, compare, plausible, supported, true",

@@ -88,6 +88,20 @@ def test_a_file_without_a_question_to_rate_is_refused_before_a_model_is_asked(
     assert (said.code, why in said.err, all_runs(home())) == (2, True, [])
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--search", "embeddings"), "built without embeddings"),
+        (("--corpus", "web:tavily", "--search", "fusion"), "searched as tavily does"),
+        (("--corpus", "web:tavily"), "TAVILY_API_KEY"),
+    ],
+)
+def test_it_searches_as_it_is_told_and_where(gadfly, questions, monkeypatch, words, says):
+    monkeypatch.delenv("TAVILY_API_KEY", raising=False)
+    said = gadfly("evidence", "eval", *questions, *words)
+    assert (said.code, says in said.err) == (2, True)
+
+
 def test_unanswerable_questions_are_asked_too_and_marked(gadfly, questions, tmp_path):
     (tmp_path / "u.jsonl").write_text('{"question": "who painted bridge 1"}')
     gadfly("evidence", "eval", *questions, "--unanswerable", "u.jsonl", "--samples", 1, "--orders", 0)

@@ -316,6 +316,12 @@ def test_fusion_joins_both_rankings():
     assert titles(by_letters("fusion").search("goldfish bbdd", 2)) == ["Cafés", "Dogs"]
 
 
+def test_what_is_searched_otherwise_is_another_corpus_to_a_run():
+    specs = [by_letters(how).spec() for how in ("bm25", "embeddings", "fusion")]
+    assert [one["search"] for one in specs] == ["bm25", "embeddings", "fusion"]
+    assert specs[2]["embedding"] == {"name": "letters"}
+
+
 def test_fused_ranks_add_up():
     assert fused([[1, 2], [2, 3]])[0] == (2, 1 / 61 + 1 / 62)
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from gadfly.judges import Judge
     from gadfly.transcripts import Judgement
 
-CORPUS = Annotated[str, typer.Option(help="The documents: the name given to gadfly corpus build.")]
+CORPUS = Annotated[
+    str,
+    typer.Option(
+        help="The documents: the name given to gadfly corpus build; or web:tavily, web:exa, web:google, which the "
+        "question is sent to."
+    ),
+]
 ANSWERER = Annotated[str, typer.Option(help="Who answers: gadfly/smollm2, openai/gpt-4.1-mini, …")]
 DOCUMENTS = Annotated[int, typer.Option(min=1, help="Passages that they are made from.")]
 WRITES = o.Sampling(temperature=0.5, top_p=0.95, max_tokens=192)
@@ -78,6 +84,7 @@ def ask(
     corpus: CORPUS,
     model: ANSWERER,
     claim: Annotated[str, typer.Option(help="Look for the evidence for this claim instead.")] = "",
+    search: o.SEARCH = "bm25",
     choosing: Choosing = USUAL,
     sampling: o.Sampling = WRITES,
     seed: o.SEED = 0,
@@ -90,7 +97,7 @@ def ask(
 
     from gadfly import corpora, evidence
 
-    game = evidence.Quoting(corpora.corpus(corpus), sampling.system(model), choosing.documents)
+    game = evidence.Quoting(corpora.library(corpus, search), sampling.system(model), choosing.documents)
     answered = asyncio.run(evidence.answer(question, choosing.asking(game, seed), claim or None))
     for part in _shown(answered, choosing.judge):
         Console().print(part, highlight=False, soft_wrap=True)

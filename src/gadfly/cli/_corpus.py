@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from gadfly.cli import _options as o
+
 app = typer.Typer(
     no_args_is_help=True, help="Bodies of documents to ask questions of: build, list, search, remove."
 )
 
 NAME = Annotated[str, typer.Argument(help="The corpus: its name, or its directory.")]
-SEARCH = Annotated[
-    str, typer.Option(help="bm25 (by words), embeddings (by meaning) or fusion (both rankings joined).")
-]
 SHOWN = 20
 """Files and lines that a build names as left out; --all names every one."""
 
@@ -75,16 +74,16 @@ def names() -> None:
 
 @app.command()
 def search(
-    name: NAME,
+    name: Annotated[str, typer.Argument(help="The corpus: its name, its directory, or web:tavily.")],
     query: Annotated[str, typer.Argument(help="Any text; it has no operators.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 4,
-    search: SEARCH = "bm25",
+    search: o.SEARCH = "bm25",
 ) -> None:
     """The passages that match best, with where they stand."""
-    from gadfly.corpora import corpus
+    from gadfly.corpora import library
     from gadfly.pages import line, visible
 
-    found = corpus(name, search).search(query, k)  # type: ignore[arg-type]
+    found = library(name, search).search(query, k)
     if not found:
         typer.echo("Nothing matches.")
     for number, one in enumerate(found, 1):

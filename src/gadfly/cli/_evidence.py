@@ -95,6 +95,7 @@ def evaluate(
     unanswerable: Annotated[
         Path | None, typer.Option(help="A .jsonl of questions whose answer is not in the documents.")
     ] = None,
+    search: o.SEARCH = "bm25",
     picking: Picking = USUAL,
     orders: Annotated[
         int, typer.Option(min=0, help="Samples on each document with an order hidden in it; 0: none.")
@@ -115,7 +116,7 @@ def evaluate(
     answerer = sampling.system(model)
     choices = picking.choices(answerer)
     judges, supported = picking.judges(choices)
-    documents = corpora.corpus(corpus)
+    documents = corpora.library(corpus, search)
     game = evidence.Quoting(documents, answerer, picking.documents, constrained=not picking.unconstrained)
     cases = evidence.cases_of(rows, picking.samples)
     made = asyncio.run(runs.run(game, cases, judges, seed=playing.seed, settings=playing.settings()))

@@ -53,6 +53,9 @@ CHOSEN = Annotated[
         "judge's name. Default: all cases."
     ),
 ]
+SEARCH = Annotated[
+    str, typer.Option(help="bm25 (by words), embeddings (by meaning) or fusion (both rankings joined).")
+]
 RUN = Annotated[str, typer.Argument(help="A run's id, the start of it, or its directory.")]
 
 

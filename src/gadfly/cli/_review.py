@@ -70,8 +70,13 @@ class Documents:
     """What people may ask on the page, and who answers."""
 
     corpus: Annotated[
-        str, typer.Option(help="Documents that people may ask on the page: a corpus's name. Needs --model.")
+        str,
+        typer.Option(
+            help="Documents that people may ask on the page: a corpus's name, or web:tavily, which "
+            "questions go to. Needs --model."
+        ),
     ] = ""
+    search: o.SEARCH = "bm25"
     model: Annotated[str, typer.Option(help="Who answers from the documents: gadfly/smollm2, …")] = ""
     decline: Annotated[
         Path | None, typer.Option(help="Below this threshold (gadfly evidence tune) there is no answer.")
@@ -92,7 +97,8 @@ class Documents:
         from gadfly import corpora, evidence
 
         usual = replace(USUAL, decline=self.decline)
-        game = evidence.Quoting(corpora.corpus(self.corpus), WRITES.system(self.model), usual.documents)
+        found = corpora.library(self.corpus, self.search)
+        game = evidence.Quoting(found, WRITES.system(self.model), usual.documents)
         return partial(evidence.answer, asking=usual.asking(game, seed=0))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import Model
 
-from gadfly.corpora import Corpus, Form, Passage, Quote, parse_answer
+from gadfly.corpora import Form, Library, Passage, Quote, parse_answer
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._verifying import found
 from gadfly.judges import Control, Judge, model_judge
@@ -71,7 +71,7 @@ class Against:
 class Contradicted:
     """See `contradicted`. `decider` judges both sides; `queries`, `passages` and `quotes` are the most of each."""
 
-    corpus: Corpus
+    corpus: Library
     adversary: System
     decider: Judge
     queries: int = 3
@@ -138,7 +138,7 @@ class Contradicted:
 
 
 def contradicted(
-    corpus: Corpus,
+    corpus: Library,
     adversary: System,
     judge: Judge | Answers | Model | str,
     *,
@@ -159,7 +159,7 @@ def contradicted(
 
 async def against(
     transcript: Transcript,
-    corpus: Corpus,
+    corpus: Library,
     adversary: System,
     judge: Judge | Answers | Model | str,
     **limits: int,

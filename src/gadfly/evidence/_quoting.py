@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import GenerateConfig
 
-from gadfly.corpora import CLAIM_END, TITLE_END, Corpus, Form, Parsed, Passage, Quote, parse_answer
+from gadfly.corpora import CLAIM_END, TITLE_END, Form, Library, Parsed, Passage, Quote, parse_answer
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
 from gadfly.evidence._verifying import Checked, checked
@@ -44,7 +44,7 @@ class Quoting:
     elsewhere may correct itself `retries` times.
     """
 
-    corpus: Corpus
+    corpus: Library
     answerer: System
     documents: int = 4
     form: Form = field(default_factory=Form)
