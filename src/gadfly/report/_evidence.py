@@ -7,6 +7,7 @@ from typing import Any
 
 from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, picks, table_of
 from gadfly.evidence._injection import InjectionFigures
+from gadfly.evidence._repeats import asked_by
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._corrected import Corrected, corrected
 from gadfly.report._evidenced import Cited, Evidenced, Shown
@@ -172,6 +173,7 @@ def _unfinished(run: Run) -> Iterator[str]:
 def _said(evidenced: Evidenced) -> Iterator[str]:
     """What stands beside the table: rates that people's labels put right, and what the figures lack."""
     found = evidenced.table
+    yield from _learned(found)
     for people in evidenced.corrected:
         yield from _by_people(people, evidenced)
     if found.head.rates["supported"].point is None:
@@ -185,6 +187,22 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
         )
     if found.head.rates["matches"].point is None:
         yield "No question has a known short answer, so nobody can say what is false."
+
+
+def _learned(found: EvidenceTable) -> Iterator[str]:
+    """What choices have no part in, having learned from it."""
+    for choice, count in found.left_out.items():
+        some = (
+            "all questions are"
+            if count == found.questions + found.unanswerable
+            else f"{count:,} questions are"
+        )
+        yield f"Best by {choice}: {some} left out, which it learned from: how it does there says nothing of others."
+    for choice in found.unknown:
+        yield (
+            f"Which questions {choice} learned from is not known here, and on those it does better than on others: set "
+            "GADFLY_JUDGES to where it is kept."
+        )
 
 
 def _by_people(people: Corrected, evidenced: Evidenced) -> Iterator[str]:
@@ -219,7 +237,7 @@ def _checked(picked: Sequence[Chosen]) -> Iterator[str]:
         asked = [one for one in picked if name in one.judgements and one.transcript.outcome == "completed"]
         if asked:
             flagged = [None if (s := one.judgements[name].score) is None else s >= LIKELY for one in asked]
-            yield sentence.format(rate(share(flagged)))
+            yield sentence.format(rate(share(flagged, asked_by(asked))))
 
 
 def _opposite(failures: Estimate) -> str:
