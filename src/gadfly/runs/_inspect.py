@@ -47,7 +47,7 @@ from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models._tools import calls_in, inspect_calls
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
-from gadfly.transcripts import Judgement, Transcript, Turn, Usage
+from gadfly.transcripts import Case, Judgement, Transcript, Turn, Usage
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
@@ -70,9 +70,7 @@ def as_task(
     would fail for every case is the sample's error.
     """
     plan = Cases.of(game, cases, seed)
-    samples = [
-        Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index}) for case in plan
-    ]
+    samples = [Sample(input=f"case {case.index}", id=case.id, metadata=_place(case)) for case in plan]
     target = game.players.get("target")
     return Task(
         dataset=MemoryDataset(samples, name=game.name),
@@ -82,6 +80,11 @@ def as_task(
         name=game.name,
         metadata={"spec": game.spec(), "seed": seed},
     )
+
+
+def _place(case: Case) -> dict[str, Any]:
+    """Where a case stands, and what clusters it: `of`, the number of its question where it has one."""
+    return {"index": case.index, **({"of": case.data["of"]} if "of" in case.data else {})}
 
 
 @solver
