@@ -89,11 +89,10 @@ class Documents:
             return None
         if not self.model:
             raise InputError("Who shall answer from the documents? Name a model with --model.")
-        from gadfly import corpora, evidence
+        from gadfly import evidence
 
         usual = replace(USUAL, decline=self.decline)
-        game = evidence.Quoting(corpora.corpus(self.corpus), WRITES.system(self.model), usual.documents)
-        return partial(evidence.answer, asking=usual.asking(game, seed=0))
+        return partial(evidence.answer, asking=usual.asking(self.corpus, WRITES.system(self.model), seed=0))
 
 
 @dataclass(frozen=True)
