@@ -57,13 +57,14 @@ def verified_quotes(
     """Answers with quotes as an Inspect task: `inspect eval gadfly/verified_quotes -T corpus=C -T questions=q.jsonl`.
 
     The model under evaluation answers; a local one decodes under the mask. `search` is bm25, embeddings or fusion;
-    `grader` is a model that judges whether the quotes support the claim.
+    `grader` is a model that judges whether the quotes support the claim. A sample's metadata has under "of" the number
+    of its question, the same for repeats.
     """
     from gadfly import corpora, evidence
     from gadfly.runs import as_task
 
     try:
-        asked = evidence.cases_of(evidence.read_questions(questions), samples)
+        asked = evidence.as_one(evidence.cases_of(evidence.read_questions(questions), samples))
         judges = [evidence.unquoted(), evidence.wrong(), *([evidence.unsupported(grader)] if grader else [])]
         documents_of = corpora.library(corpus, search)
     except GadflyError as error:  # this one Inspect prints without a traceback

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from gadfly.corpora import build
-from gadfly.models import scripted
+from gadfly.corpora import Document, build, in_memory
+from gadfly.evidence import Decline, Quoting, Search, Setting
+from gadfly.models import System, scripted
+from gadfly.stats import rate
 
 PAGE = "The Halden Bridge was opened in 1911. It is 300 metres long.\n\nThe ferry stopped a year after the bridge."
 RIGHT = "%<It opened in 1911.>%(bridge)%[The Halden Bridge was opened in 1911.]%"
@@ -107,3 +109,30 @@ def test_it_searches_as_it_is_told_and_where(asked, monkeypatch, words, says):
 def test_an_unknown_corpus_names_the_nearest(gadfly, asked):
     said = gadfly("ask", "why?", "--corpus", "handbok", "--model", "scripted/x")
     assert (said.code, "Did you mean 'handbook'" in said.err) == (2, True)
+
+
+def threshold(judge, at):
+    """A file that says so, set with another model on another corpus."""
+    game = Quoting(in_memory([Document("a", "a", PAGE)]), System(scripted(RIGHT, name="older")), 2)
+    setting = Setting.of(game.spec(), 3, {})
+    search = Search(at, 100, rate([True] * 60 + [False] * 40), rate([False] * 60))
+    made = Decline(judge, (search,), "wrong", 0.1, 0.99, "run-1", "It holds.", setting)
+    return str(made.save("policy.json"))
+
+
+def test_the_judge_that_gave_the_confidence_is_the_one_that_is_named(asked):
+    said = asked(RIGHT, "--decline", threshold("unquoted", 0.5))
+    assert (said.code, "Confidence 1.00 by unquoted." in said.out) == (0, True)
+
+
+def test_a_threshold_that_was_set_otherwise_is_said_to_promise_nothing_and_lends_its_numbers(asked):
+    said = asked(RIGHT, "--decline", threshold("unquoted", 0.5)).out
+    assert "No risk is promised here, for the threshold was set with model scripted/older (now " in said
+    assert "corpus in memory (now handbook)" in said
+    assert "number of" not in said
+    assert "Chosen among 3 answers" in said
+
+
+def test_a_threshold_that_is_no_number_is_refused(asked):
+    said = asked(RIGHT, "--decline", threshold("unquoted", float("nan")))
+    assert (said.code, "the threshold is nan" in said.err) == (2, True)

@@ -32,7 +32,7 @@ def questions(gadfly, tmp_path, monkeypatch):
     return ("--corpus", "handbook", "--questions", "q.jsonl", "--model", "scripted/x")
 
 
-def played(n: int) -> str:
+def played(n: int, distinct: int = 10_000) -> str:
     """The id of a run of n questions, of which the model, three times in four, is right and sure."""
 
     def say(messages, seed):
@@ -43,7 +43,8 @@ def played(n: int) -> str:
         return Finding(random.Random(transcript.case.seed).uniform(*((0.0, 0.5) if right else (0.4, 1.0))))
 
     game = Quoting(in_memory((Document("bridge", "bridge", PAGE, "b"),)), System(scripted(say)))
-    cases = cases_of([{"question": f"when was bridge {i} opened", "answers": ["1911"]} for i in range(n)], 1)
+    rows = [{"question": f"when was bridge {i % distinct} opened", "answers": ["1911"]} for i in range(n)]
+    cases = cases_of(rows, 1)
     judges = [wrong(), PatternJudge("unsure", 0.5, sure)]
     return asyncio.run(run(game, cases, judges)).id
 
@@ -160,7 +161,7 @@ def test_a_threshold_for_a_stated_risk_is_kept_as_a_file(gadfly, tmp_path):
     assert said.code == 0
     assert "Of what is attempted, at most 10 %, 99 % sure, is wrong." in said.out
     found = load_decline(tmp_path / "policy.json")
-    assert (found.judge, found.loss, found.n) == ("unsure", "wrong", 200)
+    assert (found.judge, found.loss, found.first.n) == ("unsure", "wrong", 200)
     assert found.declines(0.1)
     assert not found.declines(0.9)
 
@@ -184,3 +185,16 @@ def test_a_model_judges_what_is_supported_of_the_chosen_answers_only(gadfly, que
     [made] = all_runs(home())
     causes = [one.cause for one in made.judgements() if one.judge == "unsupported"]
     assert (len(causes), causes.count(NOT_CHOSEN)) == (9, 6)
+
+
+def test_a_judge_that_has_not_judged_the_run_is_refused_with_the_command_that_has_it_judge(gadfly):
+    said = gadfly("evidence", "tune", played(5), "--judge", "supported")
+    assert (said.code, "gadfly evidence eval … --choose first,supported has it judge" in said.err) == (
+        2,
+        True,
+    )
+
+
+def test_questions_that_were_asked_before_are_left_out_and_counted(gadfly):
+    said = gadfly("evidence", "tune", played(30, distinct=10), "--judge", "unsure")
+    assert (said.code, "Left out: 20 questions that had been asked before." in said.out) == (1, True)

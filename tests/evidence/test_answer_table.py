@@ -1,5 +1,7 @@
 """The table of answers with evidence: what each figure counts, and over which questions."""
 
+from dataclasses import replace
+
 import pytest
 from table_samples import picked, sample
 
@@ -82,3 +84,13 @@ def test_the_curve_calls_a_loss_what_gold_answers_say_where_there_are_any():
 def test_no_answerable_question_is_refused():
     with pytest.raises(InputError, match="at least one"):
         table({"first": [picked(0, unanswerable=True)]})
+
+
+def test_a_question_asked_sixty_times_is_not_sixty_facts():
+    again = [replace(picked(0, **RIGHT), of=of) for of in range(60)]
+    made = table({"first": again, "reward": again})
+    assert (made.head.rates["matches"].n, made.head.rates["matches"].clusters) == (60, 1)
+    assert made.head.rates["matches"].low < 0.3
+    assert made.line("reward", 1.0).gains["matches"].high > 0.7
+    assert made.line("reward", 0.7).gains["matches"].high > 0.7
+    assert made.curves == {}

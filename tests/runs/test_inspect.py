@@ -133,3 +133,9 @@ def test_an_export_that_cannot_be_says_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"must end in \.eval"):
         export(run, tmp_path / "failures.json")
     assert not (tmp_path / "none.eval").exists()
+
+
+def test_a_sample_has_the_number_of_its_question_where_there_is_one():
+    cases = [{"question": "why", "of": 4}, {"question": "how"}]
+    told = [sample.metadata for sample in as_task(Asking(), cases).dataset]
+    assert told == [{"index": 0, "of": 4}, {"index": 1}]

@@ -126,3 +126,37 @@ def test_a_side_without_a_verdict_has_no_difference():
     found = attempted_difference(([0.5] * 5, [None] * 5), ([0.5] * 5, [True] * 5), 0.7)
     assert found.point is None
     assert found.missing == 4
+
+
+def test_questions_that_come_twice_widen_the_area_and_every_point():
+    sure, losses = drawn(100, 5)
+    once, names = risk_coverage(sure, losses), [f"question {i % 100}" for i in range(400)]
+    again = risk_coverage(sure * 4, losses * 4, names)
+    blind = risk_coverage(sure * 4, losses * 4)
+    assert (again.area.n, again.area.clusters, again.whole.clusters) == (400, 100, 100)
+    assert again.area.high - again.area.low == pytest.approx(once.area.high - once.area.low, abs=0.01)
+    assert blind.area.high - blind.area.low < 0.6 * (again.area.high - again.area.low)
+    assert again.points[-1].risk.low == pytest.approx(once.points[-1].risk.low, abs=0.02)
+
+
+def test_one_question_asked_often_draws_no_curve():
+    found = risk_coverage([0.9] * 60, [False] * 60, ["the same"] * 60)
+    assert (found.points, found.area.point) == ((), None)
+    assert found.whole.high > 0.7
+
+
+def test_the_area_holds_the_truth_where_every_question_is_asked_three_times():
+    truth, held = 0.6 / 2.5**2, 0  # the mean over coverages c of 0.6·c^1.5 / 2.5
+    for seed in range(100):
+        sure, losses = drawn(60, seed)
+        area = risk_coverage(sure * 3, losses * 3, [*range(60)] * 3).area
+        held += area.low <= truth <= area.high
+    assert held >= 0.9 * 100
+
+
+def test_a_difference_at_one_share_counts_a_question_once_however_often_it_is_asked():
+    sides = drawn(80, 1), drawn(80, 2)
+    four = [(sure * 4, losses * 4) for sure, losses in sides]
+    once, again = attempted_difference(*sides, 0.7), attempted_difference(*four, 0.7, [*range(80)] * 4)
+    assert (again.n, again.clusters) == (320, 80)
+    assert again.high - again.low == pytest.approx(once.high - once.low, abs=0.03)

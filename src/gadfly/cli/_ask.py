@@ -15,8 +15,10 @@ from gadfly.cli import _options as o
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from gadfly.corpora import Library
     from gadfly.evidence import Answered, Asking, Quoting
     from gadfly.judges import Judge
+    from gadfly.models import System
     from gadfly.transcripts import Judgement
 
 CORPUS = Annotated[
@@ -35,8 +37,16 @@ WRITES = o.Sampling(temperature=0.5, top_p=0.95, max_tokens=192)
 class Choosing:
     """How many answers there are to a question, and what picks one of them."""
 
-    samples: Annotated[int, typer.Option(min=1, help="Answers to choose from.")] = 8
-    documents: DOCUMENTS = 4
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Answers to choose from. Default: 8, or as the threshold was set with."),
+    ] = None
+    documents: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Passages that they are made from. Default: 4, or as the threshold was set with."
+        ),
+    ] = None
     judge: Annotated[
         str, typer.Option(help="Whose confidence chooses: a reward model or a judge. Default: likelihood.")
     ] = "unlikely"
@@ -44,7 +54,12 @@ class Choosing:
         Path | None, typer.Option(help="A threshold (gadfly evidence tune): below it, there is no answer.")
     ] = None
     searches: Annotated[
-        int, typer.Option(min=0, help="Further searches before declining, while they are worth their cost.")
+        int,
+        typer.Option(
+            min=0,
+            help="Further searches at most before declining, of those that the threshold was set for (gadfly evidence "
+            "tune --searches) and that are worth their cost.",
+        ),
     ] = 2
     against: Annotated[
         str, typer.Option(help="A model that looks for quotes against the answer, and judges both sides.")
@@ -53,14 +68,17 @@ class Choosing:
         bool, typer.Option("--saliency", help="Whether the quote is what a local model went by.")
     ] = False
 
-    def asking(self, game: Quoting, seed: int) -> Asking:
+    def asking(self, library: Library, answerer: System, seed: int) -> Asking:
         """Checked and ready."""
-        from gadfly.evidence import Asking, load_decline, scorer
+        from gadfly.evidence import Asking, Quoting, load_decline, scorer
 
         decline = load_decline(self.decline) if self.decline else None
+        usual = (decline.setting.game["documents"], decline.setting.samples) if decline else (4, 8)
         judge = scorer(decline.judge if decline and self.judge == "unlikely" else self.judge)
+        game = Quoting(library, answerer, self.documents or usual[0])
         checks = tuple(checks_of(game, self.against, self.saliency))
-        return Asking(game, self.samples, judge, decline, self.searches, checks=checks, seed=seed)
+        samples = self.samples or usual[1]
+        return Asking(game, samples, judge, decline, self.searches, checks=checks, seed=seed)
 
 
 def checks_of(game: Quoting, against: str, saliency: bool) -> Iterator[Judge]:
@@ -97,9 +115,9 @@ def ask(
 
     from gadfly import corpora, evidence
 
-    game = evidence.Quoting(corpora.library(corpus, search), sampling.system(model), choosing.documents)
-    answered = asyncio.run(evidence.answer(question, choosing.asking(game, seed), claim or None))
-    for part in _shown(answered, choosing.judge):
+    asking = choosing.asking(corpora.library(corpus, search), sampling.system(model), seed)
+    answered = asyncio.run(evidence.answer(question, asking, claim or None))
+    for part in (*_shown(answered, asking.judge.name), *_unpromised(answered)):
         Console().print(part, highlight=False, soft_wrap=True)
     if answered.declined:
         raise typer.Exit(1)
@@ -166,6 +184,16 @@ def _how_sure(answered: Answered, judge: str) -> str:
     if facts.get("given"):
         return f"Confidence in the quote, not in the claim, {answered.confidence:.2f} by {judge}."
     return f"Confidence {answered.confidence:.2f} by {judge}."
+
+
+def _unpromised(answered: Answered) -> Iterator[Text]:
+    """What of the stated risk does not hold here."""
+    from rich.text import Text
+
+    from gadfly.pages import line
+
+    if answered.unpromised:
+        yield Text(f"\n{line(answered.unpromised, 1_000)}", style="yellow")
 
 
 def _checked(judgement: Judgement) -> Iterator[Text]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from gadfly.cli import _options as o
 from gadfly.cli._ask import ANSWERER, CORPUS, DOCUMENTS, WRITES, checks_of
 
 if TYPE_CHECKING:
+    from gadfly.evidence import Decline
     from gadfly.judges import Judge
     from gadfly.models import System
     from gadfly.runs import Run
@@ -147,6 +148,13 @@ def tune(
         str, typer.Option(help="What a fault is: wrong, unsupported, or another judge of this run.")
     ] = "wrong",
     assurance: Annotated[float, typer.Option(min=0.5, max=0.999, help="How sure of that.")] = 0.99,
+    searches: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Further searches before declining: the run's passages are looked at in so many parts more.",
+        ),
+    ] = 0,
     out: Annotated[Path, typer.Option(help="Where the threshold goes.")] = Path("decline.json"),
 ) -> None:
     """Set the threshold below which to decline, for a stated risk. Then: gadfly ask --decline FILE.
@@ -157,15 +165,30 @@ def tune(
     from gadfly.runs import open_run
 
     o.check_output(out)
-    found = evidence.tune(open_run(run), judge, risk, loss=loss, assurance=assurance)
+    found = evidence.tune(open_run(run), judge, risk, loss=loss, assurance=assurance, searches=searches)
     typer.echo(found.promise)
-    typer.echo(f"{found.n:,} questions set it; {found.missing:,} could not be judged.")
-    if found.threshold is not None:
-        typer.echo(f"Confidence by {judge} of at least {found.threshold:.4g}: attempts {found.attempted}")
-        typer.echo(f"Of those {loss.replace('_', ' ')} here: {found.seen}")
+    for sentence in _set_by(found):
+        typer.echo(sentence)
     typer.echo(f"Kept in {found.save(out)}")
-    if found.threshold is None:
+    if found.first.threshold is None:
         raise typer.Exit(1)
+
+
+def _set_by(found: Decline) -> Iterator[str]:
+    """What set a threshold, search by search, and what was left out."""
+    yield f"{found.first.n:,} questions set it; {found.missing:,} could not be judged."
+    if found.learned:
+        yield f"Left out: {found.learned:,} questions that {found.judge} or {found.loss} learned from."
+    if found.repeated:
+        yield f"Left out: {found.repeated:,} questions that had been asked before."
+    for number, search in enumerate(found.rounds):
+        if search.threshold is not None:
+            which = f"Further search {number}, of {search.n:,} questions: c" if number else "C"
+            least = f"{search.threshold:.4g}"
+            yield f"{which}onfidence by {found.judge} of at least {least}: attempts {search.attempted}"
+            yield f"Of those {found.loss.replace('_', ' ')} here: {search.seen}"
+    if found.searches >= len(found.rounds) and found.first.threshold is not None:
+        yield f"No search after {len(found.rounds) - 1} further ones keeps that risk, so none is made."
 
 
 def _orders(answerer: System, samples: int, picking: Picking, playing: o.Playing) -> Run:

@@ -97,9 +97,8 @@ class Documents:
         from gadfly import corpora, evidence
 
         usual = replace(USUAL, decline=self.decline)
-        found = corpora.library(self.corpus, self.search)
-        game = evidence.Quoting(found, WRITES.system(self.model), usual.documents)
-        return partial(evidence.answer, asking=usual.asking(game, seed=0))
+        documents = corpora.library(self.corpus, self.search)
+        return partial(evidence.answer, asking=usual.asking(documents, WRITES.system(self.model), seed=0))
 
 
 @dataclass(frozen=True)

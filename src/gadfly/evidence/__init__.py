@@ -3,7 +3,7 @@
 from gadfly.evidence._against import Against, against, contradicted
 from gadfly.evidence._asking import Answered, Asking, answer
 from gadfly.evidence._choosing import Chosen, chosen, pick
-from gadfly.evidence._declining import Decline, load_decline, tune
+from gadfly.evidence._declining import Decline, Search, load_decline, tune
 from gadfly.evidence._examining import Examined, examine
 from gadfly.evidence._fabricated import fabricated
 from gadfly.evidence._injection import (
@@ -17,8 +17,10 @@ from gadfly.evidence._injection import (
 )
 from gadfly.evidence._questions import cases_of, read_questions
 from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text
+from gadfly.evidence._repeats import as_one
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, scorer, unlikely, unquoted, unsupported, wrong
+from gadfly.evidence._setting import Setting
 from gadfly.evidence._sparing import NOT_CHOSEN, judge_chosen
 from gadfly.evidence._table import (
     FIGURES,
@@ -52,10 +54,13 @@ __all__ = [
     "Line",
     "Quoting",
     "Saliency",
+    "Search",
+    "Setting",
     "against",
     "answer",
     "answer_text",
     "answers",
+    "as_one",
     "cases_of",
     "chosen",
     "confidence",

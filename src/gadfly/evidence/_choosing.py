@@ -11,7 +11,7 @@ from gadfly.evidence._verifying import fully_quoted
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["Chosen", "chosen", "pick"]
+__all__ = ["Chosen", "chosen", "pick", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ def chosen(run: Run, by: str | None = None) -> list[Chosen]:
 
     Raises `InputError` for a run that is not of quotes, or that `by` has not judged.
     """
+    return [pick(group) if by else first(group) for group in sampled(run, by).values()]
+
+
+def sampled(run: Run, by: str | None = None) -> dict[int, list[Chosen]]:
+    """The samples of each question, in the order of both, as sure as judge `by` is of them. Raises as `chosen` does."""
     groups: dict[int, list[Chosen]] = {}
     for transcript, judgements in run.judged():
         if "of" not in transcript.metadata:
@@ -42,8 +47,11 @@ def chosen(run: Run, by: str | None = None) -> list[Chosen]:
         groups.setdefault(one.of, []).append(one)
     if by and groups and not any(by in one.judgements for group in groups.values() for one in group):
         judges = sorted({name for group in groups.values() for one in group for name in one.judgements})
-        raise InputError(f"{by!r} has not judged run {run.id}; these have: {', '.join(judges) or 'none'}.")
-    return [pick(group) if by else first(group) for _, group in sorted(groups.items())]
+        raise InputError(
+            f"{by!r} has not judged run {run.id}; these have: {', '.join(judges) or 'none'}. gadfly evidence eval … "
+            f"--choose first,{by} has it judge answers."
+        )
+    return {of: sorted(group, key=place) for of, group in sorted(groups.items())}
 
 
 def pick(samples: list[Chosen]) -> Chosen:

@@ -1,76 +1,103 @@
-"""When not to answer: one threshold on a judge's confidence, set on a run for a stated risk, kept as a small file."""
+"""When not to answer: a threshold on a judge's confidence, set on a run for a stated risk, kept as a small file.
+
+Where passages further down are searched before declining, each search has a threshold of its own, set on the questions
+that the searches before it left, each at its share of what the promise may fail by. So the risk holds for the answers
+of every search by themselves, and wherever one stops.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from gadfly.errors import InputError, StoreError
-from gadfly.evidence._choosing import Chosen, chosen
-from gadfly.evidence._scorers import sure
+from gadfly.evidence._choosing import Chosen, pick, sampled
+from gadfly.evidence._learned import fresh, learned
+from gadfly.evidence._repeats import asked_by
+from gadfly.evidence._setting import Setting
 from gadfly.runs import Run
-from gadfly.stats import Estimate, risk_threshold
+from gadfly.stats import Estimate, Threshold, risk_threshold
+from gadfly.transcripts import Transcript
 
-__all__ = ["Decline", "failed", "load_decline", "tune"]
+__all__ = ["Decline", "Search", "failed", "load_decline", "round_of", "tune"]
 
-FORMAT = 1
+FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One look at K passages: the surest answer from them is given from `threshold` on, with None none is.
+
+    Of the `n` judged questions of the run that came to it, `attempted` is the share answered, `seen` the rate of those
+    at fault.
+    """
+
+    threshold: float | None
+    n: int
+    attempted: Estimate
+    seen: Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """An answer is given where `judge` is at least `threshold` sure of it; with None no answer is.
+    """An answer is given where `judge` is at least as sure of it as its search's threshold.
 
     `risk` is the rate of answers that `loss` finds at fault among those given which, with probability `assurance`, is
-    not exceeded; `seen` what it was on the `n` questions of `run` that set the threshold, `attempted` the share of
-    them that was answered, `missing` the questions that could not be judged. `clears` holds, by the rank of the
-    passage, the chance that its samples clear the threshold where none before them did. `promise` says it in words.
+    not exceeded, after any number of the `searches` beyond the first; `rounds` holds the first and those that keep it.
+    Of the questions of `run`, `missing` could not be judged, `learned` the judge had learned from, and `repeated` had
+    been asked before; none of them counts. `promise` says it in words, `setting` with what it was set.
     """
 
     judge: str
-    threshold: float | None
+    rounds: tuple[Search, ...]
     loss: str
     risk: float
     assurance: float
     run: str
-    n: int
-    missing: int
-    attempted: Estimate
-    seen: Estimate
     promise: str
-    clears: tuple[float, ...] = ()
+    setting: Setting
+    searches: int = 0
+    missing: int = 0
+    learned: int = 0
+    repeated: int = 0
 
-    def declines(self, sure: float | None) -> bool:
+    @property
+    def first(self) -> Search:
+        """The search that every question has."""
+        return self.rounds[0]
+
+    def declines(self, sure: float | None, round_: int = 0) -> bool:
         """Whether an answer of this confidence is withheld; one that nobody could judge always is."""
-        return self.threshold is None or sure is None or sure < self.threshold
+        threshold = self.rounds[round_].threshold
+        return threshold is None or sure is None or sure < threshold
 
     def chance(self, round_: int) -> float:
-        """The chance that the `round_`-th further search, of as many passages again, brings an answer that clears the
-        threshold, where everything before it did not.
+        """The share of questions that the `round_`-th further search answered, of those that came to it in the run."""
+        return self.rounds[round_].attempted.point or 0.0
 
-        Extrapolated: from the first half of the ranks to the second the chance falls by some factor, and goes on to.
-        0 where nothing is known, as with one passage alone.
-        """
-        half = len(self.clears) // 2
-        if not half or self.threshold is None:
-            return 0.0
-        before, after = (sum(part) / len(part) for part in (self.clears[:half], self.clears[half:]))
-        factor = min(after / before, 1.0) if before else 0.0
-        later = after * factor ** (2 * round_)
-        return float(1 - (1 - later) ** len(self.clears))
-
-    def reason(self, sure: float | None) -> str:
-        """Why an answer of this confidence is withheld, in a sentence."""
-        if self.threshold is None:
+    def reason(self, sure: float | None, round_: int = 0, searched: int = 0) -> str:
+        """Why an answer of this confidence, from this search, is withheld after so many further ones, in a sentence."""
+        takes = self.rounds[round_].threshold
+        if takes is None:
             return self.promise
         if sure is None:
             return f"{self.judge} could not tell how sure the answer is."
+        further = f"; {searched} further search{'es' * (searched > 1)} found none that is" if searched else ""
         return (
-            f"The answer is not sure enough: {self.judge} gives it {sure:.2f}, and it takes {self.threshold:.2f} to be "
-            f"at fault in at most {100 * self.risk:.3g} % of answers."
+            f"The answer is not sure enough: {self.judge} gives it {sure:.2f}, and it takes {takes:.2f} to be "
+            f"at fault in at most {100 * self.risk:.3g} % of answers{further}."
         )
+
+    def unpromised(self, now: Setting, *others: str) -> str:
+        """Why nothing is promised of answers in another setting, or for `others`; empty where the promise holds."""
+        differences = [*self.setting.differences(now), *others]
+        if not differences:
+            return ""
+        return f"No risk is promised here, for the threshold was set with {', '.join(differences)}."
 
     def save(self, path: str | Path) -> Path:
         """Write it as JSON, whole or not at all. Raises `StoreError` where the disk refuses."""
@@ -101,12 +128,20 @@ def load_decline(path: str | Path) -> Decline:
 
 
 def _read(data: dict[str, Any]) -> Decline:
-    if data.pop("format") > FORMAT:
-        raise ValueError("a newer gadfly wrote it")
+    if data.pop("format") != FORMAT:
+        raise ValueError("another version of gadfly wrote it")
+    rounds = tuple(_search(one) for one in data["rounds"])
+    if not rounds:
+        raise ValueError("it has no threshold")
+    return Decline(**{**data, "rounds": rounds, "setting": Setting(**data["setting"])})
+
+
+def _search(data: dict[str, Any]) -> Search:
     rates = {name: Estimate(**data[name]) for name in ("attempted", "seen")}
-    found = Decline(**{**data, **rates, "clears": tuple(map(float, data["clears"]))})
-    if found.threshold is not None and not isinstance(found.threshold, int | float):
-        raise TypeError(f"the threshold is {found.threshold!r}")
+    found = Search(**{**data, **rates})
+    told = found.threshold
+    if told is not None and (type(told) not in (int, float) or not math.isfinite(told)):
+        raise ValueError(f"the threshold is {told!r}")
     return found
 
 
@@ -115,37 +150,35 @@ ASSURANCE = 0.99
 with chance in it too: at 0.99 that stays under the stated risk some 95 times in 100 (`benchmarks/declining.py`)."""
 
 
-def tune(run: Run, judge: str, risk: float, *, loss: str = "wrong", assurance: float = ASSURANCE) -> Decline:
+def tune(
+    run: Run, judge: str, risk: float, *, loss: str = "wrong", assurance: float = ASSURANCE, searches: int = 0
+) -> Decline:
     """The threshold on the confidence of `judge`, which also picks among a question's samples, that keeps the rate of
     answers with fault `loss` (a judge of this run) at most `risk`; see `stats.risk_threshold`.
 
-    Questions marked unanswerable are left out, as are those without a judged answer, which are counted. Where the
-    questions are too few or the judge too poor the threshold is None and `promise` says why. Raises `InputError` for a
-    run that either has not judged.
+    With further `searches` the run's passages are looked at in so many parts more, each by the threshold that keeps the
+    risk for the questions left, until none does. Questions marked unanswerable are left out, as are those that either
+    judge learned from, those that were asked before, and those without a judged answer; the last three are counted.
+    Where the questions are too few or the judge too poor the threshold is None and `promise` says why. Raises
+    `InputError` for a run that either has not judged, or from all of which they learned.
     """
-    picked = [one for one in chosen(run, judge) if not one.transcript.metadata.get("unanswerable")]
-    losses = [failed(run, one, loss) for one in picked]
-    if all(known is None for known in losses):
-        judged = ", ".join(sorted(run.info["judges"])) or "none"
-        raise InputError(
-            f"No answer in run {run.id} was judged by {loss!r}, so no risk can be kept. These have judged: {judged}; "
-            "`wrong` needs questions with known short answers."
-        )
-    found = risk_threshold([one.confidence for one in picked], losses, risk, assurance=assurance)
-    made = Decline(
+    questions = _Questions.of(run, judge, loss)
+    setting = _setting(run, judge, questions.samples, searches)
+    found = _thresholds(run, questions, setting, _Promise(loss, risk, assurance, searches))
+    return Decline(
         judge=judge,
-        threshold=found.value,
+        rounds=tuple(Search(one.value, one.n, one.attempted, one.seen) for one in found),
         loss=loss,
         risk=risk,
         assurance=assurance,
         run=run.id,
-        n=found.n,
-        missing=found.missing,
-        attempted=found.attempted,
-        seen=found.seen,
-        promise=found.sentence.replace("is a loss", f"is {loss.replace('_', ' ')}"),
+        promise=_said(found, loss, assurance),
+        setting=setting,
+        searches=searches,
+        missing=found[0].missing,
+        learned=questions.learned,
+        repeated=questions.repeated,
     )
-    return replace(made, clears=_clears(run, made))
 
 
 def failed(run: Run, one: Chosen, judge: str) -> bool | None:
@@ -156,20 +189,131 @@ def failed(run: Run, one: Chosen, judge: str) -> bool | None:
     return judgement.score >= float(run.info["judges"].get(judge, {}).get("threshold", 0.5))
 
 
-def _clears(run: Run, made: Decline) -> tuple[float, ...]:
-    """By the rank of the passage: of the questions that no sample from an earlier one cleared, the share cleared."""
-    ranks = int(run.info["spec"].get("documents", 1))
-    first: dict[int, int] = {}
-    for transcript, judgements in run.judged():
-        facts = transcript.metadata
-        told = next((sure(transcript, one) for one in judgements if one.judge == made.judge), None)
-        if not facts.get("unanswerable"):
-            rank = ranks if made.declines(told) else int(facts.get("sample", 0)) % ranks
-            first[facts["of"]] = min(rank, first.get(facts["of"], ranks))
-    return tuple(_shares(list(first.values()), ranks))
+def round_of(transcript: Transcript, documents: int) -> int:
+    """Which search an answer comes from, where each looks at so many passages; the first is 0."""
+    return (int(transcript.metadata.get("rank", 1)) - 1) // documents
 
 
-def _shares(first: Sequence[int], ranks: int) -> list[float]:
-    """See `_clears`: hazards, where `first` holds each question's first rank that cleared, or `ranks`."""
-    left = [sum(rank >= at for rank in first) for at in range(ranks)]
-    return [sum(rank == at for rank in first) / left[at] if left[at] else 0.0 for at in range(ranks)]
+# --- what a threshold is set on
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """The samples of each question that counts, how many there are of one, and what was left out."""
+
+    told: Sequence[Sequence[Chosen]]
+    samples: int
+    learned: int
+    repeated: int
+
+    @classmethod
+    def of(cls, run: Run, judge: str, loss: str) -> _Questions:
+        groups = list(sampled(run, judge).values())
+        samples = max((len(group) for group in groups), default=0)
+        groups = [group for group in groups if not group[0].transcript.metadata.get("unanswerable")]
+        keys = _learned(run, judge) | _learned(run, loss)
+        unseen = [group for group in groups if fresh(group[:1], keys)]
+        if groups and not unseen:
+            raise InputError(
+                f"{judge!r} learned from every question of run {run.id}, so how sure it is of them says nothing of "
+                f"others: ask others with gadfly evidence eval --questions OTHERS.jsonl --choose first,{judge}."
+            )
+        distinct: dict[str, list[Chosen]] = {}
+        for name, group in zip(asked_by([group[0] for group in unseen]), unseen, strict=True):
+            distinct.setdefault(name, group)
+        told = list(distinct.values())
+        return cls(told, samples, len(groups) - len(unseen), len(unseen) - len(told))
+
+    def searched(self, round_: int, setting: Setting) -> list[list[Chosen]]:
+        """By question, the samples that this search sees; a question for which it finds no passage has none."""
+        depth = int(setting.game["documents"])
+        seen = ([one for one in group if round_of(one.transcript, depth) == round_] for group in self.told)
+        return [group[: setting.samples] for group in seen]
+
+
+def _learned(run: Run, judge: str) -> frozenset[str]:
+    keys = learned(run, judge)
+    if keys is None:
+        raise InputError(
+            f"Judge {judge} learned from labels, and from which is not known here, so no risk can be promised. Set "
+            "GADFLY_JUDGES to where it is kept."
+        )
+    return keys
+
+
+def _setting(run: Run, judge: str, samples: int, searches: int) -> Setting:
+    """With what the run was made, its passages and samples dealt to its searches."""
+    documents, parts = int(run.info["spec"]["documents"]), searches + 1
+    if searches < 0 or (searches and (documents % parts or samples % documents)):
+        raise InputError(
+            f"{searches} further searches look at {parts} times as many passages, with as many answers from each, and "
+            f"run {run.id} has {documents} passages and {samples} answers to a question: gadfly evidence eval "
+            f"--documents {4 * parts} --samples {8 * parts} makes one that fits."
+        )
+    spec = run.info["judges"][judge].get("spec", {})
+    if "only" in spec:
+        raise InputError(
+            f"{judge!r} judged only the chosen answers of run {run.id}, so it cannot choose among all: gadfly "
+            f"evidence eval … --choose first,{judge} has it judge them."
+        )
+    return Setting.of({**run.info["spec"], "documents": documents // parts}, samples // parts, spec)
+
+
+# --- the thresholds
+
+
+@dataclass(frozen=True)
+class _Promise:
+    """What is to be kept."""
+
+    loss: str
+    risk: float
+    assurance: float
+    searches: int
+
+    @property
+    def each(self) -> float:
+        """How sure each search must be, for all of them to be as sure as is stated (Bonferroni)."""
+        return 1 - (1 - self.assurance) / (self.searches + 1)
+
+
+def _thresholds(run: Run, questions: _Questions, setting: Setting, promise: _Promise) -> list[Threshold]:
+    """The threshold of the first search, and of the further ones for as long as there is one."""
+    found: list[Threshold] = []
+    left = list(range(len(questions.told)))
+    for round_ in range(promise.searches + 1):
+        told = questions.searched(round_, setting)
+        picked = {place: pick(told[place]) for place in left if told[place]}
+        losses = [failed(run, one, promise.loss) for one in picked.values()]
+        if not round_ and all(known is None for known in losses):
+            raise _unjudged(run, promise.loss)
+        sure = [one.confidence for one in picked.values()]
+        one = risk_threshold(sure, losses, promise.risk, assurance=promise.each)
+        if round_ and one.value is None:
+            break
+        found.append(one)
+        if one.value is None:
+            break
+        left = [place for place in left if place not in picked or _below(picked[place], one.value)]
+    return found
+
+
+def _below(one: Chosen, threshold: float) -> bool:
+    return one.confidence is None or one.confidence < threshold
+
+
+def _unjudged(run: Run, loss: str) -> InputError:
+    judged = ", ".join(sorted(run.info["judges"])) or "none"
+    return InputError(
+        f"No answer in run {run.id} was judged by {loss!r}, so no risk can be kept. These have judged: {judged}; "
+        "`wrong` needs questions with known short answers."
+    )
+
+
+def _said(found: Sequence[Threshold], loss: str, assurance: float) -> str:
+    """What is promised in words."""
+    one, fault = found[0], loss.replace("_", " ")
+    if one.value is None:
+        return one.sentence.replace("is a loss", f"is {fault}")
+    after = f", after {len(found) - 1} further search{'es' * (len(found) > 2)} or fewer" * (len(found) > 1)
+    return f"Of what is attempted, at most {100 * one.risk:.3g} %, {100 * assurance:.3g} % sure, is {fault}{after}."

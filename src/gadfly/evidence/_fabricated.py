@@ -14,6 +14,7 @@ from typing import Any
 
 from gadfly.corpora import Passage, Quote, quoted
 from gadfly.evidence._quoting import answer_text
+from gadfly.evidence._repeats import asked
 from gadfly.judges import holds_answer
 from gadfly.judges._reward import dialogue
 from gadfly.training import Row
@@ -102,5 +103,4 @@ def _as(transcript: Transcript, claim: str, quotes: Sequence[Quote]) -> Transcri
 
 
 def _row(transcript: Transcript, score: float) -> Row:
-    group = " ".join(transcript.question.lower().split())
-    return Row(dialogue(transcript), score, group=group, case=transcript.case.id)
+    return Row(dialogue(transcript), score, group=asked(transcript), case=transcript.case.id)

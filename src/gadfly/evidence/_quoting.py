@@ -103,7 +103,7 @@ class Quoting:
             if error.fatal:
                 raise
             written = _Written("", None, {}, "failed", error.cause)
-        return self._told(case, passage, written, int(case.data.get("rank", place + 1)))
+        return self._told(case, passage, written, place + 1)
 
     async def _decoded(self, question: str, passage: Passage, case: Case, form: Form) -> _Written:
         """What a local model says after the opening of an answer, or of the evidence for a given claim."""

@@ -10,6 +10,8 @@ import numpy as np
 
 from gadfly.errors import InputError
 from gadfly.evidence._choosing import Chosen, chosen
+from gadfly.evidence._learned import fresh, learned, without
+from gadfly.evidence._repeats import asked_by
 from gadfly.evidence._scorers import sure
 from gadfly.runs import Run
 from gadfly.stats import (
@@ -96,7 +98,7 @@ class Judges:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One choice at one share of the questions attempted.
+    """One choice at one share of the questions attempted. The same question asked again is one cluster.
 
     `attempted` of `questions` were, those with a confidence of at least `threshold` (None: all). `rates` are over the
     attempted, those that nobody could tell being missing, and `causes` says why; `gains` are their differences from the
@@ -119,7 +121,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
     """All choices at all shares. `curves` are of the risk of a `loss` (the name of a judge) for each choice that has
-    confidences.
+    confidences. `left_out` counts, by choice, the questions that its judge learned from, which it has no part in;
+    `unknown` are choices of which nobody can tell what they learned from.
     """
 
     lines: tuple[Line, ...]
@@ -128,6 +131,8 @@ class EvidenceTable:
     judges: Judges
     questions: int
     unanswerable: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     @property
     def head(self) -> Line:
@@ -143,11 +148,33 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
     """The table of a run: choices are `first`, `likelihood` and names of judges, by which the surest wins.
 
     `supported` is the judge of supportedness, by default `unsupported`. Questions marked unanswerable only count in
-    what is declined. Raises `InputError` for a choice whose judge has not judged the run.
+    what is declined. What a judge learned from it neither chooses from nor judges. Raises `InputError` for a choice
+    whose judge has not judged the run, and where every choice learned from all there is.
     """
     thresholds = {name: float(one["threshold"]) for name, one in run.info["judges"].items()}
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
-    return table({name: picks(run, name) for name in dict.fromkeys(choose)}, judges)
+    picked = {name: picks(run, name) for name in dict.fromkeys(choose)}
+    known = {name: learned(run, name) for name in {*picked, judges.unsupported}}
+    choices = {name: fresh(chose, known[name] or ()) for name, chose in picked.items()}
+    if any(picked.values()) and not any(choices.values()):
+        raise InputError(
+            f"{', '.join(picked)} learned from every question of run {run.id}, which says nothing of others: "
+            f"{OTHERS.format(choose=','.join(picked))}."
+        )
+    told = {
+        name: [without(one, judges.unsupported, known[judges.unsupported] or ()) for one in chose]
+        for name, chose in choices.items()
+    }
+    left_out = {name: len(chose) - len(choices[name]) for name, chose in picked.items()}
+    return replace(
+        table(told, judges),
+        left_out={name: count for name, count in left_out.items() if count},
+        unknown=tuple(name for name in picked if known[name] is None),
+    )
+
+
+OTHERS = "ask others with gadfly evidence eval --questions OTHERS.jsonl --choose {choose}"
+"""What to do where a judge learned from all the questions there are."""
 
 
 def table(
@@ -222,7 +249,7 @@ def _line(
         attempted=len(attempted),
         questions=len(asked),
         threshold=threshold,
-        rates={figure: _rate(figure, told) for figure in FIGURES},
+        rates={figure: _rate(figure, told, asked_by(attempted)) for figure in FIGURES},
         causes={
             figure: Counter(
                 judges.cause(one, figure)
@@ -235,12 +262,15 @@ def _line(
     )
 
 
-def _rate(figure: str, told: Sequence[Mapping[str, bool | None]]) -> Estimate:
+def _rate(figure: str, told: Sequence[Mapping[str, bool | None]], questions: Sequence[str]) -> Estimate:
     """One figure's rate; a conditional one misses only those of which its condition is not known either."""
     if figure != "false_of_supported":
-        return rate([one[figure] for one in told])
-    known = [one[figure] for one in told if one[figure] is not None]
-    return rate(known, missing=sum(one["supported_but_false"] is None for one in told))
+        return rate([one[figure] for one in told], questions)
+    known = [place for place, one in enumerate(told) if one[figure] is not None]
+    missing = sum(one["supported_but_false"] is None for one in told)
+    return rate(
+        [told[place][figure] for place in known], [questions[place] for place in known], missing=missing
+    )
 
 
 def _surest(asked: Sequence[Chosen], share: float) -> list[Chosen]:
@@ -256,7 +286,7 @@ def _declined(hidden: Sequence[Chosen], threshold: float | None) -> Estimate | N
         return None
     finished = [one for one in hidden if one.transcript.outcome == "completed"]
     unsure = [one.confidence is None or one.confidence < threshold for one in finished]
-    return rate(unsure, missing=len(hidden) - len(finished))
+    return rate(unsure, asked_by(finished), missing=len(hidden) - len(finished))
 
 
 def _gains(
@@ -267,14 +297,15 @@ def _gains(
     same = sorted(ours.keys() & first.keys())
     sides = [[side[number] for number in same] for side in (ours, first)]
     told = [[judges.figures(one) for one in side] for side in sides]
+    questions = asked_by(sides[0])
     gains = {}
     for figure in FIGURES[:-1]:
         a, b = ([known[figure] for known in side] for side in told)
         if share == 1.0:
-            gains[figure] = paired_difference(a, b)
+            gains[figure] = paired_difference(a, b, questions)
         else:
             sure, before = ([one.confidence for one in side] for side in sides)
-            gains[figure] = attempted_difference((sure, a), (before, b), share)
+            gains[figure] = attempted_difference((sure, a), (before, b), share, questions)
     return gains
 
 
@@ -286,7 +317,11 @@ def _loss(asked: Mapping[str, Sequence[Chosen]], judges: Judges) -> str:
 
 def _curves(asked: Mapping[str, Sequence[Chosen]], judges: Judges, loss: str) -> dict[str, RiskCoverage]:
     found = {
-        name: risk_coverage([one.confidence for one in picked], [judges.fault(one, loss) for one in picked])
+        name: risk_coverage(
+            [one.confidence for one in picked],
+            [judges.fault(one, loss) for one in picked],
+            asked_by(picked),
+        )
         for name, picked in asked.items()
     }
     return {name: curve for name, curve in found.items() if curve.points}

@@ -6,7 +6,7 @@ from gadfly.judges._choice import PRICE, Choice, Policy, Seen, choose, policy
 from gadfly.judges._contact import contact_details
 from gadfly.judges._curves import AUROC, LOG_LOSS, Compared, Curves, LabelsTo, Metric
 from gadfly.judges._fit import Example, FitSettings, fit
-from gadfly.judges._fitted import Fitted, history, load_fitted
+from gadfly.judges._fitted import Fitted, history, load_fitted, questions_learned
 from gadfly.judges._funnel import funnel, passed_on
 from gadfly.judges._leakage import leaks_corpus
 from gadfly.judges._learning import CurveSettings, Items, Learned, Learner, learning_curves
@@ -15,7 +15,7 @@ from gadfly.judges._model import model_judge
 from gadfly.judges._offensive import offends_group, offensive
 from gadfly.judges._person import claims_person
 from gadfly.judges._premise import goes_along
-from gadfly.judges._record import Card, Source
+from gadfly.judges._record import Card, Source, question_key
 from gadfly.judges._refusal import refusal
 from gadfly.judges._registry import about, judge, known
 from gadfly.judges._reward import Reward, Scores, load_reward
@@ -78,6 +78,8 @@ __all__ = [
     "offensive",
     "passed_on",
     "policy",
+    "question_key",
+    "questions_learned",
     "refusal",
     "turn_scores",
 ]

@@ -25,7 +25,7 @@ from gadfly.judges._embedding import EMBEDDING, embedder
 from gadfly.judges._features import base_judge, features
 from gadfly.judges._fitted import Fitted
 from gadfly.judges._heads import Floats, Labelled, choose_strength, committee, folds_of, loss
-from gadfly.judges._record import Card, Errors, Fit, Labels, Mistake, Reading, Source
+from gadfly.judges._record import Card, Errors, Fit, Labels, Mistake, Reading, Source, question_keys
 from gadfly.judges._rounds import check_name
 from gadfly.models._blocking import run_blocking
 from gadfly.transcripts import Transcript
@@ -116,6 +116,7 @@ def fit(
         read,
         made,
         dict(zip((e.transcript.case.id for e in examples), map(float, members_N_M.mean(1)), strict=True)),
+        question_keys(question for e in examples for question in (e.group, e.transcript.question)),
     )
     return Fitted(name, kept.threshold, heads, calibration, read, card, base_judge(read))
 

@@ -142,6 +142,13 @@ def load_fitted(
     )
 
 
+def questions_learned(name: str, round: int | None = None) -> frozenset[str]:  # noqa: A002 - what it is
+    """The keys (`question_key`) of the questions that a judge's latest round learned from, or the one named; raises as
+    `load_fitted` does.
+    """
+    return frozenset(_card(place_of(name, round, None)).questions)
+
+
 def history(name: str, directory: Path | str | None = None) -> list[Card | RewardCard]:
     """The cards of every round of a judge that learned, oldest first; raises as `load_fitted` does."""
     home = judges_directory(directory) / name

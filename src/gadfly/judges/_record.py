@@ -6,7 +6,8 @@ most wrong. Every rate on it is out of fold: from heads that never saw the examp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from gadfly.judges._calibration import Bin, Platt, Promise
-from gadfly.stats import Estimate
+from gadfly.stats import Estimate, normalise_question
 from gadfly.transcripts import Turn
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Reading",
     "Saved",
     "Source",
+    "question_key",
+    "question_keys",
     "reader",
     "to_json",
 ]
@@ -105,6 +108,7 @@ class Card:
     """A judge's card. `round` counts from 1, 0 until it is saved. `histogram` counts examples per twentieth of the
     score: (not flagged, flagged). `learned` holds, for each case it learned from, the score of those of its heads that
     never saw that case's question: what must stand for its score where its errors are measured on the same labels.
+    `questions` are the keys (`question_key`) of all questions it learned from: on those it is no judge of others.
     """
 
     name: str
@@ -118,6 +122,7 @@ class Card:
     reading: Reading
     fit: Fit
     learned: Mapping[str, float]
+    questions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,16 @@ class Saved:
     calibration: Platt
     reading: Reading
     heads_sha256: str
+
+
+def question_key(question: str) -> str:
+    """By what a card knows a question, in whatever case and punctuation it is asked, without holding its words."""
+    return hashlib.sha256(normalise_question(question).encode()).hexdigest()[:16]
+
+
+def question_keys(questions: Iterable[str]) -> tuple[str, ...]:
+    """The distinct keys of questions, sorted; those without words have none."""
+    return tuple(sorted({question_key(question) for question in questions if question.strip()}))
 
 
 T = TypeVar("T")

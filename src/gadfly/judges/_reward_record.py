@@ -6,7 +6,7 @@ Every figure on the card is out of fold: from members that never saw the example
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -104,7 +104,8 @@ class Made:
 class RewardCard:
     """A reward model's card. `promise` is that of a judge's threshold, None for one that learned from pairs.
 
-    `learned` holds, for each case it learned from, what members say that never saw it; see `Card`.
+    `learned` holds, for each case it learned from, what members say that never saw it, `questions` the keys of all
+    questions it learned from; see `Card`.
     """
 
     name: str
@@ -121,7 +122,8 @@ class RewardCard:
     cost: Cost
     mistakes: tuple[Mistake, ...]
     made: Made
-    learned: Mapping[str, float] = field(default_factory=dict)
+    learned: Mapping[str, float]
+    questions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

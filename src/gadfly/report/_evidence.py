@@ -7,6 +7,7 @@ from typing import Any
 
 from gadfly.corpora import MIN_WORDS
 from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, injection_figures, picks, table_of
+from gadfly.evidence._repeats import asked_by
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._corrected import Corrected, corrected
 from gadfly.report._evidenced import Cited, Evidenced, Shown
@@ -178,6 +179,7 @@ def _unfinished(run: Run) -> Iterator[str]:
 def _said(evidenced: Evidenced) -> Iterator[str]:
     """What stands beside the table: rates that people's labels put right, and what the figures lack."""
     found = evidenced.table
+    yield from _learned(found)
     for people in evidenced.corrected:
         yield from _by_people(people, evidenced)
     yield from _without_quotes(found)
@@ -201,6 +203,22 @@ def _without_quotes(found: EvidenceTable) -> Iterator[str]:
         yield (
             f"Answers with a quote that stands in none of their documents: {rate(rates['made_up'])}. The others that "
             f"are not quoted verbatim have no quote, or one of fewer than {MIN_WORDS} words."
+        )
+
+
+def _learned(found: EvidenceTable) -> Iterator[str]:
+    """What choices have no part in, having learned from it."""
+    for choice, count in found.left_out.items():
+        some = (
+            "all questions are"
+            if count == found.questions + found.unanswerable
+            else f"{count:,} questions are"
+        )
+        yield f"Best by {choice}: {some} left out, which it learned from: how it does there says nothing of others."
+    for choice in found.unknown:
+        yield (
+            f"Which questions {choice} learned from is not known here, and on those it does better than on others: set "
+            "GADFLY_JUDGES to where it is kept."
         )
 
 
@@ -236,7 +254,7 @@ def _checked(picked: Sequence[Chosen]) -> Iterator[str]:
         asked = [one for one in picked if name in one.judgements and one.transcript.outcome == "completed"]
         if asked:
             flagged = [None if (s := one.judgements[name].score) is None else s >= LIKELY for one in asked]
-            yield sentence.format(rate(share(flagged)))
+            yield sentence.format(rate(share(flagged, asked_by(asked))))
 
 
 def _opposite(failures: Estimate) -> str:

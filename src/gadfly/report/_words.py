@@ -71,6 +71,7 @@ _CAUSES = {
     "no_known_answer": "right answer not known",
     "no_verdict": "nobody decided",
     "not_judged": "not judged yet",
+    "learned_from": "the judge learned from the question",
     "overran": "too long",
     "fabricated": "made-up quotation",
     "addressed_judge": "orders to the judge",

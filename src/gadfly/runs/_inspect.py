@@ -71,11 +71,8 @@ def as_task(
     would fail for every case is the sample's error.
     """
     plan = Cases.of(game, cases, seed)
-    samples = [
-        Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index, **_asked(case)})
-        for case in plan
-    ]
-    by_question = all(_asked(case) for case in plan)
+    samples = [Sample(input=f"case {case.index}", id=case.id, metadata=_place(case)) for case in plan]
+    by_question = all("of" in case.data for case in plan)
     target = game.players.get("target")
     return Task(
         dataset=MemoryDataset(samples, name=game.name),
@@ -85,6 +82,11 @@ def as_task(
         name=game.name,
         metadata={"spec": game.spec(), "seed": seed},
     )
+
+
+def _place(case: Case) -> dict[str, Any]:
+    """Where a case stands, and what clusters it: `of`, the number of its question where it has one."""
+    return {"index": case.index, **({"of": case.data["of"]} if "of" in case.data else {})}
 
 
 @solver
@@ -107,11 +109,6 @@ def _play(game: Game, plan: Cases) -> Solver:
         return state
 
     return solve
-
-
-def _asked(case: Case) -> dict[str, Any]:
-    """The number of the question that a case is one of several of, under `of`; nothing where it names none."""
-    return {"of": case.data["of"]} if "of" in case.data else {}
 
 
 def _scorer(judge: Judge, by_question: bool) -> Scorer:

@@ -72,6 +72,7 @@ def train_reward(name: str, rows: Rows, settings: RewardSettings | None = None) 
         mistakes(scores, rows, kept),
         _made(checked, settings),
         _learned(rows, logits_R_K, checked),
+        rows.questions,
     )
     return Reward(name, card.threshold, rows.kind, reads_as, parts, card)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
 from gadfly.judges import Example, Source
+from gadfly.judges._record import question_keys
 from gadfly.judges._reward_record import Learned
 
 __all__ = ["LEAST_ROWS", "Row", "Rows", "read_rows", "rows_of", "to_rows"]
@@ -51,7 +52,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as arrays over distinct `texts`. `right_R` is -1 for a labelled text."""
+    """Rows as arrays over distinct `texts`. `right_R` is -1 for a labelled text. `questions` are the keys of those that
+    the texts answer, as far as they are known.
+    """
 
     texts: tuple[str, ...]
     left_R: Ints
@@ -61,6 +64,7 @@ class Rows:
     groups_R: Ints
     cases: tuple[str, ...]
     source: Source = Source()  # noqa: RUF009 - frozen
+    questions: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> NDArray[np.bool_]:
@@ -123,6 +127,7 @@ def to_rows(rows: Sequence[Row], source: Source | None = None) -> Rows:
         np.unique([_group(row) for row in rows], return_inverse=True)[1],
         tuple(row.case for row in rows),
         source or Source(),
+        question_keys(question for row in rows for question in (row.group, _asked(row.text))),
     )
 
 
@@ -137,6 +142,12 @@ def _both_kinds(rows: Sequence[Row]) -> None:
     if labels and len({target >= 0.5 for target in labels}) == 1:
         said = "flagged" if labels[0] >= 0.5 else "not flagged"
         raise InputError(f"All {len(labels)} labels are {said}; a reward model needs examples of both kinds.")
+
+
+def _asked(text: str) -> str:
+    """The first question of a dialogue; empty for a text that is none."""
+    asked, _, answered = text.partition("\n\nAssistant:")
+    return asked.removeprefix("Human:") if answered and asked.startswith("Human:") else ""
 
 
 def _group(row: Row) -> str:
