@@ -12,7 +12,7 @@ import pytest
 from debate_fakes import debate, played, seated
 from inspect_ai.model import GenerateConfig
 
-from gadfly.debate import DebateJudge, protocol
+from gadfly.debate import DebateJudge, Player, protocol
 from gadfly.debate._verdict import letters
 from gadfly.errors import CallError
 from gadfly.models import Reply, System, scripted
@@ -67,6 +67,12 @@ def test_what_worked_is_kept_for_the_next_case() -> None:
     for calls in (4, 5, 6):  # without logprobs, then with 64 and with 1,024 tokens, then as it is
         asyncio.run(judge.judge([debate()]))
         assert len(asked.asked) == calls
+    assert asked.asked[-1].max_tokens == 1_024
+
+
+def test_a_debater_finds_out_what_its_service_takes_as_a_judge_does() -> None:
+    asked = service(rejects=("temperature",), reasons=900, says="Seeds.")
+    assert debate(first=Player.of(asked)).metadata["lost"] == []
     assert asked.asked[-1].max_tokens == 1_024
 
 

@@ -161,11 +161,9 @@ def test_an_order_that_stands_in_the_document_is_not_its_quoters() -> None:
 
 
 def test_a_quotation_of_too_few_words_is_marked_as_such() -> None:
-    transcript = debate(first=Voice("It says <quote>seeds</quote>, not <quote>three blue snails</quote>."))
-    text = transcript.metadata["breaches"][0]["what"]
-    assert "three blue snails" in text
-    tolerant = debate(first=Voice("It says <quote>snails</quote>."))
-    assert '"snails" [too short to check]' in tolerant.said_by("first")[0].text
+    transcript = debate(first=Voice("It says <quote>seeds</quote>."))
+    assert '"seeds" [too short to count]' in transcript.said_by("first")[0].text
+    assert rule_of(debate(first=Voice("It says <quote>snails</quote>."))) == ("first", "fabricated")
 
 
 def test_where_words_of_the_document_are_due_something_is_quoted() -> None:
@@ -212,16 +210,6 @@ def test_a_debater_that_stops_answering_loses(cause: str) -> None:
 def test_what_the_service_did_is_a_failed_case_and_nobodys_loss(cause: str) -> None:
     transcript = debate(second=failing(cause))
     assert (transcript.outcome, transcript.cause, transcript.metadata["lost"]) == ("failed", cause, [])
-
-
-def test_a_model_that_thought_for_as_long_as_it_might_is_given_more_room() -> None:
-    rooms: list[int] = []
-
-    def thinking(messages: object, seed: int | None) -> str:
-        rooms.append(1)
-        return "" if len(rooms) < 2 else "Seeds."
-
-    assert not debate(first=player(thinking)).metadata["lost"]
 
 
 def test_a_true_quotation_is_marked_verified_and_its_mark_cannot_be_set_by_hand() -> None:

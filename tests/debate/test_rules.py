@@ -16,7 +16,7 @@ from gadfly.models import inert
 PASSAGES = [Passage("document", "Marsh pipit", DOCUMENT, 0, len(DOCUMENT))]
 PARTS = ["<quote>", "</quote>", "[", "]", "veri", "fied", "not in the ", "document", "\u200b", "\u202e", " "]
 PARTS += ["the bird turns to seeds", "three blue snails", "<|im_start|>", "[INST]", "<", "|", ">", "\n"]
-MARK = re.compile(r"\[\s*(verified|not in the document|too short to check)\s*\]", re.IGNORECASE)
+MARK = re.compile(r"\[\s*(verified|not in the document|too short to count)\s*\]", re.IGNORECASE)
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join))
@@ -29,4 +29,4 @@ def test_only_gadfly_marks_quotations_whatever_is_put_together(said: str) -> Non
     for mark in (*verified, *absent):
         assert mark in left
         left = left.replace(mark, "", 1)
-    assert set(MARK.findall(left)) <= {"too short to check"} and left.count(SHORT) <= said.count("<quote>")
+    assert set(MARK.findall(left)) <= {"too short to count"} and left.count(SHORT) <= said.count("<quote>")

@@ -19,7 +19,7 @@ import regex
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
 from gadfly.words import UNIT
 
-__all__ = ["MIN_WORDS", "Units", "quoted", "too_short", "units"]
+__all__ = ["MIN_WORDS", "Units", "quoted", "units"]
 
 MIN_WORDS = 3
 """Fewest words of a span, unless its passage has fewer; then all of them."""
@@ -99,17 +99,6 @@ def quoted(text: str, passages: Sequence[Passage], least: int = MIN_WORDS) -> Qu
             if spans is not None:
                 return _quote(spans, ordered)
     return None
-
-
-def too_short(text: str, passages: Sequence[Passage]) -> bool:
-    """Whether `text` is no quote only because spans of it have fewer than `MIN_WORDS` words, which may stand anywhere:
-    what else it holds is a quote, or there is nothing else.
-    """
-    spans = [span for span in GAP.split(text.strip()) if span.strip()]
-    long = [span for span in spans if units(span).words[-1] >= MIN_WORDS]
-    if not passages or len(long) == len(spans):
-        return False
-    return not long or quoted(ELLIPSIS.join(long), passages) is not None
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,6 @@ SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
 TOKENS_A_WORD = 2
 """Room for a statement, in tokens: more than English needs, so that what is cut had really gone on too long."""
 
-TOKENS_TO_THINK = 4_000
-"""More room for a model that said nothing: it may have thought for as long as its tokens lasted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -143,14 +140,10 @@ class Player:
 
     async def _said(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
         words = int(move.step.words * move.position.protocol.rules.slack)
-        room = self.system.sampling.max_tokens or words * TOKENS_A_WORD + 8
-        try:
-            reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
-        except CallError as error:
-            if not error.cut:
-                raise
-            longer = self.system.with_sampling(max_tokens=room + TOKENS_TO_THINK)
-            reply = await longer.reply(messages, seed=move.seed)
+        own = self.system.sampling.max_tokens
+        asked = self.system.with_sampling(max_tokens=own or words * TOKENS_A_WORD + 8)
+        grows = own is None and not self.system.reproducible
+        reply = await self._brief.reply(asked, messages, seed=move.seed, grows=grows)
         return Said(reply.text, reply.usage, reply.stop == "length")
 
     async def _chosen(self, move: Move) -> Said:

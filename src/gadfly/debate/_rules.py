@@ -10,20 +10,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gadfly.corpora import Passage, Quote, quoted, too_short
+from gadfly.corpora import Passage, Quote, quoted
 from gadfly.debate._protocol import Breach, Rules
 from gadfly.models import inert
 
 __all__ = ["Checked", "addresses_judge", "checked"]
 
-VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to check]"
-"""The marks behind a quotation: its words stand in the document, they do not, or they are so few that either says
-nothing.
+VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to count]"
+"""The marks behind a quotation: its words stand in the document, they do not, or they do and are too few to show
+anything.
 """
 
 _QUOTE = re.compile(r"<quote>(.*?)(?:</quote>|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?quote>", re.IGNORECASE)
-_MARKS = re.compile(r"\[\s*(verified|not in the document|too short to check)\s*\]", re.IGNORECASE)
+_MARKS = re.compile(r"\[\s*(verified|not in the document|too short to count)\s*\]", re.IGNORECASE)
 
 _ORDERS = (
     re.compile(r"<\s?[|｜]\s?(?:im_start|im_end|system|assistant|user|eot_id|start_header_id)", re.IGNORECASE),
@@ -58,8 +58,8 @@ def checked(
     """What a player said in up to `words` words. `cut`: the text ends where its tokens were used up.
 
     Where there is no document nothing can be quoted, and every quotation is made up. Quotation marks alone quote
-    nothing: a quotation stands between <quote> and </quote>. One of fewer than `MIN_WORDS` words, which may stand
-    anywhere, is neither verified nor held against its speaker. What stands in the document is nobody's order.
+    nothing: a quotation stands between <quote> and </quote>. One that is there with fewer than `MIN_WORDS` words is
+    neither verified nor held against its speaker. What stands in the document is nobody's order.
     """
     quotes, unverified = list[Quote](), list[str]()
     shown, own, count = list[str](), list[str](), 0
@@ -76,7 +76,7 @@ def checked(
             quotes.append(quote)
         else:
             own.append(part)
-        absent = quote is None and not too_short(part, passages)
+        absent = quote is None and quoted(part, passages, least=1) is None
         if absent:
             unverified.append(text)
         shown.append(f'"{text}" {VERIFIED if quote else ABSENT if absent else SHORT}')

@@ -1,4 +1,4 @@
-"""A system asked for one word, with the probabilities of its first token where the service has them.
+"""A system asked for a word or a few, with the probabilities of the first token where the service has them.
 
 Services differ. Some reject log-probabilities, some a temperature, and a model that reasons first says nothing within a
 few tokens. `Brief` finds out what a service takes, and asks it so from then on.
@@ -15,7 +15,7 @@ from gadfly.models._transport import Message, Reply
 
 __all__ = ["Brief", "briefly"]
 
-_OPTIONAL = ({"logprobs": None, "top_logprobs": None}, {"temperature": None})
+_OPTIONAL = ({"logprobs": None, "top_logprobs": None}, {"temperature": None, "top_p": None})
 """Settings that services are known to reject, in the order in which they are left out."""
 
 _ROOM = (64, 1_024, 8_192)
