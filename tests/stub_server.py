@@ -107,6 +107,29 @@ class Stub:
         return web.Response(body=_BODIES.get(fault, b""), content_type="application/json")
 
 
+class Particular(Stub):
+    """A chat service that answers A, and rejects every request with the field `rejects` in it.
+
+    With fewer than `reasons` tokens it says nothing; with fewer than 16 it gets no further than `preamble`.
+    """
+
+    def __init__(self, *, rejects: str = "", reasons: int = 0, preamble: str = "") -> None:
+        super().__init__()
+        self.rejects, self.reasons, self.preamble = rejects, reasons, preamble
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = json.loads(await request.read())
+        self.requests.append(body)
+        if self.rejects in body:
+            return _error(400, f"{self.rejects} is not supported.")
+        said, finish = "A", "stop"
+        if body["max_tokens"] < self.reasons:
+            said, finish = "", "length"
+        elif self.preamble and body["max_tokens"] < 16:
+            said, finish = self.preamble, "length"
+        return web.Response(body=_chat_body(said, finish), content_type="application/json")
+
+
 def _chat_body(content: str, finish: str) -> bytes:
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "message": message, "finish_reason": finish}

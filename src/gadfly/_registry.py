@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
@@ -13,6 +13,9 @@ from rich.markup import escape
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
+
+if TYPE_CHECKING:
+    from gadfly.debate import Player
 
 __all__ = ["SCENARIOS", "_providers", "debate", "pressure", "redteam", "verified_quotes"]
 
@@ -75,30 +78,38 @@ def debate(
     set: str,  # noqa: A002 - what a user types: -T set=s.jsonl
     judge: str,
     protocol: str = "debate",
-    debaters: str = "",
+    debaters: str | list[str] = "",
+    rounds: int | None = None,
+    words: int | None = None,
     orders: int = 2,
     seed: int = 0,
 ) -> Task:
     """A protocol of debate as an Inspect task: `inspect eval gadfly/debate -T set=s.jsonl -T judge=MODEL`.
 
-    The model under evaluation argues in every seat, unless `debaters` names others as `gadfly debate eval` does. A
-    sample's score is the probability that the judge gives the wrong answer.
+    The model under evaluation argues in every seat, unless `debaters` names others. These, the judge, `rounds`, `words`
+    and `orders` are as in `gadfly debate eval`; Inspect makes a list of names with commas. A sample's score is the
+    probability that the judge gives the wrong answer.
     """
     from gadfly import debate as d
-    from gadfly.models import model
     from gadfly.runs import as_task
 
+    named = debaters.split(",") if isinstance(debaters, str) else debaters
     try:
-        found, rows = d.protocol(protocol), d.read_set(set)
-        decider = d.DebateJudge.of(System(model(judge)), orders)
-        named = [d.seated(name, decider) for name in debaters.split(",") if name.strip()]
+        found, rows = d.protocol(protocol).resized(rounds, words), d.read_set(set)
+        decider = d.judge(judge, orders)
+        players = [name for name in named if name.strip()]
+        chairs = d.seating(found, players or [_itself()], decider)
     except GadflyError as error:  # this one Inspect prints without a traceback
         raise PrerequisiteError(escape(str(error))) from error
-    argues = get_model()
-    players = named or [d.Player.of(System(argues, sampling=d.SAMPLING.merge(argues.config)))]
-    seats = {name: seat for name, seat in found.seats.items() if not seat.copy_of}
-    chairs = {name: players[-1 if seat.side in ("second", "other") else 0] for name, seat in seats.items()}
     return as_task(d.Debating(found, chairs, decider), d.cases(rows, found), [decider], seed=seed)
+
+
+def _itself() -> Player:
+    """The model under evaluation as a debater."""
+    from gadfly import debate as d
+
+    argues = get_model()
+    return d.Player.of(System(argues, sampling=d.SAMPLING.merge(argues.config)))
 
 
 @task

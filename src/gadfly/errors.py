@@ -60,10 +60,12 @@ class CallError(GadflyError, RuntimeError):
     """A model call that failed for good.
 
     `cause` is a short stable word kept in the case's row: `unauthorized`, `not_found`, `rate_limited`,
-    `server_error`, `unreachable`, `timeout`, `bad_reply`, `empty_reply`, `context_overflow`, `rejected`.
+    `server_error`, `unreachable`, `timeout`, `bad_reply`, `empty_reply`, `context_overflow`, `rejected`. `cut`: nothing
+    was said because all tokens allowed were used up before.
     """
 
-    def __init__(self, message: str, cause: str, *, fatal: bool = False) -> None:
+    def __init__(self, message: str, cause: str, *, fatal: bool = False, cut: bool = False) -> None:
         super().__init__(message)
         self.cause = cause
         self.fatal = fatal
+        self.cut = cut

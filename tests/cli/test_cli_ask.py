@@ -44,6 +44,31 @@ def test_made_up_words_are_said_to_be_made_up(asked):
     assert "No quote could be verified" in said.out
 
 
+def test_words_that_are_too_few_are_not_said_to_be_made_up(asked):
+    said = asked("%<It opened in 1911.>%(bridge)%[in 1911]%")
+    assert "In the documents, but with fewer than 3 words too short to be a quote: in 1911" in said.out
+    assert "found in none of the documents" not in said.out
+
+
+def test_who_gives_no_quote_is_not_said_to_have_given_one(asked):
+    assert "No quote was given: nothing here shows" in asked("%<It opened in 1911.>%").out
+
+
+def test_a_claim_that_was_given_is_not_called_the_answer(asked):
+    said = asked(RIGHT, "--claim", "It opened in 1911.")
+    assert "For the claim you gave:\nIt opened in 1911." in said.out
+
+
+def test_the_confidence_for_a_given_claim_is_that_of_the_quote(asked):
+    said = asked(RIGHT, "--claim", "It opened in 1907.", "--judge", "unquoted")
+    assert "Confidence in the quote, not in the claim, 1.00 by unquoted." in said.out
+    assert "did not keep to it and wrote: It opened in 1911." in said.out
+
+
+def test_without_a_confidence_it_says_what_chose(asked):
+    assert "Nothing says how sure it is" in asked(RIGHT).out
+
+
 def test_escape_sequences_of_a_model_do_nothing(asked):
     said = asked("%<\x1b[31mred\x1b]0;x\x07>%(bridge)%[The Halden Bridge was opened in 1911.]%")
     assert "\x1b" not in said.out

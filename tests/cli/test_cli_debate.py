@@ -43,9 +43,31 @@ def test_a_debate_can_be_watched(questions: Path) -> None:
     assert "Debater for A" in shown and "The judge leans" in shown and "No verdict" in shown
 
 
+def test_answers_with_commas_are_given_one_by_one(questions: Path) -> None:
+    two = ("--answers", "Paris, France", "--answers", "Rome, Italy")
+    shown = said("play", "Where?", *two, "--debaters", "scripted/model", "--judge", "scripted/model")
+    assert "Debater for B" in shown
+
+
+def test_a_set_that_says_nowhere_what_is_right_and_an_empty_one_are_told_of(questions: Path) -> None:
+    questions.write_text(questions.read_text().replace('"correct"', '"label"'))
+    shown = said("eval", str(questions), *MODELS, "--protocols", "naive")
+    assert '3 of 3 rows have no "correct"' in shown and "They have 'label'" in shown
+    questions.write_text("")
+    result = CliRunner().invoke(app, ["debate", "eval", str(questions), *MODELS])
+    assert "holds no question" in str(result.exception)
+
+
 def test_protocols_are_listed_and_one_is_printed_to_begin_with() -> None:
     assert "cross_examination" in said("protocols")
     assert "seats:" in said("protocols", "--show", "debate")
+
+
+def test_a_protocol_of_ones_own_is_not_printed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(said("protocols", "--show", "debate"))
+    result = CliRunner().invoke(app, ["debate", "protocols", "--show", str(mine)])
+    assert "There is no protocol" in str(result.exception) and "polling_debate" in str(result.exception)
 
 
 def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path) -> None:
@@ -55,11 +77,39 @@ def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Pa
     assert json.loads(out.read_text())["document"] == "Ann did."
 
 
+def test_a_second_debater_without_a_seat_is_told_of(questions: Path) -> None:
+    two = ("--debaters", "scripted/a,scripted/b", "--judge", "scripted/model", "--limit", "1")
+    told = said("eval", str(questions), *two, "--protocols", "naive,consultancy,debate")
+    assert "scripted/b has no seat in consultancy: there scripted/a argues alone." in " ".join(told.split())
+    result = CliRunner().invoke(app, ["debate", "eval", str(questions), *two, "--protocols", "consultancy"])
+    assert "no seat for a second player" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("debate", "play", "Q?", "--answers", "a,b"),
+        ("debate", "eval", "SET"),
+        ("debate", "serve", "SET"),
+        ("debate", "tournament", "SET", "--players", "scripted/a,scripted/b"),
+        ("train", "debater", "SET"),
+    ],
+)
+def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, verb: tuple[str, ...]) -> None:
+    words = [str(questions) if word == "SET" else word for word in verb]
+    more = [] if verb[1] in ("tournament", "debater") else ["--debaters", "scripted/a"]
+    result = CliRunner().invoke(app, [*words, *more, "--judge", "reward:never_made"])
+    assert "'never_made'" in str(result.exception), result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (("play", "Q?", "--answers", "one", *MODELS), "two different answers"),
         (("play", "Q?", "--answers", "one,one", *MODELS), "two different answers"),
+        (("play", "Q?", "--answers", "yes,Yes", *MODELS), "two different answers"),
+        (("play", "Q?", "--answers", "Paris, France,Rome, Italy", *MODELS), "give it twice"),
+        (("play", "Q?", "--answers", "a", "--answers", "", *MODELS), "two different answers"),
         (("play", "Q?", "--answers", "a,b", "--debaters", "scripted/a,scripted/b,scripted/c", "--judge", "scripted/m"),
          "one player or two"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--protocol", "debat"), "Did you mean 'debate'"),

@@ -110,6 +110,7 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
         (["--debate-as", "third"], "has no seat 'third'"),
         (["--people", "ann,,ben"], "has an empty entry"),
         (["--debaters", "scripted/a,scripted/b,scripted/c"], "one player or two"),
+        (["--debate-as", "first", "--judge", "scripted/j", "--rounds", "21"], "less than or equal to 20"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(gadfly, questions, options, sentence):

@@ -57,7 +57,7 @@ def test_every_verb_explains_itself(gadfly, verb):
 def test_answers_that_cannot_be_read_are_missing_and_no_rate(gadfly, questions, tmp_path):
     said = gadfly("evidence", "eval", *questions, "--samples", 2, "--orders", 0, "-o", "page.html")
     assert said.code == 0
-    assert "Supported but false (Likeliest of the samples): no verdicts" in said.out
+    assert "Supported but false (First sample): no verdicts" in said.out
     [made] = all_runs(home())
     assert made.info["cases"] == 6
     assert "verdict could not be read" in (tmp_path / "page.html").read_text()
@@ -75,6 +75,31 @@ def test_it_searches_as_it_is_told_and_where(gadfly, questions, monkeypatch, wor
     monkeypatch.delenv("TAVILY_API_KEY", raising=False)
     said = gadfly("evidence", "eval", *questions, *words)
     assert (said.code, says in said.err) == (2, True)
+
+
+def test_a_model_that_tells_no_likelihood_is_not_chosen_by_it(gadfly, questions):
+    said = gadfly("evidence", "eval", *questions, "--samples", 1, "--orders", 0)
+    assert "Likeliest" not in said.out
+    assert "does not say how likely its answers are" in said.out
+    assert "gadfly evidence train quoting-handbook" in said.out
+    asked_for = gadfly("evidence", "eval", *questions, "--choose", "first,likelihood")
+    assert (asked_for.code, "leave likelihood out of --choose" in asked_for.err) == (2, True)
+
+
+def test_declining_is_suggested_by_a_judge_that_has_judged(gadfly, questions):
+    said = gadfly("evidence", "eval", *questions, "--samples", 1, "--orders", 0, "--supported", "scripted/y")
+    assert "--judge unsupported --risk 0.1" in said.out
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("", "no question"), ('{"question": "a", "unanswerable": true}', "rates")]
+)
+def test_a_file_without_a_question_to_rate_is_refused_before_a_model_is_asked(
+    gadfly, questions, tmp_path, text, why
+):
+    (tmp_path / "q.jsonl").write_text(text)
+    said = gadfly("evidence", "eval", *questions)
+    assert (said.code, why in said.err, all_runs(home())) == (2, True, [])
 
 
 def test_unanswerable_questions_are_asked_too_and_marked(gadfly, questions, tmp_path):

@@ -1,5 +1,6 @@
 """Going on with a run that was cut short: killed, interrupted, from elsewhere."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from processes import GADFLY
 
+from gadfly.corpora import build
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
 from gadfly.runs import Run, Settings, all_runs, open_run
+from gadfly.runs._runner import _found_by
 
 CASES = 300
 
@@ -117,3 +120,63 @@ async def test_a_run_started_from_python_says_to_call_the_same_code(gadfly, tmp_
     assert said.code == 2
     assert "was started from Python" in said.err
     assert "Call the same code again" in said.err
+
+
+SPEAKERS = ("--debaters", "scripted/x", "--judge", "scripted/y")
+PLAYING = [
+    ("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 2),
+    ("pressure", "run", "insider_trading", "--model", "scripted/x", "--samples", 2),
+    ("evidence", "eval", "--corpus", "book", "--questions", "set.jsonl", "--model", "scripted/x", "--orders", 0),
+    ("debate", "eval", "set.jsonl", "--protocols", "consultancy", *SPEAKERS),
+    ("debate", "make", "set.jsonl", "--model", "scripted/x"),
+    ("debate", "tournament", "set.jsonl", "--players", "scripted/x,scripted/z", "--judge", "scripted/y",
+     "--rounds", 1, "--questions", 1),
+]  # fmt: skip
+
+
+@pytest.fixture
+def material(gadfly, tmp_path, monkeypatch):
+    """A set of one question, and a corpus of one text."""
+    row = {"question": "Who?", "answers": ["Ann", "Bob"], "correct": 0, "document": "Ann did."}
+    (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    (tmp_path / "book.txt").write_text("Ann did.")
+    monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
+    build("book", [tmp_path / "book.txt"])
+
+
+@pytest.mark.usefixtures("material")
+@pytest.mark.parametrize("words", PLAYING, ids=lambda words: " ".join(words[:2]))
+def test_every_verb_that_plays_is_gone_on_with(gadfly, tmp_path, words):
+    gadfly(*words)
+    [made, *_] = all_runs(tmp_path / "gadfly-runs")
+    said = gadfly("resume", made.id, "--retry-failed")
+    assert "gadfly: " not in said.err and said.code in (0, 1)
+    assert open_run(made.path).info["command"] == ["gadfly", *map(str, words)]
+
+
+def recorded(run: Run, *words: str) -> str:
+    """The id of the run as if that command had started it."""
+    return run.save(command=["/usr/bin/gadfly", *words]).id
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "sentence"),
+    [
+        (("debate", "serve", "a b.jsonl"), (), "Serve its page again: gadfly debate serve 'a b.jsonl'"),
+        (("debate", "digits"), ("--retry-failed",), "gadfly debate digits cannot play failed cases again"),
+    ],
+)
+def test_a_command_that_cannot_be_given_again_like_this_says_why(gadfly, tmp_path, words, more, sentence):
+    gadfly("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 2)
+    [run] = all_runs(tmp_path / "gadfly-runs")
+    said = gadfly("resume", recorded(run, *words), *more)
+    assert said.code == 2
+    assert sentence in said.err
+
+
+@pytest.mark.anyio
+async def test_a_run_that_lies_elsewhere_is_gone_on_with_by_its_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "runs"))
+    [run] = await in_python(tmp_path / "two words")
+    assert _found_by(run) == f"'{run.path}'"
+    assert _found_by(Run(tmp_path / "runs" / run.id, {})) == run.id

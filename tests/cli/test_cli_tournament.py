@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from gadfly.cli import _debate_tournament as verb
 from gadfly.debate import ScriptedJudge, Skilled, Tournament, protocol
-from gadfly.runs import Settings
+from gadfly.runs import Run, Settings, all_runs, run
 
 ROWS = [{"question": f"Which, {n}?", "answers": [f"one {n}", f"two {n}"], "correct": 0} for n in range(8)]
 
@@ -52,6 +53,32 @@ def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(questio
     kept = json.loads((questions.parent / "found.json").read_text())
     assert [(one["score"]["point"], one["score"]["missing"]) for one in kept["players"]] == [(None, 4)] * 2
     assert len(kept["runs"]) == 1 and (questions.parent / "runs" / kept["runs"][0]).is_dir()
+
+
+@pytest.mark.parametrize("finished", [0, 1])
+def test_a_tournament_cut_short_shows_how_it_stands_and_ends_with_130(
+    questions: Path, monkeypatch: pytest.MonkeyPatch, finished: int
+) -> None:
+    played = 0
+
+    async def cut(*given_to: object, **options: object) -> Run:
+        nonlocal played
+        played += 1
+        made = await run(*given_to, **options)  # type: ignore[arg-type]
+        return replace(made, cut=played > finished)
+
+    monkeypatch.setattr("gadfly.debate._tournament.run", cut)
+    said = given(questions, "--rounds", "3")
+    assert said.exit_code == 130
+    assert f"Cut short with {finished} of the matches finished" in said.output
+    assert "scripted/one" in said.output
+
+
+def test_a_debates_own_length_is_chosen_as_in_eval(questions: Path) -> None:
+    assert given(questions, "--debate-rounds", "3", "--words", "20", "--orders", "1").exit_code == 0
+    [made] = all_runs(questions.parent / "runs")
+    told = made.info["spec"]["protocol"]
+    assert (told["rounds"], {step["words"] for step in told["round"]}) == (3, {20})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gadfly.debate import Chair, Debating, Move, Said, ScriptedJudge, Skilled, Weighed, cases, protocol
+from gadfly.debate import (
+    Chair,
+    Debating,
+    Decided,
+    Move,
+    Said,
+    ScriptedJudge,
+    Skilled,
+    Weighed,
+    cases,
+    protocol,
+)
 from gadfly.debate._position import Position
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.runs import Run, Settings, run
@@ -65,6 +76,50 @@ class Leaning:
 
 
 @dataclass(frozen=True)
+class Naming(Leaning):
+    """The same without probabilities: it names an answer each way round. A call costs a tenth of a cent."""
+
+    async def _verdict(self, transcript: Transcript) -> Judgement:
+        leant = await super()._verdict(transcript)
+        orders = tuple(float(p > 0.5) for p in leant.metadata["orders"])
+        p = min(max(sum(orders) / len(orders), 1e-5), 1 - 1e-5)
+        spent = Usage(90, 2, 0.001 * len(orders))
+        return verdict_of(transcript, self.name, Weighed(p, orders=orders, usage=spent, probabilities=False))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Decides in the game itself, as a person on the page does: `knows` towards what is right, `bias` towards what is
+    listed first, in log-odds, and chance.
+    """
+
+    name: str
+    knows: float = 0.0
+    bias: float = 0.0
+
+    decides = True
+
+    @property
+    def systems(self) -> Mapping[str, Any]:
+        """None: nothing is called."""
+        return {}
+
+    def spec(self) -> dict[str, Any]:
+        """Who it is."""
+        return {"person": self.name}
+
+    async def say(self, move: Move) -> Said:
+        """No question."""
+        return Said("")
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """How sure it is, after ten seconds."""
+        odds = self.bias + random.Random(f"{self.name}{seed}").gauss(0, 1)
+        odds += self.knows if position.dispute.correct == 0 else -self.knows
+        return Weighed(1 / (1 + math.exp(-odds)), confidence=0.5, seconds=10.0)
+
+
+@dataclass(frozen=True)
 class Honest:
     """Argues better for what is true, by `edge` in log-odds, and quotes the document for it; for what is false it makes
     a quotation up every `lies`-th time.
@@ -88,7 +143,8 @@ class Honest:
         true = move.position.sides.get(move.seat) == dispute.correct
         if not true and self.lies and move.seed % self.lies == 0:
             return Said(f"The page says <quote>it was {move.mine}, as all agree</quote>.", Usage(40, 12))
-        words = dispute.document.text.split(".")[0] if dispute.document and true else ""
+        quotes = dispute.document and (true or move.step.does == "quote")
+        words = dispute.document.text.split(".")[0] if quotes else ""
         shown = f"The page says <quote>{words}</quote>. " if words else "Everybody there knows it. "
         return Said(
             f"{shown}It was {move.mine}, with persuasion {self.edge if true else 0:+.3f}.", Usage(40, 18)
@@ -112,3 +168,16 @@ def played(
     return asyncio.run(
         run(game, cases(questions(n, what), found), [judge or Leaning()], seed=seed, settings=settings)
     )
+
+
+def judged_by(
+    directory: Path, person: Person, name: str = "debate", chair: Chair | None = None, n: int = 40
+) -> Run:
+    """A person's run: each of n questions once, its order drawn for them."""
+    found, drawn = protocol(name), random.Random(person.name)
+    seats = {seat for seat, one in found.seats.items() if not one.copy_of}
+    game = Debating(found, {seat: chair or Skilled(0.0) for seat in seats}, person)
+    both = cases(questions(n), found)
+    met = [both[2 * of + drawn.randrange(2)] for of in range(n)]
+    settings = Settings(directory=directory, progress=False)
+    return asyncio.run(run(game, met, [Decided()], settings=settings))

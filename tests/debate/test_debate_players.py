@@ -19,10 +19,12 @@ from gadfly.debate import (
     Said,
     ScriptedJudge,
     cases,
+    judge,
     made_set,
     protocol,
     read_answered,
     read_set,
+    seating,
 )
 from gadfly.errors import InputError
 from gadfly.models import System, scripted
@@ -53,6 +55,30 @@ def test_a_draft_that_breaks_a_rule_is_never_the_best() -> None:
     drafts = Voice(lambda move: "Seeds." if move.seed % 2 else "so " * 200)
     transcript = played(seated(protocol("debate"), first=BestOf(drafts, 8, ScriptedJudge())))
     assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+
+
+def test_of_two_players_the_second_argues_for_the_second_answer_and_the_first_sits_everywhere_else() -> None:
+    one, two = Voice("Seeds."), Voice("Snails.")
+    assert seating(protocol("debate_red_team"), [one, two]) == {"first": one, "second": two, "red_team": one}
+    assert list(seating(protocol("open_debate"), [one, two]).values()) == [one, two]
+    assert set(map(id, seating(protocol("debate"), [one]).values())) == {id(one)}
+    assert seating(protocol("naive"), [one]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "said"),
+    [("debate", 0, "got 0"), ("debate", 3, "got 3"), ("consultancy", 2, "no seat for a second player")],
+)
+def test_who_cannot_be_seated_is_refused(name: str, count: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        seating(protocol(name), [Voice("Seeds.")] * count)
+
+
+def test_a_judge_is_a_model_asked_in_one_order_or_both() -> None:
+    found = judge("scripted/y", 1)
+    assert found.name == "judge:y" and found.spec()["orders"] == 1
+    with pytest.raises(InputError, match="1 or 2; got 0"):
+        judge("scripted/y", 0)
 
 
 def test_best_of_one_is_refused() -> None:
@@ -98,6 +124,54 @@ def test_a_set_has_two_cases_a_question_and_says_which_line_is_wrong(tmp_path: P
         file.write_text(line + "\n")
         with pytest.raises(InputError, match=f"Line 1.*{said}"):
             read_set(file)
+
+
+def test_the_right_answer_is_a_whole_number_however_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    file.write_text('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 1.0, "title": null}\n')
+    [row] = read_set(file)
+    assert repr(row["correct"]) == "1" and "title" not in row
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [(', "label": 1', "They have 'label'"), ("", "is not known."), (', "corect": 1', "'corect'")],
+)
+def test_rows_without_a_known_answer_are_told_of_with_the_key_that_may_be_meant(
+    tmp_path: Path, more: str, hint: str
+) -> None:
+    file, told = tmp_path / "set.jsonl", list[str]()
+    row = '{"question": "Who?", "answers": ["Ann", "Bob"]'
+    file.write_text(f'{row}{more}}}\n{row}, "correct": 0}}\n')
+    read_set(file, told.append)
+    [sentence] = told
+    assert sentence.startswith('1 of 2 rows have no "correct"') and hint in sentence
+
+
+def test_a_set_without_a_question_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text("\n")
+    for read in (read_set, read_answered):
+        with pytest.raises(InputError, match="holds no question"):
+            read(str(tmp_path / "set.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"question": "Who?", "answers": [null]}', "a text that is not empty"),
+        ('{"question": "Who?", "answers": ["Ann", ["Lee"]]}', "a text that is not empty"),
+        ('{"question": "Who?", "answers": [" "]}', "a text that is not empty"),
+        ('{"question": ["Who?"], "answers": ["Ann"]}', "a text that is not empty"),
+        (
+            '{"question": "Who?", "answers": ["Ann"], "document": ["Ann did."]}',
+            '"document" is text, got list',
+        ),
+    ],
+)
+def test_what_is_no_text_never_becomes_an_answer(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "qa.jsonl").write_text(f'{{"question": "Who?", "answers": ["Ann"]}}\n{line}\n')
+    with pytest.raises(InputError, match=f"Line 2: .*{said}"):
+        read_answered(str(tmp_path / "qa.jsonl"))
 
 
 def invented(reply: Any, tmp_path: Path, count: int = 1) -> list[dict[str, Any]]:

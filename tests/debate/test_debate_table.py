@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from debate_samples import Honest, Leaning, played
+from debate_samples import Honest, Leaning, Naming, played
 
-from gadfly.debate import debate_table
+from gadfly.debate import cases, debate_table, protocol, question_numbers, split
 from gadfly.debate._judged import judged_cases
 from gadfly.debate._table import _kind, _line
 from gadfly.errors import InputError
@@ -131,11 +131,53 @@ def test_effort_is_counted_by_case_and_seat(table):
     assert (effort.seconds, effort.cost) == (None, {})
 
 
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """The lines of a judge that only names answers."""
+    where = tmp_path_factory.mktemp("named")
+    runs = [
+        played(where, name, Naming(bias=1.0), Honest(1.0, 4), n=20) for name in ("naive", "quoted_debate")
+    ]
+    return debate_table(runs).lines
+
+
+def test_nothing_is_said_of_how_sure_a_judge_without_probabilities_is(named):
+    naive = named[0]
+    assert (naive.untold, naive.accuracy.n) == (40, 40)
+    assert (naive.confidence.point, naive.when_wrong.point, naive.calibration.said.brier.point) == (None,) * 3
+    assert (naive.calibration.said.bins, naive.leaning.position) == ((), None)
+    assert naive.leaning.flips.point > 0
+
+
+def test_what_the_calls_for_verdicts_cost_is_counted_and_a_decision_by_rule_costs_nothing(named):
+    naive, debate = named
+    assert naive.effort.cost["judge"].point == pytest.approx(0.002)
+    assert debate.by_rule.point > 0
+    assert debate.effort.cost["judge"].point == pytest.approx(0.002 * (1 - debate.by_rule.point))
+
+
+def test_a_verdict_whose_price_is_not_known_is_missing_in_what_it_cost(runs):
+    cases = judged_cases(runs["naive"])[:4]
+    facts = {**cases[0].judgement.metadata, "cost": 0.5}
+    priced = replace(cases[0], judgement=replace(cases[0].judgement, metadata=facts))
+    cost = line_of(runs["naive"], [priced, *cases[1:]]).effort.cost["judge"]
+    assert (cost.point, cost.n, cost.missing) == (0.5, 1, 3)
+
+
 def test_quotations_that_are_paid_for_lower_the_payoff(table):
     payoffs = table.line("quoted_debate").payoffs
     assert payoffs["honest"].point > payoffs["false"].point
     assert payoffs["honest"].point + payoffs["false"].point < 1
     assert table.line("debate").payoffs == {}
+
+
+def test_a_question_asked_again_is_no_second_fact():
+    row = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0}
+    again = {**row, "question": "when was  it lit?", "answers": ["1901", "1874"], "correct": 1}
+    other = {**row, "question": "Where does it stand?"}
+    assert question_numbers([row, other, again]) == [0, 1, 0]
+    assert [case["of"] for case in cases([row, again], protocol("naive"))] == [0, 0, 0, 0]
+    assert split([row, other, again], 1 / 3) == ([row, other], [])
 
 
 def test_calibration_is_of_the_answer_decided_for(table):
@@ -152,10 +194,15 @@ def test_recalibrating_a_judge_who_is_too_sure_lowers_its_brier_score(tmp_path):
 
 def test_an_error_in_spite_of_a_flaw_that_was_there_to_see_is_kept_as_overlooked(runs):
     flawed = next(one for one in judged_cases(runs["debate"]) if not (one.by_rule or one.flaws))
-    notes = [{"seat": seat, "rule": "overran", "what": "said 99 words"} for seat in ("first", "second")]
-    facts = {**flawed.transcript.metadata, "breaches": notes}
-    noted = scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
+
+    def noting(rule):
+        notes = [{"seat": seat, "rule": rule, "what": "did it"} for seat in ("first", "second")]
+        facts = {**flawed.transcript.metadata, "breaches": notes}
+        return scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
+
+    noted = noting("fabricated")
     assert (_kind(noted), noted.flaws) == ("overlooked", ("breach",))
+    assert _kind(noting("overran")) == "fooled"
     assert _kind(scored(flawed, 0.9)) == "fooled"
     assert _kind(scored(flawed, 0.6)) is None
 

@@ -59,6 +59,35 @@ def test_what_is_wrong_with_a_set_or_a_protocol_is_said_without_a_traceback(some
         debate(set=str(some), judge="scripted/judge")
 
 
+@pytest.mark.parametrize("debaters", ["scripted/a, scripted/b", ["scripted/a", "scripted/b"]])
+def test_debaters_are_named_with_commas_which_inspect_makes_a_list(some, debaters):
+    spec = debate(set=str(some), judge="scripted/judge", debaters=debaters).metadata["spec"]
+    assert [spec["chairs"][seat]["player"]["model"] for seat in ("first", "second")] == [
+        "scripted/a",
+        "scripted/b",
+    ]
+
+
+def test_rounds_and_words_are_as_on_the_command_line(some):
+    spec = debate(set=str(some), judge="scripted/judge", debaters="scripted/a", rounds=3, words=20)
+    told = spec.metadata["spec"]["protocol"]
+    assert (told["rounds"], {step["words"] for step in told["round"]}) == (3, {20})
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"orders": 0}, "1 or 2; got 0"),
+        ({"rounds": 21}, "rounds: Input should be less than or equal to 20; got 21"),
+        ({"debaters": ["scripted/a", "scripted/b"], "protocol": "consultancy"}, "no seat for a second"),
+        ({"judge": "reward:none"}, "none"),
+    ],
+)
+def test_what_cannot_be_played_is_said_without_a_traceback(some, asked, sentence):
+    with pytest.raises(PrerequisiteError, match=sentence):
+        debate(**{"set": str(some), "judge": "scripted/judge", "debaters": "scripted/a", **asked})
+
+
 def test_an_exported_debate_says_who_speaks_for_what(tmp_path):
     run = played(tmp_path, "debate_red_team", chair=Honest(1.0, 2), n=2)
     export(run, tmp_path / "debates.eval")

@@ -29,8 +29,23 @@ def made(tmp_path: Path) -> Run:
 
 def test_the_judge_that_chooses_decides(tmp_path: Path):
     finished = made(tmp_path)
-    picked = [chosen(finished, by)[0].transcript.metadata["sample"] for by in (None, "unquoted", "wrong")]
-    assert picked == [0, 1, 0]
+    picked = [chosen(finished, by)[0].transcript.metadata["sample"] for by in (None, "unquoted")]
+    assert picked == [0, 1]
+
+
+def test_verified_quotes_come_before_confidence(tmp_path: Path):
+    (one,) = chosen(made(tmp_path), "wrong")
+    assert (one.transcript.metadata["claim"], one.confidence) == ("By a bridge.", 0.0)
+
+
+def test_without_confidence_the_best_passage_with_a_verified_quote_answers():
+    def say(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        return by_document(messages, seed) if "Red wren" not in messages[-1][1] else MADE_UP
+
+    game = quoting(say, documents=2, retries=0)
+    answered = asyncio.run(answer(QUESTION, Asking(game, 4)))
+    assert answered.chosen is not None and answered.confidence is None
+    assert (answered.chosen.metadata["claim"], answered.chosen.metadata["sample"]) == ("By a bridge.", 1)
 
 
 def test_choosing_by_a_judge_that_never_judged_names_those_that_did(tmp_path: Path):

@@ -12,7 +12,7 @@ from evidence_samples import MADE_UP, QUESTION, RIGHT, library, quoting
 
 from gadfly.corpora import Document, Form, in_memory
 from gadfly.errors import CallError, InputError
-from gadfly.evidence import UNVERIFIED, Quoting, cases_of, read_questions
+from gadfly.evidence import UNVERIFIED, Quoting
 from gadfly.models import System, model
 from gadfly.runs import Cases
 from gadfly.transcripts import Transcript
@@ -103,37 +103,78 @@ def test_evidence_can_be_asked_for_a_given_claim(tiny_agent_dir: Path):
     assert "claim" not in transcript.metadata["logprob"]
 
 
-def test_cases_are_questions_times_samples():
-    cases = cases_of([{"question": "a?"}, {"question": "b?", "without": ["d"]}], 2)
-    assert [(c["of"], c["sample"], c.get("without")) for c in cases] == [
-        (0, 0, None),
-        (0, 1, None),
-        (1, 0, ["d"]),
-        (1, 1, ["d"]),
-    ]
+def test_quotation_marks_around_a_quote_are_no_part_of_it():
+    marked = RIGHT.replace("%[", "%[“").replace("]%", "”]%")
+    facts = played(quoting(marked)).metadata
+    assert [quote["text"] for quote in facts["quotes"]] == ["The Halden Bridge was opened in 1911."]
+    assert facts["unverified"] == []
 
 
-def test_a_question_without_words_is_named_by_its_number():
-    with pytest.raises(InputError, match="Question 2 has no words"):
-        cases_of([{"question": "a?"}, {"question": " "}], 1)
+def test_words_of_the_document_that_are_too_few_are_not_made_up():
+    facts = played(quoting("%<In 1911.>%(Halden Bridge)%[“in 1911.”]%")).metadata
+    assert [facts[key] for key in ("quotes", "short", "unverified")] == [[], ["“in 1911.”"], []]
+
+
+@pytest.mark.parametrize("nothing", ["", "…", "None", "N/A", "no quote."])
+def test_a_quote_that_says_none_is_none(nothing: str):
+    facts = played(quoting(f"%<In 1911.>%(Halden Bridge)%[{nothing}]%")).metadata
+    assert [facts[key] for key in ("quotes", "short", "unverified")] == [[], [], []]
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("given", "told"),
     [
-        ("{", "Line 2 of .* is not JSON"),
-        ('{"query": "a"}', 'Line 2 has no words under "question"'),
-        ('{"question": "a?", "answers": "b"}', 'Line 2: "answers" is a list, got str'),
+        ("[in 1911.]", "Copy at least 3 words in a row"),
+        ("[in 1912 or so]", "These words do not stand in the document: “in 1912 or so”"),
+        ("[ ]", "it copies nothing"),
     ],
 )
-def test_a_bad_line_of_questions_is_named(tmp_path: Path, line: str, said: str):
-    file = tmp_path / "q.jsonl"
-    file.write_text('{"question": "Who?", "odd": 1}\n' + line + "\n")
-    with pytest.raises(InputError, match=said):
-        read_questions(file)
+def test_each_way_of_not_quoting_has_its_own_correction(given: str, told: str):
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        return RIGHT if told in messages[-1][1] else f"%<In 1911.>%(Halden Bridge)%{given}%"
+
+    assert len(played(quoting(script)).metadata["tries"]) == 2
 
 
-def test_questions_are_read_from_lines(tmp_path: Path):
-    file = tmp_path / "q.jsonl"
-    file.write_text('{"question": "Who?", "odd": 1}\n\n')
-    assert read_questions(file) == [{"question": "Who?"}]
+def in_turn(*said: str) -> Quoting:
+    """A model that says one after another."""
+    left = iter(said)
+    return quoting(lambda messages, seed: next(left), retries=len(said) - 1)
+
+
+def test_a_correction_loses_no_verified_quote():
+    half = RIGHT + "(Halden Bridge)%[It is 400 metres long.]%"
+    facts = played(in_turn(half, MADE_UP, "%<Sorry.>%")).metadata
+    assert (len(facts["quotes"]), facts["unverified"]) == (1, ["It is 400 metres long."])
+
+
+def test_of_equal_tries_the_latest_counts():
+    assert played(in_turn("%<First.>%", "%<Then.>%")).metadata["claim"] == "Then."
+
+
+CLAIM = "It is 300 metres long."
+SHOWN = "%<{}>%(Halden Bridge)%[It is 300 metres long.]%"
+
+
+def test_a_model_elsewhere_is_told_the_claim_to_show():
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        return SHOWN.format(CLAIM) if messages[-1][1].endswith(CLAIM) else RIGHT
+
+    facts = played(quoting(script), claim=CLAIM).metadata
+    assert (facts["claim"], facts["given"], len(facts["tries"])) == (CLAIM, True, 1)
+    assert "own_claim" not in facts
+
+
+def test_a_model_that_answers_something_else_is_told_so_once_more():
+    facts = played(in_turn(RIGHT, SHOWN.format("it is 300 metres long")), claim=CLAIM).metadata
+    assert (facts["claim"], len(facts["tries"]), "own_claim" in facts) == (CLAIM, 2, False)
+
+
+def test_the_given_claim_stands_whatever_the_model_makes_of_it():
+    facts = played(quoting(RIGHT, retries=0), claim=CLAIM).metadata
+    assert (facts["claim"], facts["own_claim"]) == (CLAIM, "It opened in 1911.")
+
+
+def test_a_claim_that_no_answer_can_hold_is_refused():
+    with pytest.raises(InputError, match="A claim cannot be blank or contain"):
+        played(quoting(), claim="x>%y")

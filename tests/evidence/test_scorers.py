@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 from evidence_samples import MADE_UP, RIGHT, quoting
-from hypothesis import given
-from hypothesis import strategies as st
 from test_quoting import played
 
 from gadfly.evidence import fabricated, scorer, unlikely, unquoted, wrong
 from gadfly.evidence._fabricated import negated
-from gadfly.evidence._scorers import holds_answer, sure
+from gadfly.evidence._scorers import sure
 from gadfly.judges import Judge, disproofs
 from gadfly.models import System, scripted
 from gadfly.transcripts import Judgement, Transcript
@@ -30,26 +28,6 @@ def test_the_short_answer_judge_proves_itself():
     assert asyncio.run(disproofs(wrong())) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "answers", "held"),
-    [
-        ("It was in the U.S.A., in May.", ["the USA"], False),
-        ("He was born on May 18, 2018.", ["May 18 2018"], True),
-        ("Beyoncé sang it.", ["Beyonce"], True),
-        ("In 2015.", ["15"], False),
-        ("Nothing.", [], False),
-        ("Nothing.", ["the"], False),
-    ],
-)
-def test_a_short_answer_is_held_as_whole_words(text: str, answers: list[str], held: bool):
-    assert holds_answer(text, answers) is held
-
-
-@given(st.text(), st.text())
-def test_comparing_answers_never_fails(text: str, answer: str):
-    assert holds_answer(text, [answer]) in (True, False)
-
-
 def test_wrong_needs_to_know_the_answer():
     assert score(wrong(), played(quoting())) == "no_gold"
     assert score(wrong(), played(quoting(), answers=["1911"])) == 0.0
@@ -57,7 +35,9 @@ def test_wrong_needs_to_know_the_answer():
 
 
 def test_unquoted_means_no_quote_or_a_false_one():
-    assert [score(unquoted(), played(quoting(text))) for text in (RIGHT, MADE_UP)] == [0.0, 1.0]
+    short, none = "%<In 1911.>%(Halden Bridge)%[in 1911]%", "%<In 1911.>%"
+    said = (RIGHT, MADE_UP, short, none)
+    assert [score(unquoted(), played(quoting(text))) for text in said] == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_likelihood_is_missing_where_the_model_does_not_say():

@@ -188,6 +188,22 @@ def test_a_service_that_rejects_logprobs_is_asked_without_from_then_on() -> None
     assert [one(judge).score, one(judge).score] == [1.0, 1.0]
 
 
+class Reasoning(System):
+    """A service that says nothing within 500 tokens."""
+
+    async def reply(self, messages: Sequence[tuple[str, str]], *, seed: int | None = None) -> Reply:
+        if (self.sampling.max_tokens or 0) < 500:
+            raise CallError("It said nothing.", "empty_reply", cut=True)
+        return Reply("yes")
+
+
+def test_a_model_that_reasons_first_gets_room_unless_it_has_a_limit_of_its_own() -> None:
+    system = Reasoning(scripted(""))
+    assert one(model_judge(RUBRIC, system)).score == 1.0
+    limited = model_judge(RUBRIC, system.with_sampling(max_tokens=100))
+    assert one(limited).cause == "call_failed:empty_reply"
+
+
 def test_what_did_not_complete_costs_no_call() -> None:
     judge = says("yes")
     failed = replace(Control("Hello.", True).transcript(), outcome="failed")
@@ -197,9 +213,8 @@ def test_what_did_not_complete_costs_no_call() -> None:
 
 def test_a_real_system_is_asked_greedily_and_briefly() -> None:
     judge = model_judge("offensive", System(scripted("Yes"), "Be strict."))
-    assert isinstance(judge.system, System)
-    sampling = judge.system.sampling
-    assert (sampling.temperature, sampling.max_tokens, sampling.logprobs) == (0.0, 8, True)
+    sampling = judge.spec()["model"]["sampling"]
+    assert (sampling["temperature"], sampling["max_tokens"], sampling["logprobs"]) == (0.0, 8, True)
     assert (one(judge).score, judge.name) == (1.0, "model_judge:offensive")
 
 

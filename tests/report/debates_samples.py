@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "debate"))
-from debate_samples import Leaning, questions
+from debate_samples import Leaning, Naming, Person, judged_by, questions
 
 from gadfly.debate import Debating, Move, Said, ScriptedJudge, cases, protocol
-from gadfly.report import Report, from_debate, write
+from gadfly.report import Report, from_debate, from_runs, write
 from gadfly.runs import Run, Settings, run
 from gadfly.transcripts import Judgement, Transcript, Usage
 
@@ -111,6 +111,17 @@ def report(directory: Path) -> Report:
     """The page's report."""
     judge = Unsure(knows=0.1, noise=1.4, bias=0.5, sway=0.7, name="judge:smollm2")
     return from_debate(debates(directory, judge))
+
+
+def named_report(directory: Path) -> Report:
+    """Of a judge that only names answers."""
+    return from_debate(debates(directory, Naming(bias=0.5), ("naive", "quoted_debate"), n=30))
+
+
+def people_report(directory: Path) -> Report:
+    """Of two people, alone and by debate."""
+    people = (Person("ann", knows=1.0), Person("ben", knows=0.5))
+    return from_runs([judged_by(directory, one, name) for name in ("naive", "debate") for one in people])
 
 
 if __name__ == "__main__":

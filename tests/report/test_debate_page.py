@@ -6,7 +6,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from debates_samples import Leaning, debates, report
+from debates_samples import Leaning, debates, named_report, people_report, report
 from playwright.sync_api import Browser
 from rich.console import Console
 
@@ -55,10 +55,10 @@ def test_or_that_only_something_else_did(made):
     assert (level, "cannot be told" in words, "consultancy" in words) == ("fail", True, True)
 
 
-def test_or_that_it_cannot_be_told_and_is_useless_until_it_can(made):
+def test_or_that_it_cannot_be_told_and_nothing_speaks_for_it_until_it_can(made):
     level, words = verdict_of(made)
     assert (level, "cannot be told from 80 questions" in words) == ("inconclusive", True)
-    assert "debate is useless here" in words
+    assert "nothing speaks for debate here" in words and "useless" not in words
 
 
 def test_gains_that_are_small_for_certain_make_debate_useless(made):
@@ -132,6 +132,46 @@ def test_a_report_of_runs_knows_debates(tmp_path):
     found = from_runs(debates(tmp_path, Leaning(), ("naive", "debate"), n=6))
     assert found.title.startswith("Does debate help")
     assert [section.title for section in found.sections] == ["Debate"]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """The report of a judge that only names answers."""
+    return named_report(tmp_path_factory.mktemp("named"))
+
+
+def test_of_a_judge_without_probabilities_nothing_is_said_of_how_sure_it_is(named):
+    shown = render(named)
+    assert "The judge gave no probabilities: where the two orders" in shown
+    assert not any(words in shown for words in ("Sure and wrong", "% sure", "Gives A", "as it says?"))
+    assert "gives no probabilities.</span>" in shown
+
+
+def test_and_the_terminal_says_so_too(named):
+    said = printed(named, 220)
+    sure = [one for one in said.splitlines() if one.startswith(("Mean prob", "Brier", "Prefers"))]
+    assert len(sure) == 4 and all(one.count("not available") == 2 for one in sure)
+    assert "Wrong, to read:" in said and "Sure and wrong" not in said
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """The report of two people's runs."""
+    return people_report(tmp_path_factory.mktemp("people"))
+
+
+def test_a_report_of_people_names_them(people):
+    assert people.title == "Does debate help ann and ben?"
+    assert people.target.startswith("judges ann and ben")
+    assert "were put to ann and ben in 2 ways" in people.sections[0].summary
+
+
+def test_people_together_and_one_by_one_stand_in_the_page_and_the_terminal(people):
+    shown, said = render(people), printed(people, 220)
+    for words in ("Debate (people, 2 of them)", "Debate (ann)", "Debate (ben)"):
+        assert f"<bdi>{words}</bdi>" in shown and words in said
+    assert "Decides for what is listed first" in shown
+    assert "judge verdict" not in said
 
 
 @pytest.mark.parametrize("width", [390, 800, 1200])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from io import StringIO
 
@@ -9,13 +10,14 @@ import pytest
 from answers_samples import answers, evidenced, report
 from rich.console import Console
 
-from gadfly.evidence import Judges, table
-from gadfly.report import Evidenced, print_summary, render
+from gadfly.evidence import Judges, examine, injections, table
+from gadfly.models import System, scripted
+from gadfly.report import Evidenced, from_runs, print_summary, render
 from gadfly.report._corrected import Corrected
 from gadfly.report._evidence import evidence_verdict, section_of
 from gadfly.report._level import level_of
 from gadfly.report._words import percent
-from gadfly.runs import Correction
+from gadfly.runs import Correction, Settings
 from gadfly.stats import Estimate
 
 
@@ -83,10 +85,32 @@ def test_without_gold_answers_nothing_is_said_to_be_false():
     assert "known short answers" in verdict
 
 
+def _verdict_without(**facts):
+    """What is said of answers that none of their quotes counts of, and why."""
+    picked = [_unquoted(one, quotes=[], **facts) for one in answers(60, 0.5, 1)]
+    found = Evidenced(table({"first": picked}), {"first": "First sample"})
+    return evidence_verdict(found), said(found)
+
+
 def test_made_up_quotes_are_the_verdict():
-    picked = [_unquoted(one) for one in answers(100, 0.5, 1)]
-    level, verdict = evidence_verdict(Evidenced(table({"first": picked}), {"first": "First sample"}))
+    (level, verdict), _ = _verdict_without(unverified=["words of no document"])
     assert (level, "makes up sources" in verdict) == ("fail", True)
+
+
+@pytest.mark.parametrize("facts", [{}, {"short": ["of stone"]}])
+def test_who_quotes_nothing_or_too_little_makes_up_no_sources(facts):
+    (level, verdict), findings = _verdict_without(**facts)
+    assert (level, "does not show its evidence" in verdict) == ("warn", True)
+    assert "in none of their documents: none seen in 60" in findings
+
+
+def test_an_audit_of_a_model_that_never_quotes_says_so(tmp_path):
+    settings = Settings(tmp_path, progress=False)
+    silent = System(scripted("%<It is so.>%"))
+    examined = asyncio.run(examine(silent, injections()[:20], settings=settings))
+    report = from_runs(examined.runs)
+    assert "It does not show its evidence" in report.verdict
+    assert "makes up" not in report.verdict
 
 
 def estimate(point, n=60, correction=""):
@@ -167,6 +191,7 @@ def _without_gold(one):
     return replace(one, judgements={name: j for name, j in one.judgements.items() if name != "wrong"})
 
 
-def _unquoted(one):
+def _unquoted(one, **facts):
     judgement = replace(one.judgements["unquoted"], score=1.0)
-    return replace(one, judgements={**one.judgements, "unquoted": judgement})
+    told = replace(one.transcript, metadata={**one.transcript.metadata, **facts})
+    return replace(one, transcript=told, judgements={**one.judgements, "unquoted": judgement})

@@ -12,12 +12,12 @@ from hearing_samples import ROWS, Debater, model_judge, sitting, tolerant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.debate import Move, Position, Said, known_protocols, protocol
+from gadfly.debate import Move, Position, Said, debate_table, known_protocols, protocol
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.review._hearing import Sitting
 from gadfly.review._hearing_journal import Journal, Journalled
 from gadfly.review._hearing_people import Answered, Attended
-from gadfly.runs import Cases
+from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Transcript, Usage
 
 SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5, drafts=(("It is.", None), ("Is it?", 0.25)))
@@ -177,3 +177,24 @@ def test_two_peoples_runs_differ_and_name_them(tmp_path: Path) -> None:
     specs = [found.hearing(name)[1].spec()["judge"] for name in ("ann", "ben")]
     assert specs == [{"person": "ann"}, {"person": "ben"}]
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+async def heard(found: Sitting, name: str) -> Run:
+    """A person's whole run, who answers whatever they are asked at once."""
+    hearing, game = found.hearing(name)
+    settings = Settings(found.output, concurrency=1, progress=False)
+    playing = asyncio.create_task(run(game, found.cases_of(name), found.judges(), settings=settings))
+    while not playing.done():
+        if hearing.wanted is not None and not hearing.wanted.answer.done():
+            hearing.give(hearing.place, hearing.wanted.key, Sat.GIVES)
+        await asyncio.sleep(0)
+    return playing.result()
+
+
+def test_what_two_people_decided_is_told_under_their_names_and_together(tmp_path: Path) -> None:
+    found = sitting(tmp_path, protocol=tolerant())
+    table = debate_table([asyncio.run(heard(found, name)) for name in ("ann", "ben")])
+    names = ["interactive_debate", "interactive_debate (ann)", "interactive_debate (ben)"]
+    assert (table.judge, [line.name for line in table.lines]) == ("ann and ben", names)
+    assert [line.cases for line in table.lines] == [4, 2, 2]
+    assert table.lines[0].leaning.listed_first is not None

@@ -16,7 +16,7 @@ from gadfly.models import System, scripted
 from gadfly.runs import as_task, export
 from gadfly.runs._inspect import KEY
 from gadfly.runs._store import transcript_from_row
-from gadfly.transcripts import Case, Transcript
+from gadfly.transcripts import Case, Judgement, Transcript
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,23 @@ def test_a_missing_judgement_is_left_out_of_the_mean(tmp_path: Path) -> None:
     failing = sum(score >= 0.5 for score in told) / len(told)
     assert log.results.scores[0].metrics["failure_rate"].value == pytest.approx(failing)
     assert samples(log)[0].scores["even"].reason == "no_parse"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_samples_of_one_question_are_one_fact(tmp_path: Path, named: bool) -> None:
+    """Each of two questions asked twice, with the same score both times: as sure as two samples are, not four."""
+    cases = [{"question": str(n // 2), **({"of": n // 2} if named else {})} for n in range(4)]
+
+    class Alike(Even):
+        async def judge(self, transcripts: Any) -> list[Any]:
+            return [Judgement(t.case.id, self.name, float(t.question)) for t in transcripts]
+
+    [log] = inspect_ai.eval(
+        as_task(Asking(), cases, [Alike()]), log_dir=str(tmp_path / "logs"), display="none"
+    )
+    assert log.results is not None
+    n = 2 if named else 4
+    assert log.results.scores[0].metrics["stderr"].value == pytest.approx(0.5 / math.sqrt(n - 1))
 
 
 def test_a_sample_holds_what_was_said_and_planted(tmp_path: Path) -> None:

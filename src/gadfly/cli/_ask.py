@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,19 +121,51 @@ def _shown(answered: Answered, judge: str) -> Iterator[Text]:
             yield Text(f"\nIt may answer: {line(answered.alternative, 200)}")
         return
     facts = answered.chosen.metadata
+    if facts.get("given"):
+        yield Text("For the claim you gave:")
     yield Text(visible(str(facts["claim"])), style="bold")
+    if facts.get("own_claim"):
+        yield Text(f"The model did not keep to it and wrote: {line(facts['own_claim'], 300)}", style="yellow")
+    yield from _quoted(facts)
+    for judgement in answered.checked:
+        yield from _checked(judgement)
+    yield Text(f"\nChosen among {len(answered.others) + 1} answers from {answered.searched} passages.")
+    yield Text(_how_sure(answered, judge))
+
+
+def _quoted(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """The quotes and where they stand, then what was given as one and does not count."""
+    from rich.text import Text
+
+    from gadfly.corpora import MIN_WORDS
+    from gadfly.pages import line, visible
+
     for quote in facts["quotes"]:
         yield Text(f"\n“{visible(quote['text'])}”", style="green")
         spans = ", ".join(f"{start:,}–{end:,}" for start, end in quote["spans"])
         yield Text(f"  {line(quote['title'])}, characters {spans} of {_where(quote['source'])}", style="dim")
     for text in facts["unverified"]:
         yield Text(f"\nGiven as a quote but found in none of the documents: {line(text, 300)}", style="red")
-    if not facts["quotes"]:
-        yield Text("\nNo quote could be verified: nothing here shows that it is true.", style="red")
-    for judgement in answered.checked:
-        yield from _checked(judgement)
-    sure = "" if answered.confidence is None else f" Confidence {answered.confidence:.2f} by {judge}."
-    yield Text(f"\nChosen among {len(answered.others) + 1} answers from {answered.searched} passages.{sure}")
+    for text in facts["short"]:
+        yield Text(
+            f"\nIn the documents, but with fewer than {MIN_WORDS} words too short to be a quote: {line(text, 300)}",
+            style="yellow",
+        )
+    if facts["quotes"]:
+        return
+    given = facts["unverified"] or facts["short"]
+    none = "No quote could be verified" if given else "No quote was given"
+    yield Text(f"\n{none}: nothing here shows that it is true.", style="red")
+
+
+def _how_sure(answered: Answered, judge: str) -> str:
+    """The confidence, and what it is in; for a claim that was given it says nothing of the claim."""
+    if answered.confidence is None:
+        return "Nothing says how sure it is: verified quotes, then the best passage, chose it."
+    facts = answered.chosen.metadata if answered.chosen is not None else {}
+    if facts.get("given"):
+        return f"Confidence in the quote, not in the claim, {answered.confidence:.2f} by {judge}."
+    return f"Confidence {answered.confidence:.2f} by {judge}."
 
 
 def _checked(judgement: Judgement) -> Iterator[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from gadfly.cli._reward import Members
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gadfly.debate import Chair, DebateJudge, Debating, Loss, Position, Protocol, RewardJudge, Statement
+    from gadfly.debate import Debating, Loss, Position, Protocol, Referee, Statement
     from gadfly.runs import Run
 
 app = typer.Typer(
@@ -30,7 +30,10 @@ SET = Annotated[Path, typer.Argument(help="A .jsonl of questions with two answer
 PROTOCOL = Annotated[str, typer.Option(help="A name (gadfly debate protocols) or your own .yaml.")]
 DEBATERS = Annotated[
     str,
-    typer.Option(help="Who argues: MODEL, best_of:N:MODEL or refining:MODEL; two with a comma: one a side."),
+    typer.Option(
+        help="Who argues: MODEL, best_of:N:MODEL or refining:MODEL; two with a comma: the second argues for the second "
+        "answer, the first sits in every other seat, a critic's too."
+    ),
 ]
 JUDGE = Annotated[
     str, typer.Option(help="Who decides: a model, or reward:NAME, what gadfly debate learn made of verdicts.")
@@ -56,15 +59,7 @@ class Setting:
         """The protocol, changed as asked."""
         from gadfly import debate as d
 
-        found = d.protocol(name)
-        changed: dict[str, Any] = {}
-        if self.rounds is not None and found.round:
-            changed["rounds"] = self.rounds
-        if self.words is not None:
-            for part in ("opening", "round", "closing"):
-                steps = getattr(found, part)
-                changed[part] = tuple(step.model_copy(update={"words": self.words}) for step in steps)
-        return found.changed(**changed) if changed else found
+        return d.protocol(name).resized(self.rounds, self.words)
 
 
 USUAL = Setting()
@@ -74,7 +69,10 @@ USUAL = Setting()
 @o.spread
 def play(
     question: Annotated[str, typer.Argument(help="What is argued about.")],
-    answers: Annotated[str, typer.Option(help="The two answers, with a comma: A,B.")],
+    answers: Annotated[
+        list[str],
+        typer.Option(help="The two answers, A,B; or given twice, an answer each, for one with a comma."),
+    ],
     debaters: DEBATERS,
     judge: JUDGE,
     protocol: PROTOCOL = "debate",
@@ -99,13 +97,14 @@ def play(
     found = setting.protocol(protocol)
     row = _row(question, answers, document, corpus)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
-    console, decider = Console(), _judge(judge, setting)
+    console, decider = Console(), d.judge(judge, setting.orders)
 
     def watch(position: Position, what: Statement | Loss) -> None:
         for part in _shown(position, what):
             console.print(part, highlight=False, soft_wrap=True)
 
-    game = d.Debating(found, _chairs(found, debaters, decider), decider, watch)
+    chairs = d.seating(found, o.listed(debaters, "--debaters"), decider)
+    game = d.Debating(found, chairs, decider, watch)
     [only] = Cases.of(game, [case], seed)
     transcript = asyncio.run(game.play(only))
     [judged] = asyncio.run(decider.judge([transcript]))
@@ -132,13 +131,17 @@ def evaluate(
 
     from gadfly import debate as d
     from gadfly import runs
+    from gadfly.errors import InputError
     from gadfly.report import from_debate, print_summary, write
 
     if output:
         o.check_output(output)
-    rows = d.read_set(questions)[:limit]
-    decider = _judge(judge, setting)
-    games = _games(protocols, debaters, decider, setting)
+    rows = questions_in(questions, limit)
+    names = dict.fromkeys(o.listed(protocols, "--protocols"))
+    if not names:
+        raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
+    decider = d.judge(judge, setting.orders)
+    games = _games([setting.protocol(name) for name in names], debaters, decider)
     made: list[Run] = []
     for game in games:
         cases = d.cases(rows, game.protocol)
@@ -231,9 +234,11 @@ def protocols(
     from rich.table import Table
 
     from gadfly import debate as d
+    from gadfly.errors import UnknownNameError
 
     if show:
-        d.protocol(show)
+        if show not in d.known_protocols():
+            raise UnknownNameError("protocol", show, d.known_protocols())
         typer.echo(
             (resources.files("gadfly.debate") / "protocols" / f"{show}.yaml").read_text("utf-8"), nl=False
         )
@@ -244,55 +249,43 @@ def protocols(
     Console().print(table)
 
 
-# --- who sits where
+# --- what is played
 
 
-def _judge(name: str, setting: Setting) -> DebateJudge | RewardJudge:
+def questions_in(path: Path, limit: int | None = None) -> list[dict[str, Any]]:
+    """The first questions of a set. Says how many have no known answer."""
     from gadfly import debate as d
-    from gadfly.judges import load_reward
-    from gadfly.models import System, model
 
-    kind, _, learned = name.partition(":")
-    if kind == "reward" and learned:
-        return d.RewardJudge(load_reward(learned))
-    return d.DebateJudge.of(System(model(name)), setting.orders)
+    return d.read_set(path, lambda sentence: typer.echo(sentence, err=True))[:limit]
 
 
-def _games(
-    protocols: str, debaters: str, decider: DebateJudge | RewardJudge, setting: Setting
-) -> list[Debating]:
-    """A game for each protocol, checked before any is played."""
+def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> list[Debating]:
+    """A game for each protocol, checked before any is played. Says where the second debater has no seat."""
     from gadfly import debate as d
+
+    players = o.listed(debaters, "--debaters")
+    together = any(one.seats_two for one in protocols)
+    lone = [one.name for one in protocols if one.seats and not one.seats_two]
+    if together and lone and len(players) == 2:
+        typer.echo(
+            f"{players[1]} has no seat in {', '.join(lone)}: there {players[0]} argues alone.", err=True
+        )
+    games = []
+    for one in protocols:
+        taken = players[:1] if together and not one.seats_two and len(players) == 2 else players
+        games.append(d.Debating(one, d.seating(one, taken, decider), decider))
+    return games
+
+
+def _row(question: str, answers: list[str], document: Path | None, corpus: str) -> dict[str, Any]:
+    from gadfly.debate._sets import alike
     from gadfly.errors import InputError
 
-    names = o.listed(protocols, "--protocols")
-    if not names:
-        raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
-    found = [setting.protocol(name) for name in dict.fromkeys(names)]
-    return [d.Debating(one, _chairs(one, debaters, decider), decider) for one in found]
-
-
-def _chairs(protocol: Protocol, debaters: str, decider: DebateJudge | RewardJudge) -> Mapping[str, Chair]:
-    """The first player in every seat, but where two are named the second in those that argue the second answer."""
-    from gadfly import debate as d
-    from gadfly.errors import InputError
-
-    players = [d.seated(name, decider) for name in o.listed(debaters, "--debaters")]
-    if not 1 <= len(players) <= 2:
-        raise InputError(f"--debaters names one player or two, one for each side; got {len(players)}.")
-    seats = {name: seat for name, seat in protocol.seats.items() if not seat.copy_of}
-    return {
-        name: players[-1] if seat.side in ("second", "other") else players[0] for name, seat in seats.items()
-    }
-
-
-def _row(question: str, answers: str, document: Path | None, corpus: str) -> dict[str, Any]:
-    from gadfly.errors import InputError
-
-    two = o.listed(answers, "--answers")
-    if len(two) != 2 or two[0] == two[1]:
+    two = o.listed(answers[0], "--answers") if len(answers) == 1 else [one.strip() for one in answers]
+    if len(two) != 2 or not all(two) or alike(*two):
         raise InputError(
-            f"--answers takes two different answers with a comma between them, A,B; got {answers!r}."
+            "--answers takes two different answers with a comma between them, A,B; where one has a comma itself, give "
+            f'it twice: --answers "Paris, France" --answers "Rome, Italy". Got {", ".join(map(repr, two))}.'
         )
     row: dict[str, Any] = {"question": question, "answers": two}
     if document is not None:
@@ -350,6 +343,10 @@ def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: s
         yield Text(f"\nNo verdict: {failed or cause}.", style="yellow")
         return
     by_rule = " by rule" if facts.get("by_rule") else ""
+    if not facts.get("probabilities", True):
+        named = "neither" if p == 0.5 else f"A. {one}" if p > 0.5 else f"B. {two}"
+        yield Text(f"\nThe judge decides for {named}; it gave no probabilities.", style="bold green")
+        return
     yield Text(f"\nThe judge decides{by_rule}: A. {one} {p:.0%}, B. {two} {1 - p:.0%}", style="bold green")
     if "bias" in facts:
         first, second = facts["orders"]

@@ -8,36 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
+from gadfly.cli._debate import DEBATERS, PROTOCOL, SET, USUAL, Setting, questions_in
 from gadfly.cli._review import HERE, Listening, _greet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gadfly.debate import Chair, DebateJudge, Protocol
     from gadfly.review import Store
 
 
 @o.spread
 def serve(
-    questions: Annotated[
-        Path, typer.Argument(help="A .jsonl of questions with two answers (gadfly debate make).")
-    ],
-    debaters: Annotated[
-        str,
-        typer.Option(
-            help="Who argues: MODEL, best_of:N:MODEL or refining:MODEL; two with a comma: one a side."
-        ),
-    ],
-    protocol: Annotated[
-        str, typer.Option(help="A name (gadfly debate protocols) or your own .yaml.")
-    ] = "interactive_debate",
+    questions: SET,
+    debaters: DEBATERS,
+    protocol: PROTOCOL = "interactive_debate",
     debate_as: Annotated[
         str,
         typer.Option(help="The seat people take. Default: they judge. Else: first, second, consultant, …"),
     ] = "",
     judge: Annotated[
-        str, typer.Option(help="Who decides where people debate, and whom best_of consults: a model.")
+        str,
+        typer.Option(
+            help="Who decides where people debate, and whom best_of consults: a model, or reward:NAME."
+        ),
     ] = "",
+    setting: Setting = USUAL,
     people: Annotated[str, typer.Option(help="Who gets a link, with commas: ann,ben.")] = "",
     raters: Annotated[int, typer.Option(min=1, help="Or how many people get one.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
@@ -60,12 +53,13 @@ def serve(
     from gadfly.review import Hall, Sitting, Store, hear
     from gadfly.runs import home
 
-    found, decider = d.protocol(protocol), _judge(judge)
+    found = setting.protocol(protocol)
+    decider = d.judge(judge, setting.orders) if judge else None
     seat = debate_as or "judge"
     sitting = Sitting(
-        d.read_set(questions)[:limit],
+        questions_in(questions, limit),
         found,
-        _chairs(found, debaters, decider),
+        d.seating(found, o.listed(debaters, "--debaters"), decider),
         decider,
         seat,
         output or home(),
@@ -91,25 +85,3 @@ def _links(store: Store, queue: str, names: list[str], days: float, renew: bool)
     now = datetime.now(UTC)
     there = {rater.name for rater in store.raters(queue) if rater.expires and rater.expires > now}
     return {name: store.add_rater(queue, name, days=days) for name in names if renew or name not in there}
-
-
-def _judge(name: str) -> DebateJudge | None:
-    from gadfly import debate as d
-    from gadfly.models import System, model
-
-    return d.DebateJudge.of(System(model(name))) if name else None
-
-
-def _chairs(protocol: Protocol, debaters: str, decider: DebateJudge | None) -> Mapping[str, Chair]:
-    """The first player in every seat, but where two are named the second in those that argue the second answer."""
-    from gadfly import debate as d
-    from gadfly.errors import InputError
-
-    names = o.listed(debaters, "--debaters")
-    if not 1 <= len(names) <= 2:
-        raise InputError(f"--debaters names one player or two, one for each side; got {len(names)}.")
-    players = [d.seated(name, decider) for name in names]
-    seats = {name: seat for name, seat in protocol.seats.items() if not seat.copy_of}
-    return {
-        name: players[-1] if seat.side in ("second", "other") else players[0] for name, seat in seats.items()
-    }

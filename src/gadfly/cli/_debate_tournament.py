@@ -5,39 +5,52 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli import _options as o
+from gadfly.cli._debate import JUDGE, SET, Setting, questions_in
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from gadfly.debate import Chair, DebateJudge, Standings
+    from gadfly.debate import Standings
     from gadfly.stats import Estimate, Round, Slope
 
-AT_EASE = o.Playing()
+
+@dataclass(frozen=True)
+class Bouts(Setting):
+    """A debate of the tournament, whose own rounds have another name here."""
+
+    rounds: Annotated[
+        int | None,
+        typer.Option("--debate-rounds", min=1, help="Rounds of a debate. Default: the protocol's own."),
+    ] = None
+
+
+AT_EASE, USUAL = o.Playing(), Bouts()
 STEP = 100.0
 """Points of rating in which the slope is printed."""
 
 
 @o.spread
 def tournament(
-    questions: Annotated[
-        Path, typer.Argument(help="A .jsonl of questions with two answers (gadfly debate make).")
-    ],
+    questions: SET,
     players: Annotated[
         str, typer.Option(help="With commas: MODEL, best_of:N:MODEL, refining:MODEL; two or more.")
     ],
-    judge: Annotated[str, typer.Option(help="Who decides: a model.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the tournament; more go on from fewer.")] = 5,
+    judge: JUDGE,
+    times: Annotated[
+        int, typer.Option("--rounds", min=1, help="Rounds of the tournament; more go on from fewer.")
+    ] = 5,
     each: Annotated[int, typer.Option("--questions", min=1, help="Questions of a match.")] = 10,
     protocol: Annotated[
         str, typer.Option(help="One in which two argue (gadfly debate protocols), or your own .yaml.")
     ] = "debate",
+    setting: Bouts = USUAL,
     playing: o.Playing = AT_EASE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write it here, as JSON.")
@@ -45,37 +58,35 @@ def tournament(
 ) -> None:
     """Have players meet by Swiss pairing, each for either answer, and rate them. The same command goes on."""
     from gadfly import debate as d
-    from gadfly.models import System, model
 
     if output:
         o.check_output(output)
-    decider = d.DebateJudge.of(System(model(judge)))
+    decider = d.judge(judge, setting.orders)
     plan = d.Tournament(
-        _players(players, decider),
+        {name: d.seated(name, decider) for name in _names(players)},
         decider,
-        d.protocol(protocol),
-        d.read_set(questions),
-        rounds,
+        setting.protocol(protocol),
+        questions_in(questions),
+        times,
         each,
         playing.seed,
     )
-    found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, rounds, pairs)))
-    if found.cut:
-        raise typer.Exit(130)
+    found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, times, pairs)))
     _print(found)
     if output:
         output.write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
         typer.echo(f"All of it: {output}")
+    if found.cut:
+        raise typer.Exit(130)
 
 
-def _players(text: str, decider: DebateJudge) -> dict[str, Chair]:
-    from gadfly import debate as d
+def _names(text: str) -> list[str]:
     from gadfly.errors import InputError
 
     names = o.listed(text, "--players")
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise InputError(f"--players names {twice} twice; a player meets others, not itself.")
-    return {name: d.seated(name, decider) for name in names}
+    return names
 
 
 def _told(number: int, rounds: int, pairs: Round) -> None:
@@ -113,6 +124,8 @@ def _table(found: Standings) -> Table:
 
 
 def _sentences(found: Standings) -> Iterator[str]:
+    if found.cut:
+        yield f"Cut short with {len(found.runs)} of the matches finished; the same command goes on."
     if found.problem:
         yield f"No ratings: {found.problem}"
     for (one, other), estimate in found.ratings.differences.items():

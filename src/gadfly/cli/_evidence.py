@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,8 +30,12 @@ class Picking:
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 8
     documents: DOCUMENTS = 4
     choose: Annotated[
-        str, typer.Option(help="With commas: first, likelihood, names of reward models or judges.")
-    ] = "first,likelihood"
+        str,
+        typer.Option(
+            help="With commas: first, likelihood, names of reward models or judges. Default: first, and likelihood "
+            "where the weights are here to tell it."
+        ),
+    ] = ""
     supported: Annotated[
         str,
         typer.Option(help="Who judges what is supported of the chosen answers: a model, or a judge's name."),
@@ -46,15 +51,22 @@ class Picking:
         bool, typer.Option("--unconstrained", help="Without the mask, as an experiment.")
     ] = False
 
-    def choices(self) -> list[str]:
-        """The names in --choose."""
+    def choices(self, answerer: System) -> list[str]:
+        """The names in --choose, or what any model can be chosen by."""
         from gadfly.errors import InputError
+        from gadfly.evidence import FIRST, LIKELIHOOD
 
-        if names := o.listed(self.choose, "--choose"):
-            return list(dict.fromkeys(names))
-        raise InputError("--choose is empty: name first, likelihood or a judge.")
+        if not self.choose:
+            return [FIRST, *([LIKELIHOOD] if answerer.white_box else [])]
+        names = list(dict.fromkeys(o.listed(self.choose, "--choose")))
+        if not answerer.white_box and {LIKELIHOOD, "unlikely"} & set(names):
+            raise InputError(
+                f"{answerer.name} does not say how likely its answers are; leave likelihood out of --choose, or name a "
+                "reward model or another judge."
+            )
+        return names
 
-    def judges(self) -> tuple[list[Judge], Judge | None]:
+    def judges(self, choices: Sequence[str]) -> tuple[list[Judge], Judge | None]:
         """The judges of every sample, those that choose among them, and the one of supportedness (None: nobody)."""
         from gadfly import evidence as e
 
@@ -63,7 +75,7 @@ class Picking:
         if self.supported:
             is_model = "/" in self.supported
             told = e.unsupported(self.supported) if is_model else e.scorer(self.supported)
-        for name in self.choices():
+        for name in choices:
             if name not in (e.FIRST, e.LIKELIHOOD, *found):
                 found[name] = told if told is not None and told.name == name else e.scorer(name)
         return list(found.values()), told
@@ -100,29 +112,26 @@ def evaluate(
 
     if output:
         o.check_output(output)
-    rows = evidence.read_questions(questions)
-    rows += [
-        {**row, "unanswerable": True}
-        for row in (evidence.read_questions(unanswerable) if unanswerable else ())
-    ]
-    judges, supported = picking.judges()
-    documents = corpora.library(corpus, search)
+    rows = _rows(questions, unanswerable)
     answerer = sampling.system(model)
+    choices = picking.choices(answerer)
+    judges, supported = picking.judges(choices)
+    documents = corpora.library(corpus, search)
     game = evidence.Quoting(documents, answerer, picking.documents, constrained=not picking.unconstrained)
     cases = evidence.cases_of(rows, picking.samples)
     made = asyncio.run(runs.run(game, cases, judges, seed=playing.seed, settings=playing.settings()))
-    made = made.save(evidence={"choose": picking.choices(), "supported": supported.name if supported else ""})
+    made = made.save(evidence={"choose": choices, "supported": supported.name if supported else ""})
     dear = [supported] if supported and supported.name not in {judge.name for judge in judges} else []
     dear += checks_of(game, picking.against, picking.saliency)
     if dear and not made.cut:
-        made = asyncio.run(evidence.judge_chosen(made, dear, picking.choices()))
+        made = asyncio.run(evidence.judge_chosen(made, dear, choices))
     obeying = _orders(answerer, orders, picking, playing) if orders and not made.cut else None
     report = from_evidence(made, obeying)
     print_summary(report, Console())
     if output:
         write(report, output)
         typer.echo(f"The whole report: {output}")
-    _next(made)
+    _next(made, choices, answerer)
     o.interrupted([obeying or made])
 
 
@@ -168,5 +177,30 @@ def _orders(answerer: System, samples: int, picking: Picking, playing: o.Playing
     return asyncio.run(made).run
 
 
-def _next(run: Run) -> None:
-    typer.echo(f"\nTo decline below a stated risk: gadfly evidence tune {run.id} --judge unlikely --risk 0.1")
+def _rows(questions: Path, unanswerable: Path | None) -> list[dict[str, Any]]:
+    """All questions of both files, checked before a model is asked anything."""
+    from gadfly.errors import InputError
+    from gadfly.evidence import read_questions
+
+    rows = read_questions(questions)
+    if all(row.get("unanswerable") for row in rows):
+        raise InputError(f"Every question of {questions} is marked unanswerable; rates take one that is not.")
+    hidden = read_questions(unanswerable) if unanswerable else []
+    return rows + [{**row, "unanswerable": True} for row in hidden]
+
+
+def _next(run: Run, choices: Sequence[str], answerer: System) -> None:
+    """How to decline, by a judge that says how sure an answer of this run is; how to get one where none does."""
+    from gadfly.evidence import FIRST, LIKELIHOOD
+
+    if not answerer.white_box:
+        typer.echo("\nThis model does not say how likely its answers are, so none was chosen by likelihood.")
+    named = [{LIKELIHOOD: "unlikely"}.get(one, one) for one in choices if one != FIRST]
+    named.append(run.info.get("evidence", {}).get("supported", ""))
+    judge = next((one for one in named if one in run.info["judges"]), "")
+    if judge:
+        typer.echo(
+            f"\nTo decline below a stated risk: gadfly evidence tune {run.id} --judge {judge} --risk 0.1"
+        )
+    else:
+        typer.echo(f"\nFor a judge to choose and to decline by: gadfly evidence train {run.id}")

@@ -6,14 +6,17 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli import _options as o
 
-PLAYING = ("audit", "redteam", "pressure")
-"""The verbs that make runs, and go on with them."""
+if TYPE_CHECKING:
+    from gadfly.runs import Run
+
+SERVING = (["debate", "serve"],)
+"""The verbs whose runs wait for people, so that only the page itself goes on with them."""
 
 RUNS = Annotated[list[str], typer.Argument(help="Run ids, the starts of them, or directories.")]
 
@@ -81,12 +84,7 @@ def resume(
     from gadfly.runs import open_run
 
     opened = open_run(run)
-    command, directory = opened.info["command"], opened.info["directory"]
-    if not command[1:] or Path(command[0]).name != "gadfly" or command[1] not in PLAYING:
-        raise InputError(
-            f"Run {opened.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
-            f"again: it goes on."
-        )
+    command, directory = _command(opened, retry_failed), opened.info["directory"]
     home = opened.path.resolve().parent
     os.environ["GADFLY_RUNS"] = str(home.parent if (home / "suite.json").exists() else home)
     try:
@@ -98,6 +96,37 @@ def resume(
         ) from error
     sys.argv = command  # what the run remembers as the command that made it
     app([*command[1:], *(["--retry-failed"] if retry_failed else [])], prog_name="gadfly")
+
+
+def _command(run: Run, retry_failed: bool) -> list[str]:
+    """The command that started a run. Raises `InputError` where it cannot be given again like this."""
+    from gadfly.errors import InputError
+
+    command: list[str] = run.info["command"]
+    if not command[1:] or Path(command[0]).name != "gadfly":
+        raise InputError(
+            f"Run {run.id} was started from Python, by {' '.join(command) or 'a session'}. Call the same code "
+            "again: it goes on."
+        )
+    if command[1:3] in SERVING:
+        raise InputError(
+            f"Run {run.id} waits for people. Serve its page again: {shlex.join(['gadfly', *command[1:]])}"
+        )
+    if retry_failed and not _retries(command[1:]):
+        raise InputError(
+            f"gadfly {' '.join(command[1:3])} cannot play failed cases again: leave out --retry-failed."
+        )
+    return command
+
+
+def _retries(words: list[str]) -> bool:
+    """Whether the verb that a command begins with takes --retry-failed."""
+    from gadfly.cli import app
+
+    verb = typer.main.get_command(app)
+    for word in words[:2]:
+        verb = getattr(verb, "commands", {}).get(word, verb)
+    return any("--retry-failed" in option.opts for option in verb.params)
 
 
 def sql(

@@ -76,7 +76,10 @@ def debater(
     ] = "dpo",
     protocol: PROTOCOL = "debate",
     judge: Annotated[
-        str, typer.Option(help="Who is to be convinced: a model. Default: the debater's own, as it is.")
+        str,
+        typer.Option(
+            help="Who is to be convinced: a model, or reward:NAME. Default: the debater's own, as it is."
+        ),
     ] = "",
     setting: Setting = USUAL,
     drill: Drill = HARD,
@@ -105,9 +108,9 @@ def debater(
         )
     name, _, adapter = rest.partition("+")
     rows = d.read_set(questions)
-    kept = len(rows) - round(drill.held_out * len(rows))
-    decider = d.DebateJudge.of(System(load(judge or f"gadfly/{name}")), setting.orders)
-    task = d.Practice(rows[:kept], setting.protocol(protocol), decider, drill.opponent, rows[kept:])  # type: ignore[arg-type]
+    learned, held_out = d.split(rows, drill.held_out)
+    decider = d.judge(judge or f"gadfly/{name}", setting.orders)
+    task = d.Practice(learned, setting.protocol(protocol), decider, drill.opponent, held_out)  # type: ignore[arg-type]
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
     start = Path(adapter) if adapter else None
     trained = drill.trained(method, LocalModel.load(name), start, task, where)

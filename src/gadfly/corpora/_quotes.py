@@ -17,25 +17,14 @@ from dataclasses import dataclass
 import regex
 
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
+from gadfly.words import UNIT
 
-__all__ = ["MIN_WORDS", "Units", "quoted", "units"]
+__all__ = ["MIN_WORDS", "Units", "quoted", "too_short", "units"]
 
 MIN_WORDS = 3
 """Fewest words of a span, unless its passage has fewer; then all of them."""
 MOST_SPANS = 8
 
-CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"
-WORD = rf"""
-    (?: [<>≤≥≈~]?[-−+±]?\p{{Sc}}?[-−+±]?\.?(?=\p{{N}}) )?
-    {CORE}
-    (?: (?: (?<=\p{{N}})[.,:/٫٬](?=\p{{N}}) | ['’ʼ&@·\-‐‑–−] ) {CORE} )*
-    [%‰°\p{{Sc}}]?
-"""
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
-UNIT = regex.compile(
-    rf"(?P<word>UNSPACED[\p{{M}}\u200c\u200d]*|{WORD})|\s+|\X".replace("UNSPACED", UNSPACED),
-    regex.VERBOSE | regex.V1,
-)
 GAP = regex.compile(r"\s*\[(?:\.\.\.|…)\]\s*")
 
 SAME = {
@@ -64,20 +53,22 @@ class Units:
     @property
     def least(self) -> int:
         """Fewest words of a span: `MIN_WORDS`, or all there are; at least one."""
-        return max(1, min(MIN_WORDS, self.words[-1]))
+        return self.enough(MIN_WORDS)
 
-    def are_span(self, start: int, end: int) -> bool:
+    def enough(self, least: int) -> int:
+        """So many words, or all there are; at least one."""
+        return max(1, min(least, self.words[-1]))
+
+    def are_span(self, start: int, end: int, least: int = MIN_WORDS) -> bool:
         """Whether [start, end) begins and ends where units do and has words enough."""
         first, last = bisect_left(self.starts, start), bisect_left(self.ends, end)
         whole = self.starts[first : first + 1] == (start,) and self.ends[last : last + 1] == (end,)
-        return whole and start < end and self.words[last + 1] - self.words[first] >= self.least
+        return whole and start < end and self.words[last + 1] - self.words[first] >= self.enough(least)
 
 
 @functools.lru_cache(maxsize=256)
 def units(text: str) -> Units:
-    """The units of a text. A number with its sign, currency, separators and per cent is one word, and so are words
-    joined by hyphens or apostrophes; each character of a script that is written without spaces is one.
-    """
+    """The units of a text, as `gadfly.words.UNIT` cuts it."""
     starts, ends, words = [], [], [0]
     for found in UNIT.finditer(text):
         if found["word"] is not None or not found[0].isspace():
@@ -87,10 +78,10 @@ def units(text: str) -> Units:
     return Units(tuple(starts), tuple(ends), tuple(words))
 
 
-def quoted(text: str, passages: Sequence[Passage]) -> Quote | None:
+def quoted(text: str, passages: Sequence[Passage], least: int = MIN_WORDS) -> Quote | None:
     """The quote that `text` is from one of the passages' documents, or None.
 
-    Spans are separated by `[...]`, stand in the order of the document and have `MIN_WORDS` words each, unless their
+    Spans are separated by `[...]`, stand in the order of the document and have `least` words each, unless their
     passage has fewer. Documents are tried in the order of their first passage, exact before normalised; of several
     places the first counts.
     """
@@ -104,10 +95,21 @@ def quoted(text: str, passages: Sequence[Passage]) -> Quote | None:
     for read in (_as_it_is, _normalised):
         for of in documents.values():
             ordered = sorted(of, key=lambda p: (p.start, p.end))
-            spans = _spans(pieces, gaps, [(p, read(p.text)) for p in ordered], read)
+            spans = _spans(pieces, gaps, [(p, read(p.text)) for p in ordered], read, least)
             if spans is not None:
                 return _quote(spans, ordered)
     return None
+
+
+def too_short(text: str, passages: Sequence[Passage]) -> bool:
+    """Whether `text` is no quote only because spans of it have fewer than `MIN_WORDS` words, which may stand anywhere:
+    what else it holds is a quote, or there is nothing else.
+    """
+    spans = [span for span in GAP.split(text.strip()) if span.strip()]
+    long = [span for span in spans if units(span).words[-1] >= MIN_WORDS]
+    if not passages or len(long) == len(spans):
+        return False
+    return not long or quoted(ELLIPSIS.join(long), passages) is not None
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ _Place = tuple[int, int, int]
 
 
 def _spans(
-    pieces: list[str], gaps: list[str], passages: _Read, read: Callable[[str], _Readable]
+    pieces: list[str], gaps: list[str], passages: _Read, read: Callable[[str], _Readable], least: int
 ) -> tuple[_Place, ...] | None:
     """Where the pieces stand, one after another; a gap may also be the document's own words."""
 
@@ -164,7 +166,7 @@ def _spans(
             joined = pieces[at] + "".join(
                 g + p for g, p in zip(gaps[at:], pieces[at + 1 : end], strict=False)
             )
-            span = _first(read(joined).text.strip(), passages, after)
+            span = _first(read(joined).text.strip(), passages, after, least)
             rest = None if span is None else place(end, span[1], left - 1)
             if span is not None and rest is not None:
                 return (span, *rest)
@@ -173,24 +175,24 @@ def _spans(
     return place(0, 0, MOST_SPANS)
 
 
-def _first(wanted: str, passages: _Read, after: int) -> _Place | None:
+def _first(wanted: str, passages: _Read, after: int, least: int) -> _Place | None:
     """The first place from offset `after` of the document on where it stands as a span."""
     found = [
         (passage.start + start, passage.start + end, i)
         for i, (passage, readable) in enumerate(passages)
-        for start, end in _places(wanted, passage.text, readable, after - passage.start)
+        for start, end in _places(wanted, passage.text, readable, after - passage.start, least)
     ]
     return min(found, default=None)
 
 
-def _places(wanted: str, text: str, readable: _Readable, after: int) -> Iterator[tuple[int, int]]:
+def _places(wanted: str, text: str, readable: _Readable, after: int, least: int) -> Iterator[tuple[int, int]]:
     """The first such place in one passage, if there is one."""
     if not wanted:
         return
     at = readable.text.find(wanted, bisect_left(readable.begins, after))
     while at >= 0:
         start, end = readable.begins[at], readable.ends[at + len(wanted) - 1]
-        if start >= after and units(text).are_span(start, end):
+        if start >= after and units(text).are_span(start, end, least):
             yield start, end
             return
         at = readable.text.find(wanted, at + 1)

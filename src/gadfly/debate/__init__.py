@@ -7,6 +7,7 @@ from gadfly.debate._chairs import (
     Chair,
     JudgeChair,
     Player,
+    Referee,
     Refining,
     Said,
     Skilled,
@@ -16,12 +17,12 @@ from gadfly.debate._debating import Debating
 from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
 from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
 from gadfly.debate._payoff import payoff
-from gadfly.debate._players import seated
+from gadfly.debate._players import judge, seated, seating
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
-from gadfly.debate._sets import cases, read_set
+from gadfly.debate._sets import cases, question_numbers, read_set, split
 from gadfly.debate._skill import skill_slope
 from gadfly.debate._table import (
     Believed,
@@ -65,6 +66,7 @@ __all__ = [
     "Position",
     "Practice",
     "Protocol",
+    "Referee",
     "Refining",
     "RewardJudge",
     "Rules",
@@ -82,6 +84,7 @@ __all__ = [
     "contest",
     "debate_table",
     "interaction",
+    "judge",
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
@@ -89,10 +92,13 @@ __all__ = [
     "payoff",
     "preferences",
     "protocol",
+    "question_numbers",
     "read_answered",
     "read_set",
     "seated",
+    "seating",
     "seatings",
     "skill_slope",
+    "split",
     "verdict_rows",
 ]

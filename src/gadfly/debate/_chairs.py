@@ -18,17 +18,32 @@ from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import choice_messages, player_messages
 from gadfly.debate._rules import checked
 from gadfly.errors import CallError, InputError
-from gadfly.models import System
+from gadfly.judges import Judge
+from gadfly.models import Brief, System, briefly
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Usage
 
-__all__ = ["SAMPLING", "BestOf", "Chair", "JudgeChair", "Player", "Refining", "Said", "Skilled", "Weighed"]
+__all__ = [
+    "SAMPLING",
+    "BestOf",
+    "Chair",
+    "JudgeChair",
+    "Player",
+    "Referee",
+    "Refining",
+    "Said",
+    "Skilled",
+    "Weighed",
+]
 
 SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
 """How debaters speak unless told otherwise."""
 
 TOKENS_A_WORD = 2
 """Room for a statement, in tokens: more than English needs, so that what is cut had really gone on too long."""
+
+TOKENS_TO_THINK = 4_000
+"""More room for a model that said nothing: it may have thought for as long as its tokens lasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,8 @@ class Said:
 class Weighed:
     """What a judge makes of a position: the probability of answer 0, None where it could not tell, and then `cause`
     says why. `orders` holds what it said with the answers listed either way, each as the probability of answer 0.
-    `confidence` and `seconds` are a person's.
+    `probabilities` is False where it only named an answer, and then these are 1 and 0. `confidence` and `seconds` are a
+    person's.
     """
 
     p: float | None
@@ -57,6 +73,7 @@ class Weighed:
     usage: Usage = field(default_factory=Usage)
     confidence: float | None = None
     seconds: float | None = None
+    probabilities: bool = True
 
 
 class Chair(Protocol):
@@ -81,11 +98,16 @@ class JudgeChair(Chair, Protocol):
     async def weigh(self, position: Position, seed: int) -> Weighed: ...
 
 
+class Referee(JudgeChair, Judge, Protocol):
+    """A judge that can sit in the judge's chair and judge what is over, as `DebateJudge` can."""
+
+
 @dataclass(frozen=True)
 class Player:
     """A model that is told the rules, the document and what was said. Quotes of a local model are masked (`quote`)."""
 
     system: System
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, system: System) -> Player:
@@ -120,18 +142,26 @@ class Player:
         ]
 
     async def _said(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
-        room = int(move.step.words * move.position.protocol.rules.slack * TOKENS_A_WORD) + 8
-        reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
+        words = int(move.step.words * move.position.protocol.rules.slack)
+        room = self.system.sampling.max_tokens or words * TOKENS_A_WORD + 8
+        try:
+            reply = await self.system.with_sampling(max_tokens=room).reply(messages, seed=move.seed)
+        except CallError as error:
+            if not error.cut:
+                raise
+            longer = self.system.with_sampling(max_tokens=room + TOKENS_TO_THINK)
+            reply = await longer.reply(messages, seed=move.seed)
         return Said(reply.text, reply.usage, reply.stop == "length")
 
     async def _chosen(self, move: Move) -> Said:
         """The number of an answer: the one likelier to this model over both orders of listing them."""
         from gadfly.debate._verdict import letters
 
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=4, logprobs=True, top_logprobs=20)
+        asked = briefly(self.system.with_sampling(max_tokens=None), 4)
         usage, chances = Usage(), list[float]()
         for exchanged in (False, True):
-            reply = await asked.reply(choice_messages(move, exchanged), seed=move.seed)
+            messages = choice_messages(move, exchanged)
+            reply = await self._brief.reply(asked, messages, seed=move.seed, read=letters)
             usage += reply.usage
             p = letters(reply)
             chances += [] if p is None else [1 - p if exchanged else p]
@@ -145,7 +175,7 @@ class Player:
 
         passages = move.position.dispute.passages
         answer = " ".join(move.mine.replace(">%", "> %").split())
-        form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 7)))
+        form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 5)))
         messages = [*self._asked(move), ("assistant", form.opening)]
         asked = self.system.with_sampling(max_tokens=move.step.words * TOKENS_A_WORD + 64)
         try:

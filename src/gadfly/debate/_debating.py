@@ -25,9 +25,9 @@ from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 
 __all__ = ["FAULTS", "Debating"]
 
-FAULTS = ("empty_reply", "bad_reply", "context_overflow", "timeout", "rejected")
+FAULTS = ("empty_reply", "bad_reply", "timeout")
 """Causes of a failed call that are the player's own: it said nothing, nothing that can be read, or took too long. With
-any other cause (a service that is down) the case has failed, and nobody has lost.
+any other cause (a service that is down, or refuses the request or its length) the case has failed, and nobody has lost.
 """
 
 Watch = Callable[[Position, Statement | Loss], None]
@@ -205,10 +205,11 @@ class _Table:
             self.notes.append(facts)
 
     def _checked(self, move: Move, said: Said) -> Checked:
-        dispute, limit = move.position.dispute, move.step.words
-        if move.step.does == "quote":  # words of the document count by the quote, not by the limit
-            limit = max(limit, len(said.text.split()))
-        return checked(said.text, limit, self.game.protocol.rules, dispute.passages, said.cut)
+        passages = move.position.dispute.passages
+        found = checked(said.text, move.step.words, self.game.protocol.rules, passages, said.cut)
+        if move.step.does != "quote" or not passages or found.quotes or found.breaches:
+            return found
+        return replace(found, breaches=(("stopped", "quoted nothing, where words of the document were due"),))
 
     def _chose(self, move: Move, said: Said, number: int) -> Statement:
         side = 1 if said.text.strip() == "1" else 0
@@ -259,9 +260,9 @@ def _statement(move: Move, number: int, found: Checked, seconds: float | None) -
 
 _COMPLAINTS: Mapping[Breach, str] = {
     "overran": "Your last try was too long: it {what}. Say it in fewer words.",
-    "fabricated": "Your last try {what}. Copy the words exactly, or quote nothing.",
+    "fabricated": "Your last try {what}. Copy three words or more exactly, or quote nothing.",
     "addressed_judge": "Your last try gave the judge orders. Argue instead.",
-    "stopped": "Your last try was empty. Say something.",
+    "stopped": "Your last try {what}. Say something, and quote three words or more where words are due.",
 }
 
 
@@ -276,9 +277,10 @@ def _spent(position: Position, seat: str) -> dict[str, Any]:
         questions = sum(one.does == "ask" for one in said)
         return {"questions": questions, "price": round(prices.question * questions, 6)}
     counts = {
+        "questions": sum(one.does == "ask" and JUDGE in one.to for one in said),
         "polls": sum(one.does == "poll" for one in said),
         "quotes": sum(len(one.quotes) for one in said),
         "words": sum(one.words for one in said if one.does != "poll"),
     }
-    price = prices.poll * counts["polls"] + prices.quote * counts["quotes"] + prices.word * counts["words"]
-    return {**counts, "price": round(price, 6)}
+    paid = {"questions": prices.question, "polls": prices.poll, "quotes": prices.quote, "words": prices.word}
+    return {**counts, "price": round(sum(paid[what] * count for what, count in counts.items()), 6)}

@@ -121,14 +121,33 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
-    "document" (or "passage") and "title". Raises `InputError`, which names the line.
+    "document" (or "passage") and "title". Raises `InputError`, which names the line, and for a file without a question.
     """
-    rows = []
-    for number, row in json_lines(path):
-        answers = row.get("answers")
-        if not str(row.get("question", "")).strip() or not isinstance(answers, list) or not answers:
-            raise InputError(f'Line {number}: write {{"question": "…", "answers": ["right", …]}}.')
-        texts = {"document": row.get("document", row.get("passage")), "title": row.get("title")}
-        told = {key: str(value) for key, value in texts.items() if value}
-        rows.append({"question": str(row["question"]), "answers": [str(one) for one in answers], **told})
+    rows = [_answered(row, number) for number, row in json_lines(path)]
+    if not rows:
+        raise InputError(f"{path!r} holds no question with its answer.")
     return rows
+
+
+def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    question, answers = row.get("question"), row.get("answers")
+    if (
+        not _is_text(question)
+        or not isinstance(answers, list)
+        or not answers
+        or not all(map(_is_text, answers))
+    ):
+        raise InputError(
+            f'Line {number}: write {{"question": "…", "answers": ["right", …]}}, every one of them a text that is not '
+            "empty."
+        )
+    texts = {"document": row.get("document", row.get("passage")), "title": row.get("title")}
+    told = {key: value for key, value in texts.items() if value}
+    for key, value in told.items():
+        if not isinstance(value, str):
+            raise InputError(f'Line {number}: "{key}" is text, got {type(value).__name__}.')
+    return {"question": question, "answers": answers, **told}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gadfly.debate._position import Position, Statement
-from gadfly.debate._protocol import JUDGE, Protocol
+from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["JudgedCase", "judged_cases"]
+__all__ = ["DISHONEST", "JudgedCase", "judged_cases"]
+
+DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
+"""Breaches that say something of who is right; too many words, or none, do not."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,16 @@ class JudgedCase:
     @property
     def flaws(self) -> tuple[str, ...]:
         """What was wrong with the side of the wrong answer, as far as it was noted: `unverified`, the judge heard a
-        quotation that is not in the document; `breach`, a rule was broken, if only in a try that was not heard;
-        `critic`, one who argues for no answer has spoken.
+        quotation that is not in the document; `breach`, a try, heard or not, made one up or gave the judge orders.
         """
         if self.correct is None:
             return ()
         false = 1 - self.correct
         seats = {seat for seat, side in self.position.sides.items() if side == false}
-        broken = any(one["seat"] in seats for one in self.transcript.metadata.get("breaches", ()))
-        said = self.position.heard(JUDGE)
-        critic = any(one.seat != JUDGE and self.position.sides.get(one.seat) is None for one in said)
+        notes = self.transcript.metadata.get("breaches", ())
+        breach = any(one["seat"] in seats and one["rule"] in DISHONEST for one in notes)
         unverified = any(one.unverified for one in self.said_for(false))
-        found = {"unverified": unverified, "breach": broken, "critic": critic}
+        found = {"unverified": unverified, "breach": breach}
         return tuple(name for name, there in found.items() if there)
 
     def ahead(self, measure: Callable[[Statement], int]) -> int | None:

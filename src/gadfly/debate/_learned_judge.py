@@ -23,7 +23,8 @@ from gadfly.debate._protocol import JUDGE
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.errors import InputError
 from gadfly.judges import Reward
-from gadfly.models import System
+from gadfly.judges._model import as_material
+from gadfly.models import System, inert
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
@@ -37,19 +38,27 @@ CLOSEST = 1e-6
 
 
 def interaction(position: Position, side: int) -> str:
-    """All that the judge heard and said, as it looks from answer `side`, a paragraph each; of what was said at once,
-    what is for that answer comes first. Empty statements stay out.
+    """All that the judge saw, heard and said, as it looks from answer `side`, a paragraph each; of what was said at
+    once, what is for that answer comes first. The document is the first paragraph where the protocol shows it to the
+    judge. Lines that others wrote begin with "| ", so that none can pose as a paragraph. Empty statements stay out.
     """
     seen = position.exchanged() if side else position
-    mine, other = seen.dispute.answers
-    told = [f"Question: {seen.dispute.question}", f"Answer: {mine}", f"Instead of: {other}"]
+    mine, other = map(_line, seen.dispute.answers)
+    told = [f"Question: {_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}"]
+    document = seen.dispute.document
+    if seen.protocol.document and document is not None:
+        told.insert(0, f"Document, {_line(document.title)}:\n{as_material(document.text)}")
     for one in seen.heard(JUDGE):
         if one.does == "lean":
             told.append(f"Judge leans: {'cannot say' if one.lean is None else f'{one.lean:.0%}'}")
         elif one.text.strip():
             whose = {0: ", for it", 1: ", against it", None: ""}[seen.sides.get(one.seat)]
-            told.append(f"{seen.protocol.title(one.seat)}{whose}: {one.text}")
+            told.append(f"{seen.protocol.title(one.seat)}{whose}:\n{as_material(one.text)}")
     return "\n\n".join(told)
+
+
+def _line(text: str) -> str:
+    return " ".join(inert(text).split())
 
 
 def verdict_rows(run: Run, judge: str = "") -> list[Row]:

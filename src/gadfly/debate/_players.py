@@ -1,21 +1,59 @@
-"""From a player's name, as it is typed, to the chair it sits in.
+"""From names, as they are typed, to who plays: a player's chair, who sits where, the judge.
 
 MODEL               a model, gadfly/smollm2, with an adapter gadfly/smollm2+DIR
 best_of:N:PLAYER    the draft of N that the judge finds most convincing
 refining:MODEL      a model that names the weakest point of its draft and writes it anew
+
+A judge is a model too, or reward:NAME, what learned from verdicts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inspect_ai.model import GenerateConfig
 
-from gadfly.debate._chairs import BestOf, Chair, JudgeChair, Player, Refining
+from gadfly.debate._chairs import BestOf, Chair, JudgeChair, Player, Referee, Refining
+from gadfly.debate._learned_judge import RewardJudge
+from gadfly.debate._protocol import Protocol
+from gadfly.debate._verdict import DebateJudge
 from gadfly.errors import InputError
+from gadfly.judges import load_reward
 from gadfly.models import System, model
 
-__all__ = ["seated"]
+__all__ = ["judge", "seated", "seating"]
 
 _FORMS = "A player is MODEL, best_of:N:PLAYER or refining:MODEL, as in best_of:4:gadfly/smollm2"
+
+
+def judge(name: str, orders: int = 2) -> Referee:
+    """The judge of that name: a model, asked with the answers listed in so many `orders`, or reward:NAME.
+
+    Raises what `gadfly.models.model`, `load_reward`, `DebateJudge` and `RewardJudge` raise.
+    """
+    kind, _, learned = name.partition(":")
+    if kind == "reward" and learned:
+        return RewardJudge(load_reward(learned))
+    return DebateJudge.of(System(model(name)), orders)
+
+
+def seating(
+    protocol: Protocol, players: Sequence[str | Chair], judge: JudgeChair | None = None
+) -> dict[str, Chair]:
+    """Who sits in each seat that is no copy: the first player, but of two the second in those that argue for the second
+    answer, or for the one that was left over. Players are chairs, or names as `seated` reads them.
+
+    Raises `InputError` for none or more than two, and for a second one where nobody argues against the first.
+    """
+    if not 1 <= len(players) <= 2:
+        raise InputError(f"Name one player or two, one for each side; got {len(players)} debaters.")
+    if len(players) == 2 and not protocol.seats_two:
+        raise InputError(
+            f"In protocol {protocol.name} there is no seat for a second player: name one debater, or another protocol."
+        )
+    chairs = [seated(one, judge) if isinstance(one, str) else one for one in players]
+    own = {name: seat for name, seat in protocol.seats.items() if not seat.copy_of}
+    return {name: chairs[-1 if seat.side in ("second", "other") else 0] for name, seat in own.items()}
 
 
 def seated(spec: str, judge: JudgeChair | None = None, sampling: GenerateConfig | None = None) -> Chair:

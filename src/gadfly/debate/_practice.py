@@ -12,27 +12,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from gadfly.debate._chairs import Chair, JudgeChair, Player
+from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._payoff import belief
 from gadfly.debate._protocol import Protocol as Rulebook
+from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
-from gadfly.judges import Judge
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, rate
 from gadfly.transcripts import Case, Judgement, Transcript
 
-__all__ = ["SPEAKS", "Bout", "Contest", "Practice", "Referee", "contest", "seatings", "seats_of"]
+__all__ = ["SPEAKS", "Bout", "Contest", "Practice", "contest", "seatings", "seats_of"]
 
 SPEAKS = ("argue", "answer", "ask")
 """Steps in which a player says what it likes: what it can learn from. Quotes are masked and sides chosen greedily."""
-
-
-class Referee(JudgeChair, Judge, Protocol):
-    """A judge that can sit in the judge's chair and judge what is over, as `DebateJudge` can."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +87,9 @@ def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook) -> list[dict
     changes from question to question. `pair` numbers what shares its seeds.
     """
     cases: list[dict[str, Any]] = []
-    for number, row in enumerate(rows):
+    for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for seat in seats_of(protocol):
-            one = {**row, "of": number, "pair": number, "seat": seat, "swapped": bool(number % 2)}
+            one = {**row, "of": of, "pair": number, "seat": seat, "swapped": bool(number % 2)}
             if not protocol.assigns:
                 cases.append(one)
                 continue

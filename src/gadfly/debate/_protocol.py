@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gadfly.documents import Place, Shelf
+from gadfly.errors import InputError
 from gadfly.slots import Template, slots
 
 __all__ = [
@@ -85,7 +86,9 @@ class Step(_Part):
 
 
 class Prices(_Part):
-    """What a seat pays, in units of the judge's probability: each question to the judge, poll, quotation, and word."""
+    """What a seat pays, in units of the judge's probability: each question that it puts to the judge or as the judge,
+    poll, quotation, and word.
+    """
 
     question: float = Field(default=0.0, ge=0, le=1)
     poll: float = Field(default=0.0, ge=0, le=1)
@@ -141,6 +144,11 @@ class Protocol(_Part):
         sides = {seat.side for seat in self.seats.values() if seat.hears == "all"}
         return {"first", "second"} <= sides or {"chosen", "other"} <= sides
 
+    @property
+    def seats_two(self) -> bool:
+        """Whether a second player has a seat: one for the second answer, or for the one that was left over."""
+        return any(seat.side in ("second", "other") for seat in self.seats.values())
+
     def title(self, seat: str) -> str:
         """What a seat is called."""
         return "Judge" if seat == JUDGE else self.seats[seat].title
@@ -150,8 +158,27 @@ class Protocol(_Part):
         return self.model_dump(mode="json")
 
     def changed(self, **parts: Any) -> Protocol:
-        """The same with some parts changed (`rounds=4`), checked again."""
-        return _checked(Protocol.model_validate({**self.spec(), **parts}))
+        """The same with some parts changed (`rounds=4`), checked again. Raises `InputError`."""
+        try:
+            found = Protocol.model_validate({**self.spec(), **parts})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"Protocol {self.name}, {place}: {first['msg']}; got {first['input']!r}."
+            ) from error
+        return _checked(found)
+
+    def resized(self, rounds: int | None = None, words: int | None = None) -> Protocol:
+        """The same with so many rounds, where it has any, and so many words in a statement; None changes nothing.
+
+        Raises `InputError` for numbers that no protocol may have.
+        """
+        parts: dict[str, Any] = {} if rounds is None or not self.round else {"rounds": rounds}
+        if words is not None:
+            for part in ("opening", "round", "closing"):
+                parts[part] = [{**step, "words": words} for step in self.spec()[part]]
+        return self.changed(**parts) if parts else self
 
 
 def known_protocols() -> list[str]:
@@ -169,8 +196,6 @@ def protocol(name: str | Path) -> Protocol:
 
 
 def _checked(found: Protocol) -> Protocol:
-    from gadfly.errors import InputError
-
     for place, sentence in _problems(found):
         raise InputError(f"Protocol {found.name}, {'.'.join(map(str, place))}: {sentence}")
     return found

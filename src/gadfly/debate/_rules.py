@@ -7,21 +7,23 @@ only gadfly may set are taken out, and chat markup is broken.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gadfly.corpora import Passage, Quote, quoted
+from gadfly.corpora import Passage, Quote, quoted, too_short
 from gadfly.debate._protocol import Breach, Rules
 from gadfly.models import inert
 
 __all__ = ["Checked", "addresses_judge", "checked"]
 
-VERIFIED, ABSENT = "[verified]", "[not in the document]"
-"""The marks behind a quotation: its words stand in the document, or they do not."""
+VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to check]"
+"""The marks behind a quotation: its words stand in the document, they do not, or they are so few that either says
+nothing.
+"""
 
 _QUOTE = re.compile(r"<quote>(.*?)(?:</quote>|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?quote>", re.IGNORECASE)
-_MARKS = re.compile(r"\[\s*(verified|not in the document)\s*\]", re.IGNORECASE)
+_MARKS = re.compile(r"\[\s*(verified|not in the document|too short to check)\s*\]", re.IGNORECASE)
 
 _ORDERS = (
     re.compile(r"<\s?[|｜]\s?(?:im_start|im_end|system|assistant|user|eot_id|start_header_id)", re.IGNORECASE),
@@ -33,9 +35,10 @@ _ORDERS = (
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
                r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b.{0,12}"
                r"(?:\b[AB]\b|\bfor me\b|\bin my favou?r\b)", re.IGNORECASE | re.DOTALL),
-    re.compile(r"\b(?:the )?(?:final |correct )?verdict (?:is|has been|was)\b.{0,30}\b(?:already|set|decided|"
+    re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b(?:set|decided|"
                r"determined|overrid)", re.IGNORECASE | re.DOTALL),
-    re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator)\b", re.IGNORECASE),
+    re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator),? (?:I|we) (?:\w+ )?"
+               r"(?:order|instruct|tell|require|command|direct|ask|inform|advise|confirm|rule)\b", re.IGNORECASE),
 )  # fmt: skip
 
 
@@ -55,42 +58,53 @@ def checked(
     """What a player said in up to `words` words. `cut`: the text ends where its tokens were used up.
 
     Where there is no document nothing can be quoted, and every quotation is made up. Quotation marks alone quote
-    nothing: a quotation stands between <quote> and </quote>.
+    nothing: a quotation stands between <quote> and </quote>. One of fewer than `MIN_WORDS` words, which may stand
+    anywhere, is neither verified nor held against its speaker. What stands in the document is nobody's order.
     """
-    quotes: list[Quote] = []
-    unverified: list[str] = []
-
-    def marked(found: re.Match[str]) -> str:
-        words_, quote = " ".join(found[1].split()), quoted(found[1], passages)
-        if quote is None:
-            unverified.append(words_)
-            return f'"{words_}" {ABSENT}'
-        quotes.append(quote)
-        return f'"{" ".join(quote.text.split())}" {VERIFIED}'
-
-    spoken = _MARKS.sub(r"(\1)", raw.strip())
-    text = _TAG.sub("", inert(_QUOTE.sub(marked, spoken))).strip()
-    return Checked(
-        text, tuple(quotes), tuple(unverified), tuple(_breaches(raw, text, unverified, (words, cut), rules))
-    )
-
-
-def _breaches(
-    raw: str, text: str, unverified: Sequence[str], length: tuple[int, bool], rules: Rules
-) -> list[tuple[Breach, str]]:
-    words, cut = length
-    count, found = len(text.split()), list[tuple[Breach, str]]()
-    if not text:
-        return [("stopped", "said nothing")]
+    quotes, unverified = list[Quote](), list[str]()
+    shown, own, count = list[str](), list[str](), 0
+    for n, part in enumerate(_QUOTE.split(raw.strip())):
+        if n % 2 == 0:
+            shown.append(_plain(part))
+            own.append(part)
+            count += len(shown[-1].split())
+            continue
+        quote = quoted(part, passages)
+        text = inert(" ".join(quote.text.split())) if quote else " ".join(_plain(part).split())
+        count += len(text.split())
+        if quote:
+            quotes.append(quote)
+        else:
+            own.append(part)
+        absent = quote is None and not too_short(part, passages)
+        if absent:
+            unverified.append(text)
+        shown.append(f'"{text}" {VERIFIED if quote else ABSENT if absent else SHORT}')
+    text = "".join(shown).strip()
+    overrun = ""
     if cut or count > words * rules.slack:
-        found.append(
-            ("overran", f"said {count:,} words{' and was cut' if cut else ''} where {words:,} are allowed")
-        )
+        overrun = f"said {count:,} words{' and was cut' if cut else ''} where {words:,} are allowed"
+    breaches = _breaches(text, " ".join(own), unverified, overrun)
+    return Checked(text, tuple(quotes), tuple(unverified), tuple(breaches))
+
+
+def _plain(text: str) -> str:
+    """Without tags, what cannot be seen, and the marks that only gadfly sets, however they were put together."""
+    while (found := _MARKS.sub(r"(\1)", _TAG.sub("", inert(text)))) != text:
+        text = found
+    return text
+
+
+def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:
+    if not text:
+        yield "stopped", "said nothing"
+        return
+    if overrun:
+        yield "overran", overrun
     if unverified:
-        found.append(("fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"))
-    if order := addresses_judge(raw):
-        found.append(("addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"))
-    return found
+        yield "fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"
+    if order := addresses_judge(own) or addresses_judge(_plain(own)):
+        yield "addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"
 
 
 def addresses_judge(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,46 @@ from gadfly.debate._protocol import Protocol
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
 
-__all__ = ["cases", "read_set"]
+__all__ = ["alike", "cases", "question_numbers", "read_set", "split"]
 
 _TEXTS = ("question", "document", "title")
+_KNOWN = (*_TEXTS, "answers", "correct")
+_MEANT = re.compile("corr?ect|label|gold|right|answer|target|truth|solution", re.IGNORECASE)
+"""In what other sets call the number of the right answer."""
 
 
-def read_set(path: str | Path) -> list[dict[str, Any]]:
+def read_set(path: str | Path, told: Callable[[str], None] = lambda sentence: None) -> list[dict[str, Any]]:
     """The questions of a .jsonl file (or .jsonl.gz), one object a line: {"question": "…", "answers": ["…", "…"]} with,
     where known, "correct" (0 or 1, which answer is right), "document" (what debaters see), "title".
 
-    Raises `InputError`, which names the line. An empty file gives none.
+    `told` hears how many questions have no known answer, if any have none. Raises `InputError`, which names the line,
+    and for a file without a question.
     """
-    return [_row(row, number) for number, row in json_lines(path)]
+    given = dict(json_lines(path))
+    if not given:
+        raise InputError(f"{str(path)!r} holds no question: name a set that gadfly debate make wrote.")
+    rows = [_row(row, number) for number, row in given.items()]
+    if unknown := [row for row in given.values() if row.get("correct") is None]:
+        told(_unknown(unknown, len(rows)))
+    return rows
+
+
+def _unknown(lacking: Sequence[Mapping[str, Any]], of: int) -> str:
+    """What to say of rows that do not tell which answer is right."""
+    said = f'{len(lacking):,} of {of:,} rows have no "correct", so whether a verdict on them is right is not known'
+    meant = next((key for key in lacking[0] if key not in _KNOWN and _MEANT.search(key)), "")
+    if not meant:
+        return f"{said}."
+    return (
+        f'{said}. They have {meant!r}: if that is the number of the right answer, 0 or 1, call it "correct".'
+    )
 
 
 def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     for key in _TEXTS:
-        if not isinstance(row.get(key, ""), str):
+        if not isinstance(row.get(key) or "", str):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
-    if not str(row.get("question", "")).strip():
+    if not (row.get("question") or "").strip():
         raise InputError(f'Line {number} has no words under "question".')
     answers = row.get("answers")
     if (
@@ -39,32 +61,53 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise InputError(
             f'Line {number}: "answers" holds two texts, ["…", "…"]; gadfly debate make writes such sets.'
         )
-    if _plain(answers[0]) == _plain(answers[1]):
+    if alike(*answers):
         raise InputError(f"Line {number}: the two answers are the same, so there is nothing to decide.")
     correct = row.get("correct")
     if correct is not None and (isinstance(correct, bool) or correct not in (0, 1)):
         raise InputError(
             f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
         )
-    known = (*_TEXTS, "answers", "correct")
-    return {key: row[key] for key in known if row.get(key) is not None}
+    kept = {key: row[key] for key in _KNOWN if row.get(key) is not None}
+    return kept if correct is None else {**kept, "correct": int(correct)}
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two answers differ in nothing but case and white space."""
+    return _plain(one) == _plain(other)
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def question_numbers(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The number of each row's question: its own, or that of the first row with the same question and answers."""
+    seen: dict[tuple[str, ...], int] = {}
+    return [
+        seen.setdefault((_plain(row["question"]), *sorted(map(_plain, row["answers"]))), number)
+        for number, row in enumerate(rows)
+    ]
+
+
+def split(rows: Sequence[Mapping[str, Any]], share: float) -> tuple[list[Any], list[Any]]:
+    """The rows to learn from, and the last `share` of them, in [0, 1], less those whose question is among the first."""
+    kept = len(rows) - round(share * len(rows))
+    numbers = question_numbers(rows)
+    return list(rows[:kept]), [row for row, of in zip(rows[kept:], numbers[kept:], strict=True) if of >= kept]
+
+
 def cases(rows: Sequence[Mapping[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
-    """The cases of a run: two for each question, side by side.
+    """The cases of a run: two for each row, side by side; `of` is the number of its question (`question_numbers`).
 
     The answers change places between them. Where an answer is assigned, each is argued for once, and which comes
     listed first changes from question to question, so that it is the assigned one half of the time.
     """
     found = []
-    for number, row in enumerate(rows):
+    for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for turn in (0, 1):
             swapped = bool(turn)
-            case: dict[str, Any] = {**row, "of": number, "swapped": swapped}
+            case: dict[str, Any] = {**row, "of": of, "swapped": swapped}
             if protocol.assigns:
                 case |= {"assigned": turn, "swapped": bool((turn + number) % 2)}
             found.append(case)

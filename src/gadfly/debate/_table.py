@@ -16,11 +16,13 @@ from typing import Literal
 import numpy as np
 
 from gadfly.debate._judged import JudgedCase, by_question, judged_cases, same_questions
+from gadfly.debate._people import Group, decided_by, grouped, person_in
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
+from gadfly.transcripts import Usage
 
 __all__ = [
     "KINDS",
@@ -78,12 +80,14 @@ class Leaning:
 
     `position`: by how much in log-odds it prefers the answer listed first, on average. `flips`: the share of verdicts
     that change with the order of listing. `first`: how much more often the first side is believed than the second, in
-    [-1, 1], over questions that were judged with either answer first.
+    [-1, 1], over questions that were judged with either answer first. `listed_first`: the share of decisions for the
+    answer listed first where each case's order was drawn, as it is for a person; one half is no preference.
     """
 
     position: Estimate | None
     flips: Estimate | None
     first: Estimate
+    listed_first: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Effort:
 
     `statements`, `words`, `quotes` (verified) and `unverified` are the players'; `read` counts the words that the judge
     hears and `questions` those that it asks; `seconds` are a person's, None where nobody timed one. `tokens` go in and
-    out, by seat, the judge's verdict included; `cost` in US dollars, for seats whose price is known.
+    out, by seat; `cost` in US dollars, for seats whose price is known. Both include the calls for the judge's verdict.
     """
 
     statements: Estimate
@@ -143,11 +147,13 @@ class DebateLine:
     `accuracy` is over all cases, `causes` says why it is missing of some. `by_rule` is the share of completed cases in
     which a broken rule decided, `rules` how often which; `judged` is the accuracy of the others. `confidence` is the
     mean probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
-    where somebody was asked, as is `calibration`. `payoffs` are the mean probability of a side's answer less what that
+    where somebody was asked and gave probabilities, as is `calibration`; `untold` counts the verdicts of those who only
+    named an answer. `payoffs` are the mean probability of a side's answer less what that
     side paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
     less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other
     protocols, case by case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are
-    looked at together.
+    looked at together. `people` are those who take part; `within` names the line in which one's cases are counted with
+    other people's, which this one is then only a part of.
     """
 
     name: str
@@ -163,22 +169,33 @@ class DebateLine:
     confidence: Estimate
     when_wrong: Estimate
     calibration: Calibration
+    untold: int
     leaning: Leaning
     believed: Believed
     effort: Effort
     payoffs: Mapping[str, Estimate]
     gains: Mapping[str, Estimate] = field(default_factory=dict)
     helped: Helped | None = None
+    people: tuple[str, ...] = ()
+    within: str = ""
+
+    @property
+    def called(self) -> str:
+        """The name with how many people are counted together in it."""
+        return f"{self.name} (people, {len(self.people):,} of them)" if len(self.people) > 1 else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class DebateTable:
-    """All protocols before one judge, in the order given, and cases for reading."""
+    """All protocols before one judge, in the order given, and cases for reading. `people` are the judges where they are
+    people, whom `judge` then names or counts.
+    """
 
     lines: tuple[DebateLine, ...]
     judge: str
     questions: int
     kept: tuple[Kept, ...] = ()
+    people: tuple[str, ...] = ()
 
     def line(self, name: str) -> DebateLine | None:
         """The line of a protocol, where there is one."""
@@ -191,50 +208,74 @@ class DebateTable:
 
     @property
     def tried(self) -> tuple[DebateLine, ...]:
-        """The protocols in which anybody argues."""
-        return tuple(line for line in self.lines if line.protocol.seats)
+        """The protocols in which anybody argues, with all people that there are of each."""
+        return tuple(line for line in self.lines if line.protocol.seats and not line.within)
 
 
 def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> DebateTable:
     """The comparison of runs of the same set, each by the name it is given or by its protocol's.
 
+    Where no names are given, people's runs of one protocol are a line together, and then a line for each person.
     `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` for no
     runs, for one that is no debate or was not judged by `judge`, and for runs that are of different questions.
     """
-    named = runs if isinstance(runs, Mapping) else _named(runs)
-    if not named:
+    groups = (
+        {name: Group((run,)) for name, run in runs.items()} if isinstance(runs, Mapping) else grouped(runs)
+    )
+    if not groups:
         raise InputError("A comparison takes at least one run of gadfly debate.")
-    cases = {name: judged_cases(run, judge) for name, run in named.items()}
-    head = next(iter(cases))
-    for name, found in cases.items():
-        if not same_questions(cases[head], found):
-            raise InputError(
-                f"{head} and {name} were played on different questions; compare runs of one set."
-            )
-    lines = [_line(name, run, cases[name]) for name, run in named.items()]
-    bases = dict.fromkeys([head, *([NAIVE] if NAIVE in cases else [])])
-    lines = [replace(line, gains=_gains(line.name, cases, list(bases))) for line in lines]
-    tried = [line.name for line in lines if line.protocol.seats]
-    lines = [replace(line, helped=_helped(line.name, cases, tried)) for line in lines]
-    kept = [one for name, found in cases.items() for one in _kept(name, found)]
+    cases = _cases(groups, judge)
+    bases = dict.fromkeys([next(iter(cases)), *([NAIVE] if NAIVE in cases else [])])
+    lines = [_line_of(name, group, cases[name], judge) for name, group in groups.items()]
+    tried = [line.name for line in lines if line.protocol.seats and not line.within]
+    compared = [
+        replace(line, gains=_gains(line.name, cases, theirs), helped=_helped(line.name, cases, theirs, tried))
+        for line in lines
+        for theirs in [_theirs(line.name, groups, bases)]
+    ]
+    kept = [one for name, found in cases.items() if not groups[name].within for one in _kept(name, found)]
     questions = {one.of for found in cases.values() for one in found}
-    said = judge or str(next(iter(named.values())).info["verdict"])
-    return DebateTable(tuple(lines), said, len(questions), tuple(kept))
+    deciders = tuple(dict.fromkeys(decided_by(run, judge) for group in groups.values() for run in group.runs))
+    people = deciders if all(deciders) else ()
+    said = judge or str(next(iter(groups.values())).runs[0].info["verdict"])
+    return DebateTable(tuple(compared), _named(people) or said, len(questions), tuple(kept), people)
 
 
-def _named(runs: Sequence[Run]) -> dict[str, Run]:
-    """Runs by their protocols' names; those of which there are several bear their run's id too."""
-    names = [str(run.info.get("spec", {}).get("protocol", {}).get("name", run.id)) for run in runs]
-    twice = {name for name, times in Counter(names).items() if times > 1}
-    return {
-        f"{name} ({run.id})" if name in twice else name: run for name, run in zip(names, runs, strict=True)
-    }
+def _named(people: Sequence[str]) -> str:
+    return " and ".join(people) if len(people) < 3 else f"{len(people):,} people"
 
 
-def _line(name: str, run: Run, cases: Sequence[JudgedCase]) -> DebateLine:
+def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase]]:
+    """The cases of each line. A person's have places of their own, the same in every line, so that they are paired with
+    that person's in other protocols.
+    """
+    runs = {run.id: run for group in groups.values() for run in group.runs}
+    people = list(dict.fromkeys(filter(None, map(person_in, runs.values()))))
+    found: dict[str, list[JudgedCase]] = {}
+    for run in runs.values():
+        found[run.id], person = judged_cases(run, judge), person_in(run)
+        if person:
+            slot = people.index(person)
+            found[run.id] = [replace(one, place=one.place * len(people) + slot) for one in found[run.id]]
+    head = next(iter(found))
+    for other in found:
+        if not same_questions(found[head], found[other]):
+            raise InputError(
+                f"{head} and {other} were played on different questions; compare runs of one set."
+            )
+    return {name: [one for run in group.runs for one in found[run.id]] for name, group in groups.items()}
+
+
+def _line_of(name: str, group: Group, cases: Sequence[JudgedCase], judge: str) -> DebateLine:
+    line = _line(name, group.runs[0], cases, drawn=all(decided_by(run, judge) for run in group.runs))
+    runs = ", ".join(run.id for run in group.runs)
+    return replace(line, run=runs, people=group.people, within=group.within)
+
+
+def _line(name: str, run: Run, cases: Sequence[JudgedCase], *, drawn: bool = False) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
-    wrong = [one for one in asked if one.right == 0]
+    told = [one for one in asked if _told(one)]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
     protocol = Protocol.model_validate(run.info["spec"]["protocol"])
     return DebateLine(
@@ -248,14 +289,20 @@ def _line(name: str, run: Run, cases: Sequence[JudgedCase]) -> DebateLine:
         by_rule=_rate(completed, lambda one: one.by_rule),
         rules=Counter(loss["rule"] for loss in lost),
         judged=_rate([one for one in cases if not one.by_rule], lambda one: one.right),
-        confidence=_given(asked, right=True),
-        when_wrong=_given(wrong, right=False),
-        calibration=_calibration([one for one in asked if one.correct is not None]),
-        leaning=_leaning(asked),
+        confidence=_given(told, right=True),
+        when_wrong=_given([one for one in told if one.right == 0], right=False),
+        calibration=_calibration([one for one in told if one.correct is not None]),
+        untold=len(asked) - len(told),
+        leaning=_leaning(asked, drawn),
         believed=_believed(cases, asked),
         effort=_effort(completed, protocol),
         payoffs=_payoffs(completed, protocol),
     )
+
+
+def _told(one: JudgedCase) -> bool:
+    """Whether the verdict came with probabilities, and did not only name an answer."""
+    return bool(one.judgement.metadata.get("probabilities", True))
 
 
 def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | None]) -> Estimate:
@@ -276,8 +323,21 @@ def _not(score: float | None) -> float | None:
 # --- against other protocols
 
 
-def _gains(name: str, cases: Mapping[str, Sequence[JudgedCase]], bases: Iterable[str]) -> dict[str, Estimate]:
-    return {base: _gain(cases[name], cases[base]) for base in bases if base != name}
+def _theirs(name: str, groups: Mapping[str, Group], bases: Iterable[str]) -> dict[str, str]:
+    """The line to compare with for each base: of a base with several people in it, a person's own."""
+    people, found = groups[name].people, dict[str, str]()
+    for base in bases:
+        parts = (part for part, group in groups.items() if group.within == base and group.people == people)
+        found[base] = next(parts, base) if len(people) == 1 else base
+    return found
+
+
+def _gains(
+    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str]
+) -> dict[str, Estimate]:
+    return {
+        base: _gain(cases[name], cases[line]) for base, line in theirs.items() if name not in (base, line)
+    }
 
 
 def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float = LEVEL) -> Estimate:
@@ -289,11 +349,13 @@ def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float
     )
 
 
-def _helped(name: str, cases: Mapping[str, Sequence[JudgedCase]], tried: Sequence[str]) -> Helped | None:
+def _helped(
+    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str], tried: Sequence[str]
+) -> Helped | None:
     """Against the judge alone, at a level that holds for all protocols tried together (Bonferroni)."""
     if NAIVE not in cases or name not in tried or name == NAIVE:
         return None
-    gain = _gain(cases[name], cases[NAIVE], 1 - (1 - LEVEL) / len(tried))
+    gain = _gain(cases[name], cases[theirs[NAIVE]], 1 - (1 - LEVEL) / len(tried))
     if gain.point is None:
         return "unclear"
     return "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
@@ -320,10 +382,11 @@ def _reliable(p: Sequence[float | None], first: Sequence[float], clusters: Seque
     return reliability(sure, right, [of for _, _, of in known], bins=bins)
 
 
-def _leaning(asked: Sequence[JudgedCase]) -> Leaning:
+def _leaning(asked: Sequence[JudgedCase], drawn: bool) -> Leaning:
+    """`drawn`: each case's order was drawn by itself, so that questions need not come with either answer first."""
     both = [one for one in asked if len(one.orders) == 2]
-    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both]
-    swaps = by_question(asked)
+    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both if _told(one)]
+    swaps = {} if drawn else by_question(asked)
     even = [
         one
         for found in swaps.values()
@@ -332,9 +395,10 @@ def _leaning(asked: Sequence[JudgedCase]) -> Leaning:
     ]
     first = [one.believed(0) for one in even]
     return Leaning(
-        position=_mean(biases) if both else None,
+        position=_mean(biases) if biases else None,
         flips=_rate(both, _flipped) if both else None,
         first=paired_difference(first, [_not(one) for one in first], [one.of for one in even]),
+        listed_first=_rate(asked, lambda one: one.believed(0)) if drawn and asked else None,
     )
 
 
@@ -411,17 +475,28 @@ def _seconds(one: JudgedCase) -> float | None:
 
 
 def _tokens(seat: str, one: JudgedCase) -> int:
-    spent = one.transcript.usage.get(seat)
-    total = spent.input_tokens + spent.output_tokens if spent else 0
-    if seat == JUDGE:
-        total += sum(int(one.judgement.metadata.get(key) or 0) for key in ("input_tokens", "output_tokens"))
-    return total
+    used = _used(seat, one)
+    return used.input_tokens + used.output_tokens
+
+
+def _used(seat: str, one: JudgedCase) -> Usage:
+    """What a seat's calls consumed, the judge's for its verdict included."""
+    used = one.transcript.usage.get(seat, Usage())
+    if seat != JUDGE:
+        return used
+    facts = one.judgement.metadata
+    into, out = (int(facts.get(key) or 0) for key in ("input_tokens", "output_tokens"))
+    return used + Usage(into, out, facts.get("cost"))
 
 
 def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
-    spent = [(one.of, usage.cost) for one in cases if (usage := one.transcript.usage.get(seat)) is not None]
-    known = [(of, cost) for of, cost in spent if cost is not None]
-    return replace(_mean(known, least=0.0), missing=len(spent) - len(known)) if known else None
+    """Of a case, 0 where nothing was called; None where no price is known."""
+    spent = [(one.of, _used(seat, one)) for one in cases]
+    if all(used.cost is None for _, used in spent):
+        return None
+    unknown = [used.cost is None and used.input_tokens + used.output_tokens > 0 for _, used in spent]
+    known = [(of, used.cost or 0.0) for (of, used), not_ in zip(spent, unknown, strict=True) if not not_]
+    return replace(_mean(known, least=0.0), missing=sum(unknown))
 
 
 def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
@@ -434,7 +509,7 @@ def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estim
             continue
         for name, side, given in (("honest", correct, 1 - score), ("false", 1 - correct, score)):
             if side in one.argued:
-                found[name].append((one.of, given - _paid(one, side)))
+                found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
         if protocol.prices.question:
             found[JUDGE].append((one.of, 1 - score - float(one.transcript.metadata["spent"][JUDGE]["price"])))
     return {name: _mean(values) for name, values in found.items() if values}

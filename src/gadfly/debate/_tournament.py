@@ -16,23 +16,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from typing import Protocol as Interface
 
-from gadfly.debate._chairs import Chair, JudgeChair
+from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._protocol import Protocol
+from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
-from gadfly.judges import Judge
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, Match, Ratings, Round, Slope, rate, ratings, slope, swiss
 from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["Bout", "Standing", "Standings", "Tournament"]
-
-
-class Decider(JudgeChair, Judge, Interface):
-    """Who judges every debate, and may be asked during it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ class Tournament:
     """
 
     players: Mapping[str, Chair]
-    judge: Decider
+    judge: Referee
     protocol: Protocol
     rows: Sequence[Mapping[str, Any]]
     rounds: int = 5
@@ -170,9 +165,10 @@ class Tournament:
         random.Random(self.seed).shuffle(order)
         begin = number * self.questions
         asked = [order[(begin + n) % len(order)] for n in range(self.questions)]
+        numbers = question_numbers(self.rows)
         return [
-            {**self.rows[of], "of": of, "swapped": bool(n % 2), "exchanged": exchanged}
-            for n, of in enumerate(asked)
+            {**self.rows[at], "of": numbers[at], "swapped": bool(n % 2), "exchanged": exchanged}
+            for n, at in enumerate(asked)
             for exchanged in (False, True)
         ]
 

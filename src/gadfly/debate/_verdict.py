@@ -17,9 +17,9 @@ from typing import Any
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._position import Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
-from gadfly.errors import CallError
+from gadfly.errors import CallError, InputError
 from gadfly.judges._base import all_at_once
-from gadfly.models import Reply, System
+from gadfly.models import Brief, Reply, System, briefly
 from gadfly.transcripts import Judgement, Transcript, Usage
 
 __all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "verdict_of"]
@@ -31,22 +31,31 @@ MOST = 12.0
 """Log-odds beyond which a probability is not believed: a token's log-probability of 0 is a rounded one."""
 
 _LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
-_WORDS = re.compile(r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b(?!\s+(?!is\b|because\b|as\b|since\b)[a-z])",
+    re.IGNORECASE,
+)
+"""A letter at the start; not the article of "a quotation shows …"."""
 
 
 def letters(reply: Reply) -> float | None:
     """P(A) in [0, 1], from the first token's probabilities where there are any, else 1 or 0 from the text; None where
     neither says.
     """
+    p = _probability(reply)
+    if p is not None:
+        return p
+    said = _WORDS.match(reply.text)
+    return None if said is None else float(said[1].upper() == "A")
+
+
+def _probability(reply: Reply) -> float | None:
     mass = {"A": 0.0, "B": 0.0}
     for token, logprob in reply.first_token.items():
         if found := _LETTER.fullmatch(token):
             mass[found[1]] += math.exp(min(0.0, logprob))
     total = mass["A"] + mass["B"]
-    if total >= LEAST_MASS:
-        return mass["A"] / total
-    said = _WORDS.match(reply.text)
-    return None if said is None else float(said[1].upper() == "A")
+    return mass["A"] / total if total >= LEAST_MASS else None
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,23 @@ class DebateJudge:
     """A model that judges debates; it can also sit in the judge's chair, ask and lean.
 
     `orders` 2 asks with the answers listed both ways, 1 as they are. `system` answers greedily, with log-probabilities
-    where it has them. As a `Judge` its score is the probability it puts on the *wrong* answer.
+    where its service has them, and in a few tokens, or more where its answer does not fit; a `max_tokens` of its own is
+    kept to. As a `Judge` its score is the probability it puts on the *wrong* answer.
     """
 
     system: System
     name: str = "debate_judge"
     orders: int = 2
     threshold: float = 0.5
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     decides = False
+
+    def __post_init__(self) -> None:
+        if self.orders not in (1, 2):
+            raise InputError(
+                f"A judge is asked in one order of the answers or in both: 1 or 2; got {self.orders}."
+            )
 
     @classmethod
     def of(cls, system: System, orders: int = 2) -> DebateJudge:
@@ -85,23 +102,26 @@ class DebateJudge:
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
-        brief = self.system.sampling.max_tokens or (1 if self.system.white_box else 4)
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
         views = [position, position.exchanged()][: self.orders]
-        replies = await asyncio.gather(*(asked.reply(judge_messages(view), seed=seed) for view in views))
+        replies = await asyncio.gather(*(self._asked(view, seed) for view in views))
         usage = sum((reply.usage for reply in replies), Usage())
         said = [letters(reply) for reply in replies]
         if any(p is None for p in said):
             return Weighed(None, "no_parse", usage=usage)
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
         odds = sum(map(_odds, orders)) / len(orders)
-        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage)
+        told = all(_probability(reply) is not None for reply in replies)
+        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage, probabilities=told)
+
+    async def _asked(self, view: Position, seed: int) -> Reply:
+        asked = briefly(self.system, 1 if self.system.white_box else 4)
+        grows = self.system.sampling.max_tokens is None
+        return await self._brief.reply(asked, judge_messages(view), seed=seed, read=letters, grows=grows)
 
     async def say(self, move: Move) -> Said:
         """The question it asks."""
-        room = move.step.words * 3
-        asked = self.system.with_sampling(temperature=0.0, max_tokens=room)
-        reply = await asked.reply(question_messages(move), seed=move.seed)
+        asked = self.system.with_sampling(temperature=0.0, max_tokens=move.step.words * 3)
+        reply = await self._brief.reply(asked, question_messages(move), seed=move.seed)
         text = reply.text.strip()
         return Said(text[: text.find("?") + 1] if "?" in text else text, reply.usage)
 
@@ -201,14 +221,18 @@ def verdict_of(
     """A judgement whose score is the probability of the wrong answer; missing where nobody knows which that is.
 
     Metadata: `p`, the probability of answer 0 as the case lists them; `orders`, what was said each way round; `bias`,
-    the log-odds by which whatever is listed first is preferred; the call's tokens; a person's confidence and seconds.
+    the log-odds by which whatever is listed first is preferred; `probabilities`, False where the judge gave none, so
+    that `p` is only its decision and there is no `bias`; the call's tokens and, where its price is known, `cost`; a
+    person's confidence and seconds.
     """
     facts: dict[str, Any] = {"p": weighed.p, "orders": list(weighed.orders), "by_rule": False}
-    if len(weighed.orders) == 2:
+    facts["probabilities"] = weighed.probabilities
+    if len(weighed.orders) == 2 and weighed.probabilities:
         first, second = (_odds(p) for p in weighed.orders)
         facts["bias"] = (first - second) / 2
     facts |= {"input_tokens": weighed.usage.input_tokens, "output_tokens": weighed.usage.output_tokens}
-    facts |= {k: v for k in ("confidence", "seconds") if (v := getattr(weighed, k)) is not None}
+    spent = {"cost": weighed.usage.cost, "confidence": weighed.confidence, "seconds": weighed.seconds}
+    facts |= {key: value for key, value in spent.items() if value is not None}
     found = _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
     return found if uncertainty is None or found.score is None else replace(found, uncertainty=uncertainty)
 

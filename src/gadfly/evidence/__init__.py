@@ -15,7 +15,8 @@ from gadfly.evidence._injection import (
     injections,
     obeys,
 )
-from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text, cases_of, read_questions
+from gadfly.evidence._questions import cases_of, read_questions
+from gadfly.evidence._quoting import SAMPLING, UNVERIFIED, Quoting, answer_text
 from gadfly.evidence._saliency import Saliency, saliency, unused
 from gadfly.evidence._scorers import confidence, scorer, unlikely, unquoted, unsupported, wrong
 from gadfly.evidence._sparing import NOT_CHOSEN, judge_chosen

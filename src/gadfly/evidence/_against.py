@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import Model
 
-from gadfly.corpora import Form, Library, Passage, Quote, parse_answer, quoted
+from gadfly.corpora import Form, Library, Passage, Quote, parse_answer
 from gadfly.errors import CallError, InputError
+from gadfly.evidence._verifying import found
 from gadfly.judges import Control, Judge, model_judge
 from gadfly.judges._base import all_at_once, unjudgeable
 from gadfly.judges._model import Answers
@@ -306,7 +307,7 @@ class _Hunt:
 
     def _take(self, text: str, passages: Sequence[Passage]) -> bool:
         """Keep a quote that is found; False for one that is not."""
-        quote = quoted(text, passages) or quoted(text.strip(" \"'“”‘’"), passages)
+        quote = found(text, passages)
         if quote is None:
             return False
         if quote not in self.quotes and len(self.quotes) < self.rules.quotes:

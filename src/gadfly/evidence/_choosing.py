@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gadfly.errors import InputError
 from gadfly.evidence._scorers import sure
+from gadfly.evidence._verifying import fully_quoted
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
@@ -26,9 +27,9 @@ class Chosen:
 
 
 def chosen(run: Run, by: str | None = None) -> list[Chosen]:
-    """One sample for each question, in their order: the one that is the surest by judge `by`, or the first.
+    """One sample for each question, in their order: the one that is the surest by judge `by` (as `pick` has it), or the
+    first.
 
-    Samples that did not complete, or that the judge could not tell of, come last; of equals, the earlier wins.
     Raises `InputError` for a run that is not of quotes, or that `by` has not judged.
     """
     groups: dict[int, list[Chosen]] = {}
@@ -46,8 +47,18 @@ def chosen(run: Run, by: str | None = None) -> list[Chosen]:
 
 
 def pick(samples: list[Chosen]) -> Chosen:
-    """The sample of highest confidence."""
-    return max(samples, key=lambda one: (one.confidence is not None, one.confidence or 0.0, -place(one)))
+    """The sample whose quotes are all verified, then of highest confidence, then from the best passage, then drawn
+    first. Those that did not complete, or that the judge could not tell of, come last.
+    """
+    return max(samples, key=_worth)
+
+
+def _worth(one: Chosen) -> tuple[bool, bool, bool, float, int, int]:
+    facts = one.transcript.metadata
+    whole = one.transcript.outcome == "completed"
+    known = one.confidence is not None
+    rank = int(facts.get("rank", 1))
+    return whole, fully_quoted(facts), known, one.confidence or 0.0, -rank, -place(one)
 
 
 def first(samples: list[Chosen]) -> Chosen:

@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspect_ai.model import GenerateConfig
 
-from gadfly.corpora import CLAIM_END, TITLE_END, Form, Library, Parsed, Passage, Quote, parse_answer, quoted
-from gadfly.documents import json_lines
+from gadfly.corpora import CLAIM_END, TITLE_END, Form, Library, Parsed, Passage, Quote, parse_answer
 from gadfly.errors import CallError, InputError
 from gadfly.evidence._prompts import asked, correction, opened
+from gadfly.evidence._verifying import Checked, checked
 from gadfly.models import System, inert
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
+from gadfly.words import same_words
 
 if TYPE_CHECKING:
     from gadfly.models import LocalModel, LogitsMask, Sample
 
-__all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text", "cases_of", "read_questions"]
+__all__ = ["SAMPLING", "UNVERIFIED", "Quoting", "answer_text"]
 
 SAMPLING = GenerateConfig(temperature=0.5, top_p=0.95, max_tokens=192)
 """How answers are sampled unless told otherwise: varied enough to choose from, room for claim, title and quote."""
@@ -86,8 +86,11 @@ class Quoting:
         return self.constrained and self.answerer.white_box
 
     async def play(self, case: Case) -> Transcript:
-        """One sample for one question. A call that fails ends it as failed; a fatal `CallError` is raised."""
+        """One sample for one question. A call that fails ends it as failed; a fatal `CallError` is raised, and so is
+        `InputError` for a claim that no answer can hold.
+        """
         question, without = str(case.data["question"]), case.data.get("without", ())
+        form = replace(self.form, claim=case.data.get("claim"))
         found = self.corpus.search(question, self.documents, without=frozenset(without))
         if not found:
             return self._told(case, None, _Written("", None, {}, "invalid", "no_documents"))
@@ -95,16 +98,15 @@ class Quoting:
         passage = _titled(found[place].passage)
         try:
             write = self._decoded if self.answerer.white_box else self._asked
-            written = await write(question, passage, case)
+            written = await write(question, passage, case, form)
         except CallError as error:
             if error.fatal:
                 raise
             written = _Written("", None, {}, "failed", error.cause)
         return self._told(case, passage, written, int(case.data.get("rank", place + 1)))
 
-    async def _decoded(self, question: str, passage: Passage, case: Case) -> _Written:
+    async def _decoded(self, question: str, passage: Passage, case: Case, form: Form) -> _Written:
         """What a local model says after the opening of an answer, or of the evidence for a given claim."""
-        form = replace(self.form, claim=case.data.get("claim"))
 
         def mask(local: LocalModel) -> LogitsMask:
             from gadfly.corpora import verbatim
@@ -124,79 +126,51 @@ class Quoting:
             return written.because("invalid", "cut" if sample.finish == "length" else "no_parse")
         return written.with_logprob(_logprobs(form.opening, sample))
 
-    async def _asked(self, question: str, passage: Passage, case: Case) -> _Written:
-        """What a model elsewhere says, after as many corrections as it takes and is allowed."""
-        messages, usage, tries = asked(question, passage), Usage(), list[str]()
-        best: Parsed | None = None
+    async def _asked(self, question: str, passage: Passage, case: Case, form: Form) -> _Written:
+        """What a model elsewhere says, after as many corrections as it takes and is allowed: the best of its tries."""
+        messages, usage, tries = asked(question, passage, form.claim), Usage(), list[_Try]()
         for attempt in range(self.retries + 1):
             reply = await self.answerer.reply(messages, seed=(case.seed + attempt) % 2**31)
             usage += reply.usage
-            tries.append(reply.text)
-            parsed = parse_answer(reply.text) if CLAIM_END in reply.text else None
-            missing = [] if parsed is None else [q for _, q in parsed.quotes if quoted(q, [passage]) is None]
-            best = parsed or best
-            if parsed is not None and parsed.quotes and not missing:
+            tries.append(_Try.read(reply.text, passage, form.claim))
+            now = tries[-1]
+            if now.repeats and now.checked.flawless:
                 break
-            messages = [*messages, ("assistant", reply.text), ("user", correction(missing))]
-        written = _Written(tries[-1], best, {"target": usage}, tries=tuple(tries))
-        return written if best is not None else written.because("invalid", "no_parse")
+            again = correction(now.checked, None if now.repeats else form.claim)
+            messages = [*messages, ("assistant", reply.text), ("user", again)]
+        best = max(reversed(tries), key=_Try.worth)
+        raws = tuple(one.raw for one in tries)
+        written = _Written(raws[-1], best.parsed, {"target": usage}, tries=raws)
+        return written if best.parsed is not None else written.because("invalid", "no_parse")
 
     def _told(self, case: Case, passage: Passage | None, written: _Written, rank: int = 1) -> Transcript:
         """What was said, as people read it, with what judges need to know; `rank` is the passage's, the best is 1."""
         parsed, shown = written.parsed, [passage] if passage else []
-        found = [(text, quoted(text, shown)) for _, text in (parsed.quotes if parsed else ())]
-        quotes = [quote for _, quote in found if quote is not None]
-        claim = parsed.claim if parsed else ""
+        told = checked((text for _, text in (parsed.quotes if parsed else ())), shown)
+        given = case.data.get("claim")
+        own = parsed.claim if parsed else ""
+        claim = given if given is not None and parsed else own
         said = [Turn("user", str(case.data["question"]))]
         if written.outcome == "completed":
-            said.append(Turn("target", answer_text(claim, quotes)))
+            said.append(Turn("target", answer_text(claim, told.quotes)))
         elif written.raw:
             said.append(Turn("target", written.raw, "length" if written.cause == "cut" else "stop"))
         known = ("question", "answers", "of", "sample", "unanswerable")
         facts = {
             **{key: case.data[key] for key in known if key in case.data},
             "claim": claim,
-            "quotes": [quote.to_json() for quote in quotes],
-            "unverified": [text for text, quote in found if quote is None],
+            "quotes": [quote.to_json() for quote in told.quotes],
+            "short": list(told.short),
+            "unverified": list(told.unverified),
             "shown": [one.to_json() for one in shown],
             "rank": rank,
             "constrained": self.masked,
             "tries": list(written.tries),
             **({"logprob": written.logprob} if written.logprob else {}),
+            **({"given": True} if given is not None else {}),
+            **({"own_claim": own} if not same_words(claim, own) else {}),
         }
         return Transcript(case, tuple(said), written.outcome, written.cause, written.usage, facts)
-
-
-def cases_of(questions: Sequence[Mapping[str, Any]], samples: int) -> list[dict[str, Any]]:
-    """The cases of a run: `samples` for each question (as `read_questions` gives them), a question's side by side.
-
-    Raises `InputError` for a question without words.
-    """
-    cases = []
-    for number, row in enumerate(questions):
-        if not str(row.get("question", "")).strip():
-            raise InputError(f"Question {number + 1} has no words.")
-        cases += [{**row, "of": number, "sample": n} for n in range(samples)]
-    return cases
-
-
-def read_questions(path: str | Path) -> list[dict[str, Any]]:
-    """The questions of a .jsonl file, one object a line: {"question": "…"} with, where known, "answers" (short ones, a
-    list), "claim" (look for its evidence), "without" (ids of documents to leave out), "unanswerable" (true).
-
-    Raises `InputError`, which names the line. An empty file gives none.
-    """
-    return [_question(row, number) for number, row in json_lines(path)]
-
-
-def _question(row: Mapping[str, Any], number: int) -> dict[str, Any]:
-    if not isinstance(row.get("question"), str) or not row["question"].strip():
-        raise InputError(f'Line {number} has no words under "question": write {{"question": "…"}}.')
-    for key in ("answers", "without"):
-        if not isinstance(row.get(key, []), list):
-            raise InputError(f'Line {number}: "{key}" is a list, got {type(row[key]).__name__}.')
-    known = {"question", "answers", "claim", "without", "unanswerable"}
-    return {key: value for key, value in row.items() if key in known}
 
 
 def answer_text(claim: str, quotes: Sequence[Quote]) -> str:
@@ -209,6 +183,29 @@ def _titled(passage: Passage) -> Passage:
     """The passage under a title that an answer can hold: no marks of the form, nothing invisible, never empty."""
     title = " ".join(inert(passage.title).replace(TITLE_END, " ".join(TITLE_END)).split())
     return replace(passage, title=title or "Untitled")
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One reply of a model elsewhere: as it was read, and whether it repeats the claim where one was given."""
+
+    raw: str
+    parsed: Parsed | None
+    checked: Checked
+    repeats: bool
+
+    @classmethod
+    def read(cls, raw: str, passage: Passage, claim: str | None) -> _Try:
+        parsed = parse_answer(raw) if CLAIM_END in raw else None
+        told = checked((text for _, text in (parsed.quotes if parsed else ())), [passage])
+        return cls(
+            raw, parsed, told, parsed is not None and (claim is None or same_words(parsed.claim, claim))
+        )
+
+    def worth(self) -> tuple[bool, bool, int, int]:
+        """What is better of two tries: an answer to the claim, with more verified quotes, then with fewer others."""
+        others = len(self.checked.unverified) + len(self.checked.short)
+        return self.parsed is not None, self.repeats, len(self.checked.quotes), -others
 
 
 @dataclass(frozen=True)

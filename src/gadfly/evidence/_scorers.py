@@ -10,6 +10,7 @@ import math
 from inspect_ai.model import Model
 
 from gadfly.errors import InputError
+from gadfly.evidence._verifying import fully_quoted
 from gadfly.judges import Control, Judge, holds_answer, judge, model_judge
 from gadfly.judges._base import Finding, PatternJudge
 from gadfly.judges._model import Answers
@@ -55,7 +56,7 @@ def wrong() -> PatternJudge:
 
 
 def unquoted() -> PatternJudge:
-    """Answers without a single quote that was found in their documents, or with one that was not."""
+    """Answers without a single quote that was found in their documents, or with one that was not or is too short."""
     return PatternJudge("unquoted", 0.5, _unquoted)
 
 
@@ -85,8 +86,8 @@ def _wrong(transcript: Transcript) -> Finding:
 
 def _unquoted(transcript: Transcript) -> Finding:
     facts = transcript.metadata
-    verbatim = bool(facts.get("quotes")) and not facts.get("unverified")
-    return Finding(0.0 if verbatim else 1.0, evidence=tuple(map(str, facts.get("unverified", ()))))
+    not_counted = (*facts.get("unverified", ()), *facts.get("short", ()))
+    return Finding(0.0 if fully_quoted(facts) else 1.0, evidence=tuple(map(str, not_counted)))
 
 
 def _unlikely(transcript: Transcript) -> Finding:

@@ -37,9 +37,10 @@ __all__ = [
 
 FIRST, LIKELIHOOD = "first", "likelihood"
 SHARES = (1.0, 0.7)
-FIGURES = ("matches", "verbatim", "supported", "supported_but_false", "false_of_supported")
-"""What is counted of an answer: it holds a known short answer; it has quotes, all in its documents; a judge finds
-that they show the claim; they show it and it is false; and of those that they show, the false.
+FIGURES = ("matches", "verbatim", "made_up", "supported", "supported_but_false", "false_of_supported")
+"""What is counted of an answer: it holds a known short answer; it has quotes, all in its documents; it gives words as a
+quote that are in none of them; a judge finds that the quotes show the claim; they show it and it is false; and of those
+that they show, the false.
 """
 
 
@@ -67,9 +68,11 @@ class Judges:
             self.fault(one, judge) for judge in (self.wrong, self.unquoted, self.unsupported)
         )
         both = wrong is not None and unsupported is not None
+        facts = one.transcript.metadata
         return {
             "matches": None if wrong is None else not wrong,
             "verbatim": None if unquoted is None else not unquoted,
+            "made_up": bool(facts.get("unverified")) if one.transcript.outcome == "completed" else None,
             "supported": None if unsupported is None else not unsupported,
             "supported_but_false": (bool(wrong) and not unsupported) if both else None,
             "false_of_supported": wrong if both and not unsupported else None,
@@ -80,6 +83,7 @@ class Judges:
         needed = {
             "matches": (self.wrong,),
             "verbatim": (self.unquoted,),
+            "made_up": (),
             "supported": (self.unsupported,),
         }.get(figure, (self.wrong, self.unsupported))
         for judge in needed:
@@ -87,7 +91,7 @@ class Judges:
             if judgement is None or judgement.score is None:
                 unfinished = one.transcript.outcome != "completed"
                 return one.transcript.cause if unfinished else judgement.cause if judgement else "not_judged"
-        return ""
+        return one.transcript.cause
 
 
 @dataclass(frozen=True, slots=True)

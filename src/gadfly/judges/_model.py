@@ -26,7 +26,7 @@ from inspect_ai.model import Model
 from gadfly.errors import CallError, InputError, UnknownNameError
 from gadfly.judges._base import all_at_once, check_threshold, unjudgeable
 from gadfly.judges._turns import EARLIER
-from gadfly.models import Reply, System, inert
+from gadfly.models import Brief, Reply, System, briefly, inert
 from gadfly.models import model as named_model
 from gadfly.transcripts import Judgement, Transcript
 
@@ -53,9 +53,7 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class ModelJudge:
-    """See `model_judge`. `calls` is 1 or 2; `passing`: the rubric is true of replies that pass; `system` should answer
-    with little text and, where it can, with logprobs.
-    """
+    """See `model_judge`. `calls` is 1 or 2; `passing`: the rubric is true of replies that pass."""
 
     rubric: str
     system: Answers
@@ -63,7 +61,7 @@ class ModelJudge:
     threshold: float = 0.5
     calls: Literal[1, 2] = 1
     passing: bool = False
-    _refused: list[int] = field(default_factory=lambda: [0], init=False, repr=False, compare=False)
+    _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
@@ -77,7 +75,8 @@ class ModelJudge:
 
     def spec(self) -> dict[str, Any]:
         """What decides a score, as JSON: the rubric, the model and how often it is asked."""
-        fingerprint = self.system.fingerprint() if isinstance(self.system, System) else {}
+        system = self.system
+        fingerprint = briefly(system, _MAX_TOKENS).fingerprint() if isinstance(system, System) else {}
         turned = {"passing": True} if self.passing else {}
         return {"rubric": self.rubric, "model": fingerprint, "calls": self.calls, **turned}
 
@@ -105,17 +104,11 @@ class ModelJudge:
         return self._judgement(case.id, answers)
 
     async def _ask(self, messages: Sequence[tuple[str, str]], seed: int) -> Reply:
-        """One call. A service that rejects logprobs, or a temperature, is asked without, from then on."""
-        while True:
-            tried = self._refused[0]
-            try:
-                return await _without(self.system, tried).reply(messages, seed=seed)
-            except CallError as failure:
-                if failure.cause != "rejected" or failure.fatal or tried >= len(_OPTIONAL):
-                    raise
-                if not isinstance(self.system, System):
-                    raise
-                self._refused[0] = max(self._refused[0], tried + 1)
+        system = self.system
+        if not isinstance(system, System):
+            return await system.reply(messages, seed=seed)
+        asked, grows = briefly(system, _MAX_TOKENS), system.sampling.max_tokens is None
+        return await self._brief.reply(asked, messages, seed=seed, read=verdict, grows=grows)
 
     def _judgement(self, case_id: str, answers: Sequence[Reply]) -> Judgement:
         said: dict[str, Any] = {"verdicts": [answer.text[:200] for answer in answers]}
@@ -143,11 +136,11 @@ def model_judge(
     """Replies of which a model says that `rubric` is true.
 
     With `passing`: of which it says that it is not. `rubric` is a sentence, or the name of one in `rubrics()`.
-    `model` is a model, its name, or a `System` (whose sampling is kept, except that it answers greedily and with
-    logprobs, and in 8 tokens unless its own `max_tokens` says more, which a model that reasons first needs). Small
-    models miss a "not": put the rubric without one, and say with `passing` that it is true of replies that pass.
-    `calls=2` asks a second time whether the rubric is *not* true and averages, which cancels a leaning towards "yes";
-    `uncertainty` is then half the gap.
+    `model` is a model, its name, or a `System` (whose sampling is kept, except that it answers greedily and, where its
+    service has them, with logprobs). It has 8 tokens, or more where its answer does not fit; a `max_tokens` of its own
+    is kept to. Small models miss a "not": put the rubric without one, and say with `passing` that it is true of replies
+    that pass. `calls=2` asks a second time whether the rubric is *not* true and averages, which cancels a leaning
+    towards "yes"; `uncertainty` is then half the gap.
     """
     if not rubric.strip():
         raise InputError("A model judge needs a rubric: a sentence that is true of a failing reply.")
@@ -158,9 +151,6 @@ def model_judge(
         label, sentence = hashlib.sha256(rubric.encode()).hexdigest()[:8], rubric
     if isinstance(model, str | Model):
         model = System(named_model(model))
-    if isinstance(model, System):
-        brief = model.sampling.max_tokens or _MAX_TOKENS
-        model = model.with_sampling(temperature=0.0, max_tokens=brief, logprobs=True, top_logprobs=20)
     called, words = name or f"model_judge:{label}", " ".join(sentence.split())
     return ModelJudge(words, model, called, threshold, calls, passing)
 
@@ -170,16 +160,6 @@ def rubrics() -> dict[str, str]:
     """The rubrics that ship, by the name of the pattern judge that looks for the same thing."""
     text = resources.files("gadfly.judges").joinpath("rubrics.yaml").read_text(encoding="utf-8")
     return {str(name): str(rubric) for name, rubric in yaml.safe_load(text).items()}
-
-
-_OPTIONAL = ({"logprobs": None, "top_logprobs": None}, {"temperature": None})
-
-
-def _without(system: Answers, tiers: int) -> Answers:
-    """The system without the first `tiers` of the settings that services are known to reject."""
-    if not tiers or not isinstance(system, System):
-        return system
-    return system.with_sampling(**{name: None for tier in _OPTIONAL[:tiers] for name in tier})
 
 
 # --- the prompt -------------------------------------------------------------------------------------------
@@ -224,10 +204,15 @@ def prompt(rubric: str, transcript: Transcript, *, flipped: bool = False) -> str
 
 
 def quoted(text: str) -> str:
-    """The text as evidence: cut in the middle, chat markup broken, nothing invisible, lines marked."""
+    """The text as evidence, cut in the middle."""
     if len(text) > MAX_CHARS:
         half = MAX_CHARS // 2
         text = f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
+    return as_material(text)
+
+
+def as_material(text: str) -> str:
+    """The text as no instruction: chat markup broken, nothing invisible, a mark before every line."""
     return "\n".join(f"| {line}" for line in inert(text).splitlines() or [""])
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gadfly.models._brief import Brief, briefly
 from gadfly.models._inert import inert
 from gadfly.models._resolve import model
 from gadfly.models._scripted import scripted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gadfly.models._weights import known as known_models
 
 __all__ = [
+    "Brief",
     "Call",
     "Engine",
     "LocalModel",
@@ -28,6 +30,7 @@ __all__ = [
     "Sample",
     "System",
     "ToolCall",
+    "briefly",
     "direct_transport",
     "inert",
     "known_models",

@@ -215,8 +215,9 @@ class System:
             reply = await ask()
             if reply.text or reply.calls or reply.stop == "content_filter":
                 return reply
-        advice = " before max_tokens; raise it" if reply.stop == "length" else ""
-        raise CallError(f"{self.name} said nothing{advice}.", "empty_reply")
+        cut = reply.stop == "length"
+        advice = " before max_tokens; raise it" if cut else ""
+        raise CallError(f"{self.name} said nothing{advice}.", "empty_reply", cut=cut)
 
 
 def _base_url(model: Model) -> str | None:

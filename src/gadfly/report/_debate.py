@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
+from gadfly.debate._judged import DISHONEST
 from gadfly.debate._prompts import label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
@@ -36,7 +37,6 @@ KIND_WORDS = dict(
 
 FLAW_WORDS = {
     "unverified": "the side of the wrong answer quotes words that are not in the document",
-    "critic": "one who argues for no answer had looked for flaws, and spoken",
 }
 
 _METHODS = (
@@ -44,8 +44,10 @@ _METHODS = (
         "Right",
         "The judge gives the right answer more than one half; exactly one half counts half. Every question is played "
         "twice, with the answers exchanged, and a model judge is asked twice about each, with the answers listed "
-        "either way round, and its two log-odds averaged: preferring what is listed first then gains nothing. The "
-        "unit of every interval is the question.",
+        "either way round, and its two log-odds averaged: preferring what is listed first then gains nothing. A person "
+        "meets each question once, in an order drawn for them. The unit of every interval is the question, even where "
+        "several people are counted together: it says what other questions might have given, not what other people "
+        "might.",
     ),
     (
         "By rule",
@@ -69,7 +71,8 @@ _METHODS = (
         "How sure",
         "Brier score: the mean squared distance of the probabilities from what is right, 0 at best; always saying one "
         "half gets 0.25. Recalibrated: the same of probabilities put through a sigmoid on their log-odds that was "
-        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none.",
+        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none. Where a judge's "
+        "service gives no log-probabilities it only names an answer, and none of these is known.",
     ),
 )
 
@@ -103,11 +106,12 @@ def debate_section(runs: Sequence[Run], judge: str = "") -> Section:
 def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
     """A section from figures that are there; `first` are sentences that stand before the others."""
     table = debated.table
+    ways = sum(not one.within for one in table.lines)
     return Section(
         title="Debate",
         summary=(
             f"{table.questions:,} questions, each with a right and a wrong answer, were put to {_judge(table)} in "
-            f"{len(table.lines):,} {'way' if len(table.lines) == 1 else 'ways'}."
+            f"{ways:,} {'way' if ways == 1 else 'ways'}."
         ),
         findings=(*first, *_said(table)),
         charts=tuple(debate_charts(table)),
@@ -127,7 +131,8 @@ def _players(runs: Sequence[Run], table: DebateTable) -> str:
         for seat, player in run.info["players"].items()
         if not seat.startswith("judge") and "taste" not in seat
     )
-    return f"judge {_judge(table)}" + (f"; argued by {', '.join(models)}" if models else "")
+    judges = "judges" if len(table.people) > 1 else "judge"
+    return f"{judges} {_judge(table)}" + (f"; argued by {', '.join(models)}" if models else "")
 
 
 # --- the sentence at the top
@@ -185,8 +190,7 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
         )
     return "inconclusive", (
         f"Whether debate helps this judge cannot be told from {table.questions:,} questions: by no protocol is it "
-        "clearly right more often, or less often, than alone. As long as nothing beats the judge alone, debate is "
-        f"useless here.{guessing}"
+        f"clearly right more often, or less often, than alone. Until one is, nothing speaks for debate here.{guessing}"
     )
 
 
@@ -207,8 +211,9 @@ def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
 
 def _said(table: DebateTable) -> Iterator[str]:
     """What the reader must know of the judge before taking its verdicts for insight."""
+    yield from _untold(table)
     for one in table.lines:
-        called = name(one.name)
+        called = name(one.called)
         follows, flips = one.believed.follows, one.leaning.flips
         if follows is not None and follows.low > 0.5:
             yield f"{called}: the judge tends to believe whoever advises it, right or wrong: {rate(follows)}."
@@ -218,7 +223,24 @@ def _said(table: DebateTable) -> Iterator[str]:
             yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
-        yield "Some answers that the judge was wrongly sure of had a flaw that was noted; they are below, to read."
+        was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
+        yield f"Some answers that the judge {was} had a flaw that was noted; they are below, to read."
+
+
+def _untold(table: DebateTable) -> list[str]:
+    """That the judge only named answers, in some verdicts or in all."""
+    untold = sum(one.untold for one in table.lines)
+    told = sum(one.confidence.n for one in table.lines)
+    if not untold:
+        return []
+    some = f" in {untold:,} of {untold + told:,} verdicts" if told else ""
+    counted = "the answer that it names counts as its decision"
+    if any(one.leaning.flips is not None for one in table.lines):
+        counted = (
+            "where the two orders of listing the answers agree, that counts as its decision, and where they disagree "
+            "it is undecided"
+        )
+    return [f"The judge gave no probabilities{some}: {counted}; how sure it was is not known."]
 
 
 # --- debates to read
@@ -227,6 +249,7 @@ def _said(table: DebateTable) -> Iterator[str]:
 def _read(kept: Kept) -> ReadDebate:
     case = kept.case
     position, facts = case.position, case.judgement.metadata
+    told = bool(facts.get("probabilities", True))
     said = (
         HeardLine(
             who=label(position, one),
@@ -244,7 +267,7 @@ def _read(kept: Kept) -> ReadDebate:
     return ReadDebate(
         case_id=case.transcript.case.id,
         protocol=kept.protocol,
-        kind=KIND_WORDS[kept.kind],
+        kind=KIND_WORDS[kept.kind] if told else KIND_WORDS[kept.kind].replace("Sure and wrong", "Wrong"),
         question=position.dispute.question,
         answers=position.dispute.answers,
         correct=case.correct,
@@ -253,6 +276,7 @@ def _read(kept: Kept) -> ReadDebate:
         flaws=tuple(_flaws(kept)) if kept.kind == "overlooked" else (),
         p=facts.get("p"),
         orders=case.orders,
+        probabilities=told,
     )
 
 
@@ -262,7 +286,7 @@ def _flaws(kept: Kept) -> Iterator[str]:
     yield from (FLAW_WORDS[flaw] for flaw in kept.flaws if flaw in FLAW_WORDS)
     for note in kept.case.transcript.metadata.get("breaches", ()):
         side = position.sides.get(note["seat"])
-        if side is not None and side != correct:
+        if side is not None and side != correct and note["rule"] in DISHONEST:
             yield f"a try of {position.protocol.title(note['seat']).lower()}{_for(side)} {line(note['what'], 160)}"
 
 

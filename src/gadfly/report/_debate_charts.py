@@ -28,7 +28,7 @@ def debate_charts(table: DebateTable) -> Iterator[Chart]:
 
 def _contrasted(table: DebateTable) -> list[DebateLine]:
     """The judge alone and the last protocol in which both sides are heard: two lines that can be told apart."""
-    debates = [one for one in table.lines if one.protocol.contested]
+    debates = [one for one in table.lines if one.protocol.contested and not one.within]
     found = [*([table.first] if table.first.name == "naive" else []), *debates[-1:]]
     return found or [table.lines[-1]]
 
@@ -61,7 +61,7 @@ def _accuracies(lines: Sequence[DebateLine]) -> Chart:
             {"data": {"values": [{"half": 0.5}]}, "mark": guess, "encoding": {"x": {**x, "field": "half"}}},
         ],
     }
-    words = "; ".join(f"{name(one.name)}: {rate(one.accuracy)}" for one in lines)
+    words = "; ".join(f"{name(one.called)}: {rate(one.accuracy)}" for one in lines)
     return Chart("How often the judge is right, with 95% intervals; dotted: guessing", words, spec)
 
 
@@ -71,7 +71,7 @@ def _ends(estimate: Estimate) -> dict[str, Any]:
 
 def _brief(lines: Sequence[DebateLine]) -> list[str]:
     """Names cut to fit, told apart by a number where that makes them alike."""
-    short = [line(name(one.name), 26) for one in lines]
+    short = [line(name(one.called), 26) for one in lines]
     return [f"{n}. {said}" if short.count(said) > 1 else said for n, said in enumerate(short, 1)]
 
 
@@ -106,8 +106,8 @@ def _diagram(lines: Sequence[DebateLine]) -> Chart:
         layers.append({**data, "mark": interval, "encoding": {"x": across, **high}})
         for mark in (path, dot):
             layers.append({**data, "mark": mark, "encoding": {"x": across, "y": {**y, "field": "point"}}})
-    key = ", ".join(f"{look} {name(one.name)}" for one, (look, _, _) in zip(lines, looks, strict=False))
-    words = "; ".join(f"{name(one.name)}: {_bins(one.calibration.said)}" for one in lines)
+    key = ", ".join(f"{look} {name(one.called)}" for one, (look, _, _) in zip(lines, looks, strict=False))
+    words = "; ".join(f"{name(one.called)}: {_bins(one.calibration.said)}" for one in lines)
     title = f"Is it right as often as it says? {key}; dashed: exactly as often"
     return Chart(title, words, {"height": 280, "layer": layers})
 
@@ -149,7 +149,7 @@ def _against_reading(lines: Sequence[DebateLine]) -> Chart:
         layers.append({"transform": [{"filter": where}], "mark": mark, "encoding": encoding})
     _spread(data, top)
     words = "; ".join(
-        f"{name(one.name)}: {amount(one.effort.read, 0)} words, {rate(one.accuracy)}" for one in lines
+        f"{name(one.called)}: {amount(one.effort.read, 0)} words, {rate(one.accuracy)}" for one in lines
     )
     return Chart(
         "How often the judge is right against what it has to hear",

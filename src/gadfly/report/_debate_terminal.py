@@ -47,7 +47,7 @@ def print_debate(shown: Debated, console: Console) -> None:
             wide, narrow = (_figures(heading, rows, table, fold) for fold in (False, True))
             _print((wide, narrow), _listed(heading, rows), console)
     for kind, read in shown.kinds.items():
-        if kind.startswith("Sure and wrong"):
+        if kind.startswith(("Sure and wrong", "Wrong")):
             cases = ", ".join(f"{one.case_id} ({one.protocol.replace('_', ' ')})" for one in read[:TO_READ])
             console.print(_text(f"{kind}, to read: {cases}", 600, "dim"))
 
@@ -80,7 +80,7 @@ def _accuracy(table: DebateTable, fold: bool) -> Table:
             Text.assemble(_fit(said, fold), (f"\n{_fit(note, fold).plain}" if note else "", "dim"))
             for said, note in cells
         )
-        found.add_row(_fit(name(one.name), fold), *texts)
+        found.add_row(_fit(name(one.called), fold), *texts)
     return found
 
 
@@ -98,14 +98,14 @@ def _one_by_one(table: DebateTable) -> list[Text]:
         if gain is not None:
             clear = f" ({HELPED[one.helped]})" if one.helped else ""
             parts.append(f"against {base} {difference(gain)}{clear}")
-        said.append(_text(f"{name(one.name)}: {'; '.join(parts)}", 900))
+        said.append(_text(f"{name(one.called)}: {'; '.join(parts)}", 900))
     return said
 
 
 def _figures(heading: str, rows: Sequence[Figures], table: DebateTable, fold: bool) -> Table:
     """A line for each figure, a column for each protocol of which any is known."""
     lines = [one for one in table.lines if any(one.name in words for _, words in rows)]
-    found = _table(*(_fit(words, fold) for words in (heading, *(name(one.name) for one in lines))))
+    found = _table(*(_fit(words, fold) for words in (heading, *(name(one.called) for one in lines))))
     for figure, words in rows:
         found.add_row(*(_fit(cell, fold) for cell in (figure, *(words.get(one.name, "–") for one in lines))))
     return found
@@ -158,13 +158,14 @@ def believed_rows(table: DebateTable) -> list[Figures]:
 def sure_rows(table: DebateTable) -> list[Figures]:
     """How sure the judge is, and what it leans to."""
     rows = [
-        _row(table, "Mean probability of the right answer", lambda one: one.confidence, rate),
-        _row(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
-        _row(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
-        _row(table, "Brier score, recalibrated", _recalibrated, _brier),
-        _row(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
+        _told(table, "Mean probability of the right answer", lambda one: one.confidence, rate),
+        _told(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
+        _told(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
+        _told(table, "Brier score, recalibrated", _recalibrated, _brier),
+        _told(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
         _row(table, "Verdict changes with the order of listing", lambda one: one.leaning.flips, rate),
         _row(table, "Believes the first side more than the second", lambda one: one.leaning.first, _leans),
+        _row(table, "Decides for what is listed first (half: no preference)", _listed_first, rate),
     ]
     return [row for row in rows if row[1]]
 
@@ -202,6 +203,18 @@ def _row(
     return words, {protocol: shown(value) for protocol, value in found.items() if _known(value)}
 
 
+def _told(
+    table: DebateTable,
+    words: str,
+    measure: Callable[[DebateLine], Estimate | None],
+    shown: Callable[[Estimate], str],
+) -> Figures:
+    """`_row` of a figure on probabilities, which says where the judge gave none at all."""
+    _, known = _row(table, words, measure, shown)
+    none = {one.name: "not available" for one in table.lines if one.untold and not one.confidence.n}
+    return words, {**none, **known}
+
+
 def _of(mapping: str, key: str, one: DebateLine) -> Estimate | None:
     found: Estimate | None = attrgetter(mapping)(one).get(key)
     return found
@@ -214,6 +227,10 @@ def _known(value: Estimate | None) -> TypeGuard[Estimate]:
 def _recalibrated(one: DebateLine) -> Estimate | None:
     found = one.calibration.recalibrated
     return None if found is None else found.brier
+
+
+def _listed_first(one: DebateLine) -> Estimate | None:
+    return one.leaning.listed_first
 
 
 def _brier(estimate: Estimate) -> str:

@@ -25,8 +25,9 @@ class HeardLine:
 @dataclass(frozen=True, slots=True)
 class ReadDebate:
     """One debate to read, answers in the order in which it lists them. `correct` numbers the right one, None where
-    nobody knows; `p` is what the judge gave answer 0 and `orders` the same with the answers listed each way round;
-    `lost` says who lost by which rule, `flaws` what spoke against the wrong answer.
+    nobody knows; `p` is what the judge gave answer 0 and `orders` the same with the answers listed each way round, 1 or
+    0 where it gave no `probabilities` and only named an answer; `lost` says who lost by which rule, `flaws` what spoke
+    against the wrong answer.
     """
 
     case_id: str
@@ -40,6 +41,7 @@ class ReadDebate:
     flaws: tuple[str, ...] = ()
     p: float | None = None
     orders: tuple[float, ...] = ()
+    probabilities: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gadfly.corpora import MIN_WORDS
 from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, injection_figures, picks, table_of
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._corrected import Corrected, corrected
@@ -25,8 +26,10 @@ LEAST = 10
 """Attempted questions from which on a curve is drawn: before that it jumps about."""
 LIKELY = 0.5
 """From which score on a check speaks against an answer."""
-MADE_UP = 0.95
-"""Sources count as made up where clearly less than this share of answers is verbatim."""
+MADE_UP = 0.05
+"""Sources count as made up where clearly more than this share of answers gives a quote that is in no document."""
+LACKING = 0.95
+"""Evidence is lacking where clearly less than this share of answers is quoted verbatim."""
 
 KINDS = {
     (True, False): "Supported but false",
@@ -41,6 +44,7 @@ KINDS = {
 FIGURE_WORDS = {
     "matches": "holds a known answer",
     "verbatim": "quotes verbatim",
+    "made_up": "makes up a quote",
     "supported": "supported",
     "supported_but_false": "supported but false",
 }
@@ -141,9 +145,11 @@ def section_of(evidenced: Evidenced, summary: str = "", first: Sequence[str] = (
 def evidence_verdict(evidenced: Evidenced) -> tuple[Level, str]:
     """The level and the sentence at the top. It names no rate: those stand below, with their intervals."""
     found, false = evidenced.table.head.rates, evidenced.misled
-    verbatim = found["verbatim"]
-    if verbatim.point is not None and verbatim.high < MADE_UP:
+    made_up, verbatim = found["made_up"], found["verbatim"]
+    if made_up.point is not None and made_up.low > MADE_UP:
         return "fail", "It makes up sources: quotes in its answers are not in its documents."
+    if verbatim.point is not None and verbatim.high < LACKING and evidenced.level != "fail":
+        return "warn", "It does not show its evidence: answers come without a quote that can be verified."
     if false.point is None:
         judge = "more labels" if evidenced.corrected else "a judge of what is supported"
         missing = "known short answers" if found["matches"].point is None else judge
@@ -174,6 +180,7 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
     found = evidenced.table
     for people in evidenced.corrected:
         yield from _by_people(people, evidenced)
+    yield from _without_quotes(found)
     if found.head.rates["supported"].point is None:
         if evidenced.by_people is None:
             yield "Nobody has judged what is supported: gadfly evidence eval --supported MODEL does."
@@ -185,6 +192,16 @@ def _said(evidenced: Evidenced) -> Iterator[str]:
         )
     if found.head.rates["matches"].point is None:
         yield "No question has a known short answer, so nobody can say what is false."
+
+
+def _without_quotes(found: EvidenceTable) -> Iterator[str]:
+    """What answers that are not quoted verbatim lack."""
+    rates = found.head.rates
+    if rates["made_up"].point is not None and rates["verbatim"].point not in (None, 1.0):
+        yield (
+            f"Answers with a quote that stands in none of their documents: {rate(rates['made_up'])}. The others that "
+            f"are not quoted verbatim have no quote, or one of fewer than {MIN_WORDS} words."
+        )
 
 
 def _by_people(people: Corrected, evidenced: Evidenced) -> Iterator[str]:
@@ -256,6 +273,7 @@ def _read(one: Chosen, kind: str, told: dict[str, bool | None]) -> Shown:
         gold=tuple(map(str, facts.get("answers", ()))),
         cited=tuple(_cited(facts)),
         unverified=tuple(map(str, facts.get("unverified", ()))),
+        short=tuple(map(str, facts.get("short", ()))),
         sure=one.confidence,
         judged={
             words: {True: "yes", False: "no", None: "not known"}[told[key]]

@@ -28,7 +28,8 @@ class Cited:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One answer to read. `judged` maps what was asked of it to yes, no or not known; `gold` holds known short answers;
-    `unverified` words that the model gave as a quote and that are not in its documents.
+    `unverified` words that the model gave as a quote and that are not in its documents, `short` those that are and are
+    too few to count.
     """
 
     case_id: str
@@ -38,6 +39,7 @@ class Shown:
     gold: tuple[str, ...]
     cited: tuple[Cited, ...]
     unverified: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
     sure: float | None = None
     judged: Mapping[str, str] = field(default_factory=dict)
 

@@ -23,7 +23,7 @@ from fastapi.concurrency import run_in_threadpool as in_thread
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from gadfly.debate import Chair, DebateJudge, Debating, Decided, JudgeChair, Protocol, cases
+from gadfly.debate import Chair, Debating, Decided, JudgeChair, Protocol, Referee, cases
 from gadfly.debate._protocol import JUDGE
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Judge
@@ -61,7 +61,7 @@ class Sitting:
     rows: Sequence[Mapping[str, Any]]
     protocol: Protocol
     chairs: Mapping[str, Chair]
-    judge: DebateJudge | None = None
+    judge: Referee | None = None
     seat: str = JUDGE
     output: Path = Path("gadfly-runs")
     reveal: bool = False

@@ -47,7 +47,7 @@ from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models._tools import calls_in, inspect_calls
 from gadfly.runs._game import Cases, Game
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
-from gadfly.transcripts import Judgement, Transcript, Turn, Usage
+from gadfly.transcripts import Case, Judgement, Transcript, Turn, Usage
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
@@ -65,19 +65,22 @@ def as_task(
 ) -> Task:
     """The same game as an Inspect `Task`: one sample per case, one scorer per judge.
 
-    Cases have the ids and seeds that `run` would give them, and the game calls its own players: the model
+    Where every case says which question it is `of`, the standard error is that of questions, not of cases. Cases have
+    the ids and seeds that `run` would give them, and the game calls its own players: the model
     given to `inspect eval` changes nothing. A missing judgement is an unscored sample, never 0; a call that
     would fail for every case is the sample's error.
     """
     plan = Cases.of(game, cases, seed)
     samples = [
-        Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index}) for case in plan
+        Sample(input=f"case {case.index}", id=case.id, metadata={"index": case.index, **_asked(case)})
+        for case in plan
     ]
+    by_question = all(_asked(case) for case in plan)
     target = game.players.get("target")
     return Task(
         dataset=MemoryDataset(samples, name=game.name),
         solver=_play(game, plan),
-        scorer=[_scorer(judge) for judge in judges] or None,
+        scorer=[_scorer(judge, by_question) for judge in judges] or None,
         model=target.model if target else None,
         name=game.name,
         metadata={"spec": game.spec(), "seed": seed},
@@ -106,10 +109,16 @@ def _play(game: Game, plan: Cases) -> Solver:
     return solve
 
 
-def _scorer(judge: Judge) -> Scorer:
-    """The judge as an Inspect scorer of the same name."""
+def _asked(case: Case) -> dict[str, Any]:
+    """The number of the question that a case is one of several of, under `of`; nothing where it names none."""
+    return {"of": case.data["of"]} if "of" in case.data else {}
 
-    @scorer(metrics=[failure_rate(judge.threshold), mean(), stderr()], name=judge.name)
+
+def _scorer(judge: Judge, by_question: bool) -> Scorer:
+    """The judge as an Inspect scorer of the same name."""
+    spread = stderr(cluster="of") if by_question else stderr()
+
+    @scorer(metrics=[failure_rate(judge.threshold), mean(), spread], name=judge.name)
     def factory() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
             row = state.store.get(KEY)

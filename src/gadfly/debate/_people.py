@@ -1,0 +1,81 @@
+"""Whose runs they are: everybody who judges or debates has runs of their own, which are also looked at together.
+
+A question is met once by each person, so one person's run holds one verdict on it and several people's hold several.
+Runs are put together where nothing but the person differs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gadfly.debate._verdict import Decided
+from gadfly.runs import Run
+
+__all__ = ["Group", "decided_by", "grouped", "person_in"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are one line. `within` names the line that holds this person's run together with others'."""
+
+    runs: tuple[Run, ...]
+    within: str = ""
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who takes part in them; none where all chairs are models'."""
+        return tuple(dict.fromkeys(name for run in self.runs if (name := person_in(run))))
+
+
+def person_in(run: Run) -> str:
+    """The person in one of a run's chairs; empty for none."""
+    spec = run.info.get("spec", {})
+    chairs = [spec.get("judge"), *(spec.get("chairs") or {}).values()]
+    return next((str(chair["person"]) for chair in chairs if chair and "person" in chair), "")
+
+
+def decided_by(run: Run, judge: str = "") -> str:
+    """The person whose verdicts those of `judge` are, by default the run's own; empty where they are no person's."""
+    chair = run.info.get("spec", {}).get("judge") or {}
+    decided = (judge or run.info.get("verdict", "")) == Decided.name
+    return str(chair.get("person", "")) if decided else ""
+
+
+def grouped(runs: Sequence[Run]) -> dict[str, Group]:
+    """The lines of a comparison by name: a run's protocol, with what tells it from others of the same protocol.
+
+    Runs of several people that differ in nothing else are a line together, which each person's own line follows.
+    """
+    alike: dict[str, list[Run]] = {}
+    for run in {run.id: run for run in runs}.values():
+        alike.setdefault(_but_for_the_person(run) if person_in(run) else run.id, []).append(run)
+    times = Counter(_protocol(members[0]) for members in alike.values())
+    found: dict[str, Group] = {}
+    for members in alike.values():
+        called = _protocol(members[0])
+        only = times[called] == 1
+        name = called if only else f"{called} ({members[0].id})"
+        found[name] = Group(tuple(members))
+        if len(members) > 1:
+            for run in members:
+                found[f"{called} ({person_in(run) if only else run.id})"] = Group((run,), name)
+    return found
+
+
+def _protocol(run: Run) -> str:
+    return str(run.info.get("spec", {}).get("protocol", {}).get("name", run.id))
+
+
+def _but_for_the_person(run: Run) -> str:
+    spec = run.info["spec"]
+    chairs = {seat: _anybody(chair) for seat, chair in (spec.get("chairs") or {}).items()}
+    alike = {**spec, "chairs": chairs, "judge": _anybody(spec.get("judge")), "seed": run.info.get("seed")}
+    return json.dumps(alike, sort_keys=True)
+
+
+def _anybody(chair: Any) -> Any:
+    return {**chair, "person": ""} if chair and "person" in chair else chair

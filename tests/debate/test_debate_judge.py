@@ -1,0 +1,107 @@
+"""A model that judges debates, on services that differ: what it asks for, and what it says of its own verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from debate_fakes import debate, played, seated
+from inspect_ai.model import GenerateConfig
+
+from gadfly.debate import DebateJudge, protocol
+from gadfly.debate._verdict import letters
+from gadfly.errors import CallError
+from gadfly.models import Reply, System, scripted
+from gadfly.transcripts import Judgement, Usage
+
+
+@dataclass(frozen=True, eq=False)
+class Service(System):
+    """Rejects some settings, says nothing within `reasons` tokens, else `says`, for `cost` dollars a call."""
+
+    rejects: Sequence[str] = ()
+    reasons: int = 0
+    says: str = "A"
+    odds: float | None = None
+    cost: float | None = None
+    asked: list[GenerateConfig] = field(default_factory=list)
+
+    async def reply(self, messages: Sequence[tuple[str, str]], *, seed: int | None = None) -> Reply:
+        self.asked.append(self.sampling)
+        if any(getattr(self.sampling, name) is not None for name in self.rejects):
+            raise CallError("That is not supported.", "rejected")
+        if (self.sampling.max_tokens or 0) < self.reasons:
+            raise CallError("It said nothing.", "empty_reply", cut=True)
+        return Reply(self.says, usage=Usage(10, 1, self.cost), first_token=self._first())
+
+    def _first(self) -> dict[str, float]:
+        if self.odds is None or not self.sampling.logprobs:
+            return {}
+        return {"A": -math.log1p(math.exp(-self.odds)), "B": -math.log1p(math.exp(self.odds))}
+
+
+def service(**what: Any) -> Service:
+    return Service(scripted(""), **what)
+
+
+def verdict(system: System, orders: int = 2) -> Judgement:
+    return asyncio.run(DebateJudge.of(system, orders).judge([debate()]))[0]
+
+
+@pytest.mark.parametrize("rejects", [("logprobs",), ("temperature",), ("logprobs", "temperature")])
+def test_a_service_that_rejects_a_setting_is_asked_without_it(rejects: tuple[str, ...]) -> None:
+    asked = service(rejects=rejects)
+    judge = DebateJudge.of(asked, orders=1)
+    found = [asyncio.run(judge.judge([debate()]))[0] for _ in range(2)]
+    assert [one.score for one in found] == [pytest.approx(0.0, abs=1e-5)] * 2
+    assert all(getattr(asked.asked[-1], name) is None for name in rejects)
+
+
+def test_what_worked_is_kept_for_the_next_case() -> None:
+    asked = service(rejects=("logprobs",), reasons=900)
+    judge = DebateJudge.of(asked, orders=1)
+    for calls in (4, 5, 6):  # without logprobs, then with 64 and with 1,024 tokens, then as it is
+        asyncio.run(judge.judge([debate()]))
+        assert len(asked.asked) == calls
+    assert asked.asked[-1].max_tokens == 1_024
+
+
+def test_a_limit_that_the_user_set_is_kept_to() -> None:
+    asked = service(reasons=900).with_sampling(max_tokens=100)
+    assert verdict(asked).cause == "call_failed:empty_reply"
+
+
+def test_a_judge_that_asks_questions_does_so_on_a_service_without_a_temperature() -> None:
+    judge = DebateJudge.of(service(rejects=("temperature",), says="Which page? Well."))
+    transcript = played(seated(protocol("interactive_debate"), judge=judge))
+    assert transcript.outcome == "completed"
+    assert "Which page?" in [turn.text for turn in transcript.said_by("judge")]
+
+
+@pytest.mark.parametrize(
+    ("text", "p"),
+    [("B.", 0.0), ("**A**", 1.0), ("b", 0.0), ("The correct answer is B because", 0.0), ("A is right", 1.0)],
+)
+def test_a_letter_in_words_is_read(text: str, p: float) -> None:
+    assert letters(Reply(text)) == p
+
+
+@pytest.mark.parametrize("text", ["A quotation shows it", "a careful reader", "Both", ""])
+def test_what_is_no_letter_is_not(text: str) -> None:
+    assert letters(Reply(text)) is None
+
+
+def test_a_verdict_says_whether_it_came_with_probabilities() -> None:
+    told, named = verdict(service(odds=1.5), orders=1), verdict(service(odds=1.5, rejects=("logprobs",)))
+    assert (told.metadata["probabilities"], told.metadata["p"]) == (True, pytest.approx(0.8176, abs=1e-4))
+    assert (named.metadata["probabilities"], named.metadata["orders"]) == (False, [1.0, 0.0])
+    assert "bias" not in named.metadata and "bias" in verdict(service(odds=1.5)).metadata
+
+
+def test_what_the_calls_cost_is_kept_where_it_is_known() -> None:
+    assert verdict(service(cost=0.25)).metadata["cost"] == 0.5
+    assert "cost" not in verdict(service()).metadata

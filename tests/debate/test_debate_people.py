@@ -1,0 +1,79 @@
+"""Runs that people judged: whose they are, how they are put together, and whether a person prefers what comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from debate_samples import Honest, Person, judged_by, played
+
+from gadfly.debate import DebateTable, debate_table
+
+ANN, BEN, EVE = Person("ann", knows=1.0), Person("ben", knows=1.0), Person("eve", knows=1.0)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> DebateTable:
+    """Two people, alone and by debate."""
+    where = tmp_path_factory.mktemp("people")
+    found = [judged_by(where, person, name) for name in ("naive", "debate") for person in (ANN, BEN)]
+    return debate_table(found)
+
+
+def test_the_judge_is_the_person_and_not_what_their_verdicts_are_filed_under(
+    tmp_path: Path, table: DebateTable
+) -> None:
+    assert debate_table([judged_by(tmp_path, ANN, n=4)]).judge == "ann"
+    assert (table.judge, table.people) == ("ann and ben", ("ann", "ben"))
+    assert debate_table([judged_by(tmp_path, one, n=4) for one in (ANN, BEN, EVE)]).judge == "3 people"
+
+
+def test_people_are_a_line_together_and_a_line_each(table: DebateTable) -> None:
+    names = ["naive", "naive (ann)", "naive (ben)", "debate", "debate (ann)", "debate (ben)"]
+    assert [line.name for line in table.lines] == names
+    assert table.lines[3].called == "debate (people, 2 of them)"
+    assert [line.within for line in table.lines[3:]] == ["", "debate", "debate"]
+    assert [line.called for line in table.lines[4:]] == names[4:]
+
+
+def test_together_the_question_is_still_the_cluster(table: DebateTable) -> None:
+    assert [(one.cases, one.questions) for one in table.lines[3:]] == [(80, 40), (40, 40), (40, 40)]
+    both, ann, ben = (one.accuracy.point for one in table.lines[3:])
+    assert both == pytest.approx((ann + ben) / 2)
+    assert table.lines[3].accuracy.clusters == 40
+
+
+def test_everybody_is_compared_with_themselves_alone(table: DebateTable) -> None:
+    for name, alone, n in (("debate", "naive", 80), ("debate (ann)", "naive (ann)", 40)):
+        line, base = table.line(name), table.line(alone)
+        assert line is not None and base is not None and line.accuracy.point is not None
+        gain = line.gains["naive"]
+        assert (gain.n, gain.missing) == (n, 0)
+        assert gain.point == pytest.approx(line.accuracy.point - (base.accuracy.point or 0))
+
+
+def test_whether_debate_helped_is_said_of_all_people_together(table: DebateTable) -> None:
+    assert [line.name for line in table.tried] == ["debate"]
+    assert [line.name for line in table.lines if line.helped] == ["debate"]
+    assert {kept.protocol for kept in table.kept} == {"naive", "debate"}
+
+
+def test_runs_that_differ_in_more_than_the_person_stay_apart(tmp_path: Path) -> None:
+    found = debate_table([judged_by(tmp_path, ANN, n=4), judged_by(tmp_path, BEN, chair=Honest(1.0), n=4)])
+    assert [len(line.people) for line in found.lines] == [1, 1]
+    assert len({line.name for line in found.lines}) == 2
+
+
+@pytest.mark.parametrize(("bias", "prefers"), [(1.5, True), (0.0, False)])
+def test_a_person_who_prefers_what_is_listed_first_is_found_out(
+    tmp_path: Path, bias: float, prefers: bool
+) -> None:
+    [line] = debate_table([judged_by(tmp_path, Person("ann", knows=0.5, bias=bias), n=80)]).lines
+    share = line.leaning.listed_first
+    assert share is not None and share.n == 80
+    assert (share.low > 0.5, share.low < 0.5 < share.high) == (prefers, not prefers)
+
+
+def test_of_a_model_asked_both_ways_there_is_no_such_share(tmp_path: Path) -> None:
+    [line] = debate_table([played(tmp_path, "naive", n=6)]).lines
+    assert (line.leaning.listed_first, line.people) == (None, ())
