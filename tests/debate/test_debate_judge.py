@@ -29,6 +29,7 @@ class Service(System):
     odds: float | None = None
     cost: float | None = None
     asked: list[GenerateConfig] = field(default_factory=list)
+    reproducible = False
 
     async def reply(self, messages: Sequence[tuple[str, str]], *, seed: int | None = None) -> Reply:
         self.asked.append(self.sampling)

@@ -17,7 +17,8 @@ from gadfly.corpora import build
 )
 def test_what_cannot_be_searched_is_said_without_a_traceback(tmp_path, monkeypatch, corpus, search, says):
     monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
-    (tmp_path / "q.jsonl").write_text('{"question": "when does it end?", "text": "It ends."}')
-    build("handbook", [tmp_path / "q.jsonl"])
+    (tmp_path / "q.jsonl").write_text('{"question": "when does it end?"}')
+    (tmp_path / "page.txt").write_text("It ends in May.")
+    build("handbook", [tmp_path / "page.txt"])
     with pytest.raises(PrerequisiteError, match=says):
         verified_quotes(corpus=corpus, questions=str(tmp_path / "q.jsonl"), search=search)
