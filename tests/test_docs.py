@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from forked import Forked
 from gadfly.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +35,8 @@ def test_the_readmes_python_runs(tmp_path, tiny_agent_dir):
     [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert "gadfly/smollm2" in code
     code = code.replace("gadfly/smollm2", f"gadfly/{tiny_agent_dir}")
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    ended, said = Forked(code, cwd=tmp_path).ended()
+    assert ended == 0, said
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 

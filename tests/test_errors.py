@@ -5,13 +5,12 @@ the service a stub; then what the disk does.
 """
 
 import json
-import subprocess
-import sys
 import textwrap
 
 import pytest
 from inspect_ai.model import GenerateConfig
 
+from forked import Forked
 from gadfly.errors import CallError, GadflyError
 from gadfly.models import Retry, System, model, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
@@ -223,13 +222,12 @@ FULL = """
 
 
 def test_a_full_disk_stops_the_run_in_one_sentence_and_it_goes_on(gadfly, tmp_path):
-    command = [sys.executable, "-c", textwrap.dedent(FULL)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ended, said = Forked(textwrap.dedent(FULL), cwd=tmp_path).ended()
     [cut] = all_runs(tmp_path / "gadfly-runs")
     kept = len(list(cut.transcripts()))
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert "The disk is full" in done.stderr
-    assert f"`gadfly resume {cut.id}`" in done.stderr
+    assert (ended, "Traceback" in said) == (2, False)
+    assert "The disk is full" in said
+    assert f"`gadfly resume {cut.id}`" in said
     assert gadfly("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 400).code == 0
     assert 0 < kept < len(list(open_run(cut.path).transcripts())) == 400
 

@@ -1,24 +1,22 @@
 """The examples run, and stay short enough to read."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from forked import Forked
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def ran(directory, name, *words):
     """What an example prints, run in that directory."""
-    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
     environment = {**os.environ, "GADFLY_RUNS": str(directory / "runs"), "COLUMNS": "200"}
-    done = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    code = f"import runpy; runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')"
+    ended, said = Forked(code, *words, cwd=directory, env=environment).ended()
+    assert ended == 0, said
+    return said
 
 
 @pytest.mark.parametrize(
@@ -79,5 +77,6 @@ def test_documents_are_asked_and_what_is_unsure_is_declined(tmp_path):
 
 
 def test_debates_by_several_protocols_say_how_often_the_judge_is_right(tmp_path):
-    naive, consultancy, debate = ran(tmp_path, "debate.py").strip().splitlines()[-3:]
+    said = ran(tmp_path, "debate.py").splitlines()
+    naive, consultancy, debate = [line for line in said if "the judge is right" in line]
     assert "right 100.0% [" in naive and "right 50.0% [" in consultancy and "right 100.0% [" in debate

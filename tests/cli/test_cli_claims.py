@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
 
+from forked import GADFLY, Forked
 from gadfly.corpora import Document, build, in_memory
 from gadfly.evidence import Quoting, cases_of, unquoted
 from gadfly.models import System, scripted
@@ -37,20 +36,13 @@ def served(tmp_path):
     started = []
 
     def serve(*options):
-        code = "import sys; from gadfly.cli import main; sys.argv = ['gadfly', *sys.argv[1:]]; main()"
-        words = [sys.executable, "-c", code, "review", "serve", *map(str, options), "--port", "0"]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        process = subprocess.Popen(words, cwd=tmp_path, **pipes)
+        process = Forked(GADFLY, "review", "serve", *options, "--port", 0, cwd=tmp_path)
         started.append(process)
-        said = ""
-        while "Serving at" not in said and (line := process.stdout.readline()):
-            said += line
-        return Browser(re.findall(r"http://\S+/enter/\S+", said)[0])
+        return Browser(re.findall(r"http://\S+/enter/\S+", process.until("Serving at"))[0])
 
     yield serve
     for process in started:
         process.kill()
-        process.wait()
 
 
 class Browser:

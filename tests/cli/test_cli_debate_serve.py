@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import subprocess
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
 import yaml
-from processes import GADFLY
 
+from forked import GADFLY, Forked
 from gadfly.debate import protocol
 from gadfly.runs import all_runs
 
@@ -32,26 +31,21 @@ def serving(tmp_path, questions, tiny_agent_dir):
     patient["rules"]["loses"] = []
     (tmp_path / "patient.yaml").write_text(yaml.safe_dump(patient))
     options = ["--protocol", "patient.yaml", "--debaters", f"gadfly/{tiny_agent_dir}", "--port", "0"]
-    words = [*GADFLY, "debate", "serve", questions, *options, "--people", "ann,ben"]
+    words = ["debate", "serve", questions, *options, "--people", "ann,ben"]
     environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
     environment["GADFLY_REVIEW"] = f"sqlite:///{tmp_path}/labels.db"
     started = []
 
     def start():
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        process = subprocess.Popen(words, cwd=tmp_path, env=environment, **pipes)
+        process = Forked(GADFLY, *words, cwd=tmp_path, env=environment)
         started.append(process)
-        said = ""
-        while "Serving at" not in said and (line := process.stdout.readline()):
-            said += line
+        said = process.until("Serving at")
         assert "Serving at" in said, said
         return process, said
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 class Reader:
@@ -92,7 +86,6 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
     ann.gives(towards_b=30)
     ann.waits_for('name="pass"')
     process.kill()
-    process.wait()
     _, said = serving()
     assert "The links given before still work" in said
     origin = re.findall(r"Serving at (http://[^\s;,]+)", said)[0].rstrip("/")

@@ -3,16 +3,14 @@
 import json
 import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
 
+from forked import GADFLY, Forked
 from gadfly.runs import all_runs
 
 ATTACK = ("redteam", "scripted/x", "--focus", "system_prompt")
@@ -33,25 +31,13 @@ def serving(run, tmp_path):
     started = []
 
     def serve(*options):
-        code = "import sys; from gadfly.cli import main; sys.argv = ['gadfly', *sys.argv[1:]]; main()"
-        words = ["review", "serve", run.id, "--port", "0", *map(str, options)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = Forked(GADFLY, "review", "serve", run.id, "--port", 0, *options, cwd=tmp_path)
         started.append(process)
-        said = ""
-        while "Serving at" not in said and (line := process.stdout.readline()):
-            said += line
-        return process, said
+        return process, process.until("Serving at")
 
     yield serve
     for process in started:
         process.kill()
-        process.wait()
 
 
 def opened(link):
@@ -86,8 +72,8 @@ def test_serve_prints_a_link_for_each_rater_that_opens_the_page_and_the_same_com
     assert len(links) == 4
     assert "10 of 40 cases drawn" in said
     assert "Start" in opened(links[0])
-    process.send_signal(signal.SIGINT)
-    assert process.wait(120) in (0, 130)
+    process.interrupt()
+    assert process.wait() in (0, 130)
     _, again = serving("--raters", 3)
     assert "is there already and goes on as it was made" in again
     assert "The links given before still work" in again
@@ -104,8 +90,7 @@ def test_links_wait_for_a_port_that_can_be_used(serving):
 def test_new_links_close_the_old_ones(serving):
     first, said = serving("--n", 5)
     [old] = re.findall(r"rater-1  (http\S+)", said)
-    first.terminate()
-    first.wait(120)
+    first.kill()
     _, again = serving("--new-links")
     [new] = re.findall(r"rater-1  (http\S+)", again)
     with pytest.raises(urllib.error.HTTPError, match="403"):

@@ -1,13 +1,11 @@
 """gadfly pressure: what is refused, printed, written and resumed. The scripted model says "…", which is no call."""
 
-import signal
-import subprocess
 import time
 
 import pytest
 from inspect_ai.log import read_eval_log
-from processes import GADFLY
 
+from forked import GADFLY, Forked
 from gadfly.cli import _pressure
 from gadfly.pressure import SAMPLING, known_scenarios, new_scenario, pinned_sets, scenario
 from gadfly.runs import all_runs, open_run
@@ -191,15 +189,13 @@ def test_what_cannot_be_is_refused_in_one_sentence(gadfly, tmp_path, words, sent
 def test_ctrl_c_finishes_what_is_in_flight_and_resume_goes_on(gadfly, tmp_path, tiny_agent_dir):
     words = ["pressure", "run", "insider_trading", "--model", f"gadfly/{tiny_agent_dir}"]
     words += ["--samples", "400", "--max-tokens", "2"]
-    process = subprocess.Popen(
-        [*GADFLY, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
+    process = Forked(GADFLY, *words)
     home = tmp_path / "gadfly-runs"
-    while process.poll() is None and not any(list(run.transcripts()) for run in all_runs(home)):
+    while process.running and not any(list(run.transcripts()) for run in all_runs(home)):
         time.sleep(0.05)  # leaves the processor to the run
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
+    process.interrupt()
+    ended, said = process.ended()
     [cut] = all_runs(home)
-    assert (process.returncode, cut.status) == (130, "interrupted"), err
+    assert (ended, cut.status) == (130, "interrupted"), said
     assert gadfly("resume", cut.id).code == 0
     assert len(list(open_run(cut.path).transcripts())) == 400

@@ -2,14 +2,12 @@
 
 import json
 import os
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from processes import GADFLY
 
+from forked import GADFLY, Forked
 from gadfly.corpora import build
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
@@ -19,7 +17,7 @@ from gadfly.runs._runner import _found_by
 CASES = 300
 
 
-def start(directory: Path, model: Path, runs: str = "") -> subprocess.Popen[str]:
+def start(directory: Path, model: Path, runs: str = "") -> Forked:
     """`gadfly redteam` on a tiny model in a process of its own, once its first cases are on disk."""
     environment = {name: value for name, value in os.environ.items() if name != "GADFLY_RUNS"}
     if runs:
@@ -34,18 +32,11 @@ def start(directory: Path, model: Path, runs: str = "") -> subprocess.Popen[str]
         "--max-tokens",
         "8",
     ]
-    process = subprocess.Popen(
-        [*GADFLY, *words],
-        cwd=directory,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    process = Forked(GADFLY, *words, cwd=directory, env=environment)
     home = directory / (runs or "gadfly-runs")
-    while process.poll() is None and not any(rows(run) for run in all_runs(home)):
+    while process.running and not any(rows(run) for run in all_runs(home)):
         time.sleep(0.05)  # leaves the processor to the run
-    assert process.poll() is None, process.communicate()[1]
+    assert process.running, process.ended()
     return process
 
 
@@ -59,7 +50,6 @@ def test_a_killed_run_goes_on_from_any_directory(
 ):
     process = start(tmp_path, tiny_model_dir, runs)
     process.kill()
-    process.wait()
     [cut] = all_runs(tmp_path / (runs or "gadfly-runs"))
     assert cut.status == "interrupted"
     command = cut.info["command"]
@@ -77,12 +67,12 @@ def test_ctrl_c_finishes_what_is_in_flight_says_how_to_resume_and_ends_with_130(
     gadfly, tmp_path, tiny_model_dir
 ):
     process = start(tmp_path, tiny_model_dir)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    process.interrupt()
+    ended, said = process.ended()
     [cut] = all_runs(tmp_path / "gadfly-runs")
-    assert (process.returncode, cut.status) == (130, "interrupted")
-    assert f"gadfly resume {cut.id}" in err
-    assert "Traceback" not in err
+    assert (ended, cut.status) == (130, "interrupted")
+    assert f"gadfly resume {cut.id}" in said
+    assert "Traceback" not in said
     assert 0 < rows(cut) < CASES
 
 

@@ -1,13 +1,11 @@
 """A corpus, in memory and on disk: what is found, what a second build does, and what survives."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forked import Forked
 from gadfly.corpora import Document, build, corpora, corpus, in_memory, remove
 from gadfly.corpora._corpus import Corpus
 from gadfly.corpora._index import Index
@@ -190,10 +188,7 @@ b.build("x", [Path(sys.argv[1])])
 def test_a_build_that_is_killed_leaves_the_old_corpus_and_goes_on(docs):
     build("x", [docs / "a.txt"])
     before = corpus("x").spec()
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(docs)], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, corpus("x").spec()) == (-9, before)
+    assert (Forked(KILLED, docs).ended()[0], corpus("x").spec()) == (-9, before)
     journal = (docs.parent / "corpora/x/building/sources.jsonl").read_text()
     assert '"origin"' in journal and "b.txt" in journal
     assert build("x", [docs]).added == 2

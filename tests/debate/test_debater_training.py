@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
+
+from forked import Forked
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 from training_fakes import WHOLE, killed
@@ -324,8 +325,7 @@ def dying(output):
 def died(output):
     """How `dying` ended, in a process of its own."""
     code = f"from {__name__} import dying; from pathlib import Path; dying(Path({str(output)!r}))"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).returncode
+    return Forked(code).ended()[0]
 
 
 def test_a_training_killed_among_its_branches_or_its_steps_goes_on_to_the_same_curve(tmp_path):

@@ -1,10 +1,7 @@
 """A tournament: who argues best before a judge, with intervals, played once however often it is killed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forked import Forked
 from gadfly.debate import (
     Chair,
     Move,
@@ -204,7 +202,6 @@ async def test_true_differences_lie_in_their_intervals_in_most_seeds(tmp_path: P
 KILLED = """
     import asyncio, os, signal, sys
     from pathlib import Path
-    sys.path.insert(0, sys.argv[3])
     from test_tournament import played
     from gadfly.debate import _debating
     left, finished = [int(sys.argv[2])], _debating._Table.transcript
@@ -220,16 +217,8 @@ KILLED = """
 
 async def test_a_tournament_killed_anywhere_goes_on_to_the_same_table(tmp_path: Path) -> None:
     for left in (5, 30):
-        command = [
-            sys.executable,
-            "-c",
-            textwrap.dedent(KILLED),
-            tmp_path / "killed",
-            str(left),
-            Path(__file__).parent,
-        ]
-        killed = subprocess.run(command, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        ended, said = Forked(textwrap.dedent(KILLED), tmp_path / "killed", left).ended()
+        assert ended == -signal.SIGKILL, said
     assert await played(tmp_path / "killed") == await played(tmp_path / "whole")
 
 

@@ -2,17 +2,13 @@
 
 import itertools
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from learning_fakes import AnotherUniform, Counting, coin_flips, plain, rare_regions
 
+from forked import Forked
 from gadfly.errors import InputError, StoreError, UnknownNameError
 from gadfly.judges import AUROC, LOG_LOSS, Curves, CurveSettings, Items, Metric, acquisition, learning_curves
 from gadfly.judges._learning import first, split
@@ -167,11 +163,10 @@ def test_of_the_first_labels_two_are_of_each_kind():
 
 CHILD = """
 import sys
-sys.path.insert(0, {here!r})
 from pathlib import Path
 from learning_fakes import Counting, plain
 from gadfly.judges import CurveSettings, learning_curves
-world, kept = plain(0), Path({kept!r})
+world, kept = plain(0), Path(sys.argv[1])
 settings = CurveSettings(seeds=200, start=10, step=5, end=100, kept=kept)
 learning_curves(Counting(world.region_N), world.items, ["total!"], settings, lambda done, of: print(done, flush=True))
 """
@@ -179,11 +174,9 @@ learning_curves(Counting(world.region_N), world.items, ["total!"], settings, lam
 
 def test_after_a_kill_the_same_command_goes_on(tmp_path):
     kept = tmp_path / "curves.jsonl"
-    code = CHILD.format(here=str(Path(__file__).parent), kept=str(kept))
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    said = list(itertools.islice(child.stdout, 7))
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    child = Forked(CHILD, kept)
+    said = list(itertools.islice(child.out, 7))
+    child.kill()
     there = kept.read_text().count("\n")
     assert said[-1] == "7\n" and 7 <= there < 400
 

@@ -4,9 +4,6 @@ import contextlib
 import http.client
 import json
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -16,6 +13,7 @@ import pytest
 import uvicorn
 from openai.types.chat.chat_completion import Choice
 
+from forked import Forked
 from gadfly.errors import InputError
 from gadfly.models import Engine, LocalModel, System, direct_transport, model, serve
 from gadfly.models._serve import MAX_BODY, _listen, app
@@ -330,11 +328,11 @@ def test_a_taken_port_is_said_before_anything_is_loaded():
 
 def test_serving_says_where_and_stops_when_interrupted(tiny_model_dir):
     code = f"from gadfly.models import serve; serve({str(tiny_model_dir)!r}, port=0)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        [url] = re.findall(r"http://\S+", process.stdout.readline())
-        until(lambda: answers(url), seconds=30)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
+    process = Forked(code)
+    [url] = re.findall(r"http://\S+", process.out.readline())
+    until(lambda: answers(url), seconds=30)
+    process.interrupt()
+    process.wait()
 
 
 async def test_a_system_reaches_it_as_any_remote_model(url):

@@ -4,14 +4,12 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from search_fakes import agent, system
 
+from forked import Forked
 from gadfly.documents import read
 from gadfly.errors import InputError, UnknownNameError
 from gadfly.pressure import known_scenarios
@@ -181,9 +179,7 @@ def test_a_killed_rerun_goes_on_in_its_place(tmp_path):
             return told(messages, seed)
         test_regress.rerun(Path(sys.argv[1]), dying)
     """)
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=here, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert Forked(script, tmp_path).ended()[0] == -signal.SIGKILL
     runs = rerun(tmp_path, version())
     assert pinned_sets(tmp_path) == ["small-target-1"] and len(runs) == 4
 

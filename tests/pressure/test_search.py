@@ -3,14 +3,12 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from search_fakes import agent, system
 
+from forked import Forked
 from gadfly.errors import InputError
 from gadfly.pressure import Setting, scenario
 from gadfly.pressure._edits import Candidate, Edit, Text, pairs, turns, unfit, worded, wording_in, writable
@@ -161,12 +159,7 @@ def test_a_search_killed_anywhere_goes_on_to_the_same_result(tmp_path):
         test_search.tempted = dying
         test_search.searched(Path(sys.argv[1]), budget=120)
     """)
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    done = [
-        subprocess.run([sys.executable, "-c", script, str(tmp_path / "cut"), str(n)], env=here, check=False)
-        for n in (50, 30)
-    ]
-    assert {one.returncode for one in done} == {-signal.SIGKILL}
+    assert [Forked(script, tmp_path / "cut", n).ended()[0] for n in (50, 30)] == 2 * [-signal.SIGKILL]
     assert searched(tmp_path / "cut", budget=120) == searched(tmp_path / "whole", budget=120)
 
 

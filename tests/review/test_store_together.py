@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from review_desk import Clock, Desk, drawn, gold
 
+from forked import Forked
 from gadfly.errors import GadflyError
 from gadfly.review._assigning import gold_is_due
 from gadfly.review._records import VALUES, Answer, QueueSpec, RefusedError, Round
@@ -123,12 +122,11 @@ def test_every_answer_acknowledged_before_kill_9_is_kept(desk: Desks, database_u
     at = desk(200, raters=2)
     acknowledged: Counter[str] = Counter()
     for name, until in (("ann", 3), ("bob", 8), ("ann", 5)):
-        command = [sys.executable, "-c", CHILD, database_url, str(at.rater(name).id)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            for _ in range(until):
-                acknowledged[child.stdout.readline().strip()] += 1
-            child.kill()
-            acknowledged.update(child.stdout.read().split())
+        child = Forked(CHILD, database_url, at.rater(name).id)
+        for _ in range(until):
+            acknowledged[child.out.readline().strip()] += 1
+        child.kill()
+        acknowledged.update(child.out.read().split())
     kept = votes(at.store)
     assert acknowledged <= kept and sum(kept.values()) - sum(acknowledged.values()) <= 3
     check(at.store)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from forked import Forked
 from gadfly.errors import CallError
 from gadfly.models import System, scripted
 from gadfly.runs import Run, Settings, run
@@ -125,14 +123,6 @@ def rows(run: Run) -> tuple[list[Transcript], list[Judgement]]:
     )
 
 
-def script(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process that can import these fakes and sees `arguments` as `sys.argv[1:]`."""
-    here = Path(__file__).parent
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONPATH": str(here)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def script(code: str, *arguments: object) -> Forked:
+    """A Python process that sees `arguments` as `sys.argv[1:]`."""
+    return Forked(textwrap.dedent(code), *arguments)

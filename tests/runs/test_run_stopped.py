@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,11 +54,11 @@ async def whole(tmp_path: Path, cases: int) -> object:
 async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_resume(tmp_path: Path) -> None:
     process = script(SLOW, tmp_path / "run", 5_000, 0.01)
     await some_rows(tmp_path / "run")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    process.interrupt()
+    ended, said = process.ended()
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     transcripts, judgements = rows(run)
-    assert (process.returncode, run.status) == (130, "interrupted"), said
+    assert (ended, run.status) == (130, "interrupted"), said
     assert f"gadfly resume {run.id}" in said
     assert "Traceback" not in said
     assert 0 < len(transcripts) == len(judgements) < 5_000
@@ -68,22 +67,20 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_resume(tmp_path
 async def test_a_second_ctrl_c_drops_what_is_in_flight_and_no_finished_case(tmp_path: Path) -> None:
     process = script(SLOW, tmp_path / "run", 300, 600.0)
     await some_rows(tmp_path / "run", more_than=10)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while "Ctrl-C again" not in process.stderr.readline():
+    process.interrupt()
+    while "Ctrl-C again" not in process.out.readline():
         pass
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    process.interrupt()
+    ended, _ = process.ended()
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
-    assert process.returncode in (130, -signal.SIGINT)
+    assert ended in (130, -signal.SIGINT)
     assert run.status == "interrupted"
     assert len(list(run.transcripts())) > 10
     assert rows(await play(tmp_path / "run", 300, [Even()])) == await whole(tmp_path, 300)
 
 
 async def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    process = script(FULL, tmp_path / "run")
-    _, said = process.communicate(timeout=120)
+    _, said = script(FULL, tmp_path / "run").ended()
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     kept = rows(run)[0]
     assert said.startswith(
@@ -98,9 +95,8 @@ async def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> No
 
 async def test_killed_runs_resume_to_the_rows_of_an_uninterrupted_one(tmp_path: Path) -> None:
     for kill in range(3):
-        process: subprocess.Popen[str] = script(SLOW, tmp_path / "run", 400, 0.03)
+        process = script(SLOW, tmp_path / "run", 400, 0.03)
         await some_rows(tmp_path / "run", more_than=90 * kill)
         process.kill()
-        process.communicate(timeout=120)
     assert open_run(next((tmp_path / "run").iterdir())).status == "interrupted"
     assert rows(await play(tmp_path / "run", 400, [Even()])) == await whole(tmp_path, 400)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 
+from forked import Forked
 from gadfly.models import LocalModel
 from gadfly.training import Lora, trainable
 from tiny_models import SHAPE, tiny_tokenizer
@@ -46,8 +46,7 @@ def killed(task: Callable[[Path], object], output: Path, file: str, times: int) 
         f"from training_fakes import die_at; die_at({file!r}, {times}); from pathlib import Path; "
         f"from {task.__module__} import {task.__name__}; {task.__name__}(Path({str(output)!r}))"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).returncode
+    return Forked(code).ended()[0]
 
 
 def die_at(file: str, times: int) -> None:
