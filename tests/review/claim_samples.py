@@ -72,6 +72,7 @@ class Told:
     nearest: Passage | None = None
     confidence: float | None = None
     others: tuple[Transcript, ...] = ()
+    unpromised: str = ""
 
 
 def tells(*told: Told | Exception) -> Any:

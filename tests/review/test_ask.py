@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,12 @@ def test_a_refusal_says_why_and_what_there_is_instead(asker: Callable[..., Asker
     assert '<input type="hidden" name="question" value="How much oil does the lamp hold?">' in before
     assert CLAIM not in before
     assert CLAIM in withheld
+
+
+def test_the_page_says_where_the_stated_risk_is_not_promised(asker: Callable[..., Asker]) -> None:
+    ann = asker(replace(REFUSAL, unpromised="No risk is promised here."))
+    ann.asks()
+    assert "No risk is promised here." in ann.html.partition('<details class="withheld">')[0]
 
 
 def test_a_refusal_without_anything_found_has_nothing_to_judge(asker: Callable[..., Asker]) -> None:

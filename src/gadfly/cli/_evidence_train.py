@@ -45,3 +45,7 @@ def train(
         )
     typer.echo(f"Learning from {len(rows):,} answers of {answers.id}.")
     keep(train_reward(name, to_rows(rows, Source(labels, (answers.id,))), made_of.settings()))
+    typer.echo(
+        f"What it is worth, and a threshold, take other questions: gadfly evidence eval --questions OTHERS.jsonl "
+        f"--choose first,{name}"
+    )
