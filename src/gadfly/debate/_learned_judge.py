@@ -40,21 +40,22 @@ CLOSEST = 1e-6
 def interaction(position: Position, side: int) -> str:
     """All that the judge saw, heard and said, as it looks from answer `side`, a paragraph each; of what was said at
     once, what is for that answer comes first. The document is the first paragraph where the protocol shows it to the
-    judge. Lines that others wrote begin with "| ", so that none can pose as a paragraph. Empty statements stay out.
+    judge, and the question with its answers the last: of a text that is too long a reward model reads the end. Lines
+    that others wrote begin with "| ", so that none can pose as a paragraph. Empty statements stay out.
     """
     seen = position.exchanged() if side else position
     mine, other = map(_line, seen.dispute.answers)
-    told = [f"Question: {_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}"]
-    document = seen.dispute.document
+    told, document = list[str](), seen.dispute.document
     if seen.protocol.document and document is not None:
-        told.insert(0, f"Document, {_line(document.title)}:\n{as_material(document.text)}")
+        told.append(f"Document, {_line(document.title)}:\n{as_material(document.text)}")
     for one in seen.heard(JUDGE):
         if one.does == "lean":
             told.append(f"Judge leans: {'cannot say' if one.lean is None else f'{one.lean:.0%}'}")
         elif one.text.strip():
             whose = {0: ", for it", 1: ", against it", None: ""}[seen.sides.get(one.seat)]
             told.append(f"{seen.protocol.title(one.seat)}{whose}:\n{as_material(one.text)}")
-    return "\n\n".join(told)
+    asked = (f"Question: {_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}")
+    return "\n\n".join((*told, *asked))
 
 
 def _line(text: str) -> str:

@@ -33,8 +33,8 @@ __all__ = ["MAX_TOKENS", "LanguageTrunk", "Read", "Stems", "Trunk", "short_of_me
 Floats = NDArray[np.float32]
 Advance = Callable[[int], None]
 
-MAX_TOKENS = 512
-_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+MAX_TOKENS = 1_024
+_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024)
 _ROWS = {"cpu": 8}
 _ROWS_GPU = 64
 _SLICE = 1_024  # texts tokenised at once
@@ -182,7 +182,8 @@ class LanguageTrunk:
         """Token ids of the end of a text; an end-of-text token stands for one without a word."""
         readable = text[-MAX_CHARS:].strip().encode(errors="replace").decode()
         with self._lock:
-            found = self.model.encode(readable)[-MAX_TOKENS:] if readable else []
+            longest = min(MAX_TOKENS, self.model.context)
+            found = self.model.encode(readable)[-longest:] if readable else []
         return found or [min(self.model.eos, default=0)]
 
     def _batch(
