@@ -13,7 +13,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def ran(directory, name, *words):
     """What an example prints, run in that directory."""
     environment = {**os.environ, "GADFLY_RUNS": str(directory / "runs"), "COLUMNS": "200"}
-    code = f"import runpy; runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')"
+    place = f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})"
+    code = f"{place}; import runpy; runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')"
     ended, said = Forked(code, *words, cwd=directory, env=environment).ended()
     assert ended == 0, said
     return said

@@ -116,7 +116,7 @@ SPEAKERS = ("--debaters", "scripted/x", "--judge", "scripted/y")
 PLAYING = [
     ("redteam", "scripted/x", "--focus", "system_prompt", "--cases", 2),
     ("pressure", "run", "insider_trading", "--model", "scripted/x", "--samples", 2),
-    ("evidence", "eval", "--corpus", "book", "--questions", "set.jsonl", "--model", "scripted/x", "--orders", 0),
+    ("evidence", "eval", "--corpus", "book", "--questions", "asked.jsonl", "--model", "scripted/x", "--orders", 0),
     ("debate", "eval", "set.jsonl", "--protocols", "consultancy", *SPEAKERS),
     ("debate", "make", "set.jsonl", "--model", "scripted/x"),
     ("debate", "tournament", "set.jsonl", "--players", "scripted/x,scripted/z", "--judge", "scripted/y",
@@ -129,6 +129,7 @@ def material(gadfly, tmp_path, monkeypatch):
     """A set of one question, and a corpus of one text."""
     row = {"question": "Who?", "answers": ["Ann", "Bob"], "correct": 0, "document": "Ann did."}
     (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    (tmp_path / "asked.jsonl").write_text(json.dumps({"question": "Who?", "answers": ["Ann"]}))
     (tmp_path / "book.txt").write_text("Ann did.")
     monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
     build("book", [tmp_path / "book.txt"])

@@ -59,7 +59,7 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_resume(tmp_path
     [run] = [open_run(path) for path in (tmp_path / "run").iterdir()]
     transcripts, judgements = rows(run)
     assert (ended, run.status) == (130, "interrupted"), said
-    assert f"gadfly resume {run.id}" in said
+    assert f"gadfly resume {run.path}" in said
     assert "Traceback" not in said
     assert 0 < len(transcripts) == len(judgements) < 5_000
 
