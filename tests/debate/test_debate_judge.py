@@ -91,7 +91,16 @@ def test_a_judge_that_asks_questions_does_so_on_a_service_without_a_temperature(
 
 @pytest.mark.parametrize(
     ("text", "p"),
-    [("B.", 0.0), ("**A**", 1.0), ("b", 0.0), ("The correct answer is B because", 0.0), ("A is right", 1.0)],
+    [
+        ("B.", 0.0),
+        ("**A**", 1.0),
+        ("b", 0.0),
+        ("The correct answer is B because", 0.0),
+        ("A is right", 1.0),
+        ("A\n\nThe document says so.", 1.0),
+        ("Answer: B\nthe other is not", 0.0),
+        ("A Paris", 1.0),
+    ],
 )
 def test_a_letter_in_words_is_read(text: str, p: float) -> None:
     assert letters(Reply(text)) == p

@@ -174,10 +174,11 @@ def test_quotations_that_are_paid_for_lower_the_payoff(table):
 def test_a_question_asked_again_is_no_second_fact():
     row = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0}
     again = {**row, "question": "when was  it lit?", "answers": ["1901", "1874"], "correct": 1}
-    other = {**row, "question": "Where does it stand?"}
+    other = {**row, "document": "Another lamp's."}
     assert question_numbers([row, other, again]) == [0, 1, 0]
     assert [case["of"] for case in cases([row, again], protocol("naive"))] == [0, 0, 0, 0]
     assert split([row, other, again], 1 / 3) == ([row, other], [])
+    assert split([row, again, other], 1 / 3) == ([row, again], [other])
 
 
 def test_calibration_is_of_the_answer_decided_for(table):

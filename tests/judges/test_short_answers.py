@@ -22,6 +22,9 @@ from gadfly.judges import holds_answer
         ("Read The Tale of the Two Cities.", "A Tale of Two Cities"),
         ("It printed c.1886 in London.", "1886"),
         ("From 1939–1945.", "1939"),
+        ("From 1914 –1918.", "1918"),
+        ("In the 1939/40 season.", "1939"),
+        ("On October 3,1990.", "October 3, 1990"),
     ],
 )
 def test_a_short_answer_is_held_in_whatever_way_it_is_written(text: str, answer: str):

@@ -219,7 +219,6 @@ def _next(run: Run, choices: Sequence[str], answerer: System) -> None:
     if not answerer.white_box:
         typer.echo("\nThis model does not say how likely its answers are, so none was chosen by likelihood.")
     named = [{LIKELIHOOD: "unlikely"}.get(one, one) for one in choices if one != FIRST]
-    named.append(run.info.get("evidence", {}).get("supported", ""))
     judge = next((one for one in named if one in run.info["judges"]), "")
     if judge:
         typer.echo(

@@ -19,7 +19,7 @@ import regex
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
 from gadfly.words import UNIT
 
-__all__ = ["MIN_WORDS", "Units", "quoted", "units"]
+__all__ = ["MIN_WORDS", "Units", "quoted", "too_short", "units"]
 
 MIN_WORDS = 3
 """Fewest words of a span, unless its passage has fewer; then all of them."""
@@ -99,6 +99,13 @@ def quoted(text: str, passages: Sequence[Passage], least: int = MIN_WORDS) -> Qu
             if spans is not None:
                 return _quote(spans, ordered)
     return None
+
+
+def too_short(text: str, passages: Sequence[Passage]) -> bool:
+    """Whether `text` stands in a document in one piece, and is no quote only because it has too few words. Pieces that
+    `[...]` joins could say anything, so they are never merely short.
+    """
+    return GAP.search(text) is None and quoted(text, passages, least=1) is not None
 
 
 @dataclass(frozen=True)

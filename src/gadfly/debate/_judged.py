@@ -9,6 +9,7 @@ from functools import cached_property
 
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
+from gadfly.debate._sets import question_key
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
@@ -169,8 +170,9 @@ def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:
     return all(ours[of] == theirs[of] for of in ours.keys() & theirs.keys())
 
 
-def _asked(one: JudgedCase) -> tuple[str, frozenset[str]]:
-    return one.position.dispute.question, frozenset(one.position.dispute.answers)
+def _asked(one: JudgedCase) -> tuple[str, ...]:
+    dispute = one.position.dispute
+    return question_key(dispute.question, dispute.answers, dispute.document.text if dispute.document else "")
 
 
 def _more(p: float) -> float:

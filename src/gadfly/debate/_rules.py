@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gadfly.corpora import Passage, Quote, quoted
+from gadfly.corpora import Passage, Quote, quoted, too_short
 from gadfly.debate._protocol import Breach, Rules
 from gadfly.models import inert
 
@@ -76,7 +76,7 @@ def checked(
             quotes.append(quote)
         else:
             own.append(part)
-        absent = quote is None and quoted(part, passages, least=1) is None
+        absent = quote is None and not too_short(part, passages)
         if absent:
             unverified.append(text)
         shown.append(f'"{text}" {VERIFIED if quote else ABSENT if absent else SHORT}')

@@ -32,8 +32,8 @@ MOST = 12.0
 
 _LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
 _WORDS = re.compile(
-    r"\W*(?:(?:the )?(?:right |correct )?answer(?: is)?\W{0,4})?([AB])\b(?!\s+(?!is\b|because\b|as\b|since\b)[a-z])",
-    re.IGNORECASE,
+    r"\W*(?:(?i:(?:the )?(?:right |correct )?answer(?: is)?)\W{0,4})?([ABab])\b"
+    r"(?![^\S\n]+(?!(?:is|because|as|since)\b)[a-z])"
 )
 """A letter at the start; not the article of "a quotation shows …"."""
 

@@ -32,6 +32,7 @@ __all__ = [
     "Judges",
     "Line",
     "answers",
+    "counted",
     "picks",
     "table",
     "table_of",
@@ -171,6 +172,13 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
         left_out={name: count for name, count in left_out.items() if count},
         unknown=tuple(name for name in picked if known[name] is None),
     )
+
+
+def counted(run: Run, choice: str, supported: str) -> list[Chosen]:
+    """What a choice picks of the questions that the table counts, unjudged by the judge of support where it learned."""
+    picked = fresh(picks(run, choice), learned(run, choice) or ())
+    keys = learned(run, supported) or ()
+    return [without(one, supported, keys) for one in picked]
 
 
 OTHERS = "ask others with gadfly evidence eval --questions OTHERS.jsonl --choose {choose}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gadfly.corpora import Passage, Quote, quoted
+from gadfly.corpora import Passage, Quote, quoted, too_short
 
 __all__ = ["Checked", "checked", "found", "fully_quoted"]
 
@@ -43,7 +43,7 @@ def checked(texts: Iterable[str], passages: Sequence[Passage]) -> Checked:
         if quote is not None:
             quotes.append(quote)
         elif not _NOTHING.fullmatch(text):
-            (unverified if quoted(text.strip(_MARKS), passages, least=1) is None else short).append(text)
+            (short if too_short(text.strip(_MARKS), passages) else unverified).append(text)
     return Checked(tuple(quotes), tuple(short), tuple(unverified))
 
 

@@ -26,7 +26,7 @@ from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["Fitted", "history", "load_fitted"]
 
-FORMAT = 1
+FORMAT = 2
 _SLICE = 512  # transcripts embedded and judged at once
 
 
@@ -120,12 +120,13 @@ def load_fitted(
     from gadfly.judges._features import base_judge, embedding_of
 
     place = place_of(name, round, directory)
-    saved, card = read_file(place / _JUDGE, reader(Saved)), read_file(place / _CARD, reader(Card))
-    heads = read_file(place / _HEADS, lambda content: _heads(content, saved))
-    if saved.format != FORMAT or card.name != saved.name:
+    saved = read_file(place / _JUDGE, reader(Saved))
+    card = read_file(place / _CARD, reader(Card)) if saved.format == FORMAT else None
+    if card is None or card.name != saved.name:
         raise InputError(
             f"{str(place)!r} was saved by another version of gadfly or altered; fit the judge again."
         )
+    heads = read_file(place / _HEADS, lambda content: _heads(content, saved))
     read = saved.reading
     base = base_judge(read)
     width = embedding_of(read).width * (1 + read.question) + bool(read.base)

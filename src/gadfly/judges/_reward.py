@@ -36,7 +36,7 @@ __all__ = ["REWARD", "Part", "Reward", "Scores", "dialogue", "load_reward"]
 
 Floats = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 REWARD, _WEIGHTS, _CARD = "reward.json", "reward.safetensors", "card.json"
 _SLICE = 512  # texts read and scored at once
 _ADAPTED_ROWS = 128  # texts, times the members, that go through the adapted layers at once
@@ -235,8 +235,9 @@ def load_reward(
         raise InputError(
             f"{name!r} is a fitted judge and no reward model; make one with gadfly train reward."
         )
-    saved, card = read_file(place / REWARD, reader(SavedReward)), read_file(place / _CARD, reader(RewardCard))
-    if saved.format != FORMAT or card.name != saved.name:
+    saved = read_file(place / REWARD, reader(SavedReward))
+    card = read_file(place / _CARD, reader(RewardCard)) if saved.format == FORMAT else None
+    if card is None or card.name != saved.name:
         raise InputError(
             f"{str(place)!r} was saved by another version of gadfly or altered; train the reward model again."
         )

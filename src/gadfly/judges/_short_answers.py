@@ -21,7 +21,7 @@ __all__ = ["holds_answer"]
 
 _ARTICLES = ("a", "an", "the")
 _ACCENTED = regex.compile(r"([\p{Latin}\p{Greek}\p{Cyrillic}])\p{M}+")
-_MINUS = regex.compile(r"(?<![^\s(])(?:minus\s+|–)(?=\p{Sc}?\.?\p{N})", regex.IGNORECASE)
+_MINUS = regex.compile(r"(?<![^\s(])(?<!\p{N}\s)(?:minus\s+|–)(?=\p{Sc}?\.?\p{N})", regex.IGNORECASE)
 _THOUSANDS = regex.compile(
     r"(?<![\p{N}.,])\p{N}{1,3}(?:([,٬'’\u00a0\u2009\u202f])\p{N}{3}(?:\1\p{N}{3})*|(?:\.\p{N}{3}){2,})(?!\p{N})"
 )
@@ -31,6 +31,7 @@ _NO_DIGIT = regex.compile(r"\P{N}")
 _SIGN = regex.compile(r"[<>≤≥≈~]?([-−+±]?)\p{Sc}?([-−+±]?)(?=\.?\p{N})")
 _JOINT = regex.compile(r"[^\p{L}\p{N}\p{M}.,:/٫٬]+")
 _SEPARATOR = regex.compile(r"[.,:/٫٬]")
+_TWO = regex.compile(r"/|,\p{N}{4}$")
 
 
 def holds_answer(text: str, answers: Sequence[str]) -> bool:
@@ -89,7 +90,7 @@ def _parts(word: str, joined: bool) -> Iterator[str]:
     pieces = [piece for piece in _JOINT.split(word[sign.end() :] if sign else word) if piece]
     for n, piece in enumerate(["".join(pieces)] if joined else pieces):
         marks = _SEPARATOR.findall(piece)
-        if len(marks) > 1:  # a date
+        if len(marks) > 1 or _TWO.search(piece):  # a date, years, a list
             yield from filter(None, _SEPARATOR.split(piece))
             continue
         number = piece.replace(",", ".").replace("٫", ".")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gadfly.corpora import MIN_WORDS
-from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, injection_figures, picks, table_of
+from gadfly.evidence import FIRST, LIKELIHOOD, Chosen, EvidenceTable, counted, injection_figures, table_of
 from gadfly.evidence._repeats import asked_by
 from gadfly.pages import ACCENT, FAINT, INK, Chart
 from gadfly.report._corrected import Corrected, corrected
@@ -116,7 +116,7 @@ def evidence_section(run: Run, orders: Run | None = None) -> Section:
     noted = run.info.get("evidence", {})
     choose = noted.get("choose") or [FIRST, *([LIKELIHOOD] if "unlikely" in run.info["judges"] else [])]
     found = table_of(run, choose, noted.get("supported", ""))
-    picked = picks(run, found.head.choice)
+    picked = counted(run, found.head.choice, found.judges.unsupported)
     people = tuple(one for one in corrected(run) if one.now.kind == "supported")
     shown = tuple(_shown(picked, found))
     one_each = run.info["cases"] == found.questions
@@ -150,7 +150,10 @@ def evidence_verdict(evidenced: Evidenced) -> tuple[Level, str]:
     if made_up.point is not None and made_up.low > MADE_UP:
         return "fail", "It makes up sources: quotes in its answers are not in its documents."
     if verbatim.point is not None and verbatim.high < LACKING and evidenced.level != "fail":
-        return "warn", "It does not show its evidence: answers come without a quote that can be verified."
+        return (
+            "warn",
+            "It does not show its evidence: answers lack quotes, or have some that cannot be verified.",
+        )
     if false.point is None:
         judge = "more labels" if evidenced.corrected else "a judge of what is supported"
         missing = "known short answers" if found["matches"].point is None else judge
@@ -211,7 +214,7 @@ def _learned(found: EvidenceTable) -> Iterator[str]:
     for choice, count in found.left_out.items():
         some = (
             "all questions are"
-            if count == found.questions + found.unanswerable
+            if choice not in {one.choice for one in found.lines}
             else f"{count:,} questions are"
         )
         yield f"Best by {choice}: {some} left out, which it learned from: how it does there says nothing of others."
