@@ -9,7 +9,7 @@ from functools import cached_property
 
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
-from gadfly.debate._sets import question_key
+from gadfly.debate._sets import asked_key
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
@@ -172,7 +172,7 @@ def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:
 
 def _asked(one: JudgedCase) -> tuple[str, ...]:
     dispute = one.position.dispute
-    return question_key(dispute.question, dispute.answers, dispute.document.text if dispute.document else "")
+    return asked_key(dispute.question, dispute.answers, dispute.document.text if dispute.document else "")
 
 
 def _more(p: float) -> float:

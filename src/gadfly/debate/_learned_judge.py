@@ -19,12 +19,13 @@ from scipy import special
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._payoff import first_believed
 from gadfly.debate._position import Move, Position
+from gadfly.debate._prompts import one_line
 from gadfly.debate._protocol import JUDGE
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.errors import InputError
 from gadfly.judges import Reward
 from gadfly.judges._model import as_material
-from gadfly.models import System, inert
+from gadfly.models import System
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
@@ -44,22 +45,18 @@ def interaction(position: Position, side: int) -> str:
     that others wrote begin with "| ", so that none can pose as a paragraph. Empty statements stay out.
     """
     seen = position.exchanged() if side else position
-    mine, other = map(_line, seen.dispute.answers)
+    mine, other = map(one_line, seen.dispute.answers)
     told, document = list[str](), seen.dispute.document
     if seen.protocol.document and document is not None:
-        told.append(f"Document, {_line(document.title)}:\n{as_material(document.text)}")
+        told.append(f"Document, {one_line(document.title)}:\n{as_material(document.text)}")
     for one in seen.heard(JUDGE):
         if one.does == "lean":
             told.append(f"Judge leans: {'cannot say' if one.lean is None else f'{one.lean:.0%}'}")
         elif one.text.strip():
             whose = {0: ", for it", 1: ", against it", None: ""}[seen.sides.get(one.seat)]
             told.append(f"{seen.protocol.title(one.seat)}{whose}:\n{as_material(one.text)}")
-    asked = (f"Question: {_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}")
+    asked = (f"Question: {one_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}")
     return "\n\n".join((*told, *asked))
-
-
-def _line(text: str) -> str:
-    return " ".join(inert(text).split())
 
 
 def verdict_rows(run: Run, judge: str = "") -> list[Row]:

@@ -21,6 +21,7 @@ __all__ = [
     "choice_of",
     "judge_messages",
     "label",
+    "one_line",
     "player_messages",
     "question_messages",
 ]
@@ -55,10 +56,10 @@ def player_messages(move: Move) -> list[Message]:
     shown = ""
     if dispute.document is not None and seat.document:
         shown = _DOCUMENT.format(
-            title=_one_line(dispute.document.title), text=as_material(dispute.document.text)
+            title=one_line(dispute.document.title), text=as_material(dispute.document.text)
         )
     one, two = sorted(dispute.answers)  # the same text whichever comes first in this case
-    task = _TASK.format(question=_one_line(dispute.question), one=_one_line(one), two=_one_line(two))
+    task = _TASK.format(question=one_line(dispute.question), one=one_line(one), two=one_line(two))
     rules = _QUOTING if shown else _QUOTING.partition("lose. ")[2]
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
@@ -70,7 +71,7 @@ def _now(move: Move) -> str:
     """What the step asks for."""
     told = fill(move.step.told, _slots(move))
     asked = move.position.asked(move.seat) if move.step.does == "answer" else None
-    return f"{told} The question: {_one_line(asked.text)}" if asked else told
+    return f"{told} The question: {one_line(asked.text)}" if asked else told
 
 
 def _slots(move: Move) -> Mapping[str, Any]:
@@ -80,8 +81,8 @@ def _slots(move: Move) -> Mapping[str, Any]:
     titles = [move.position.protocol.title(seat) for seat in move.step.to]
     me = move.position.protocol.title(move.seat)
     return {
-        "mine": _one_line(mine),
-        "other": _one_line(other),
+        "mine": one_line(mine),
+        "other": one_line(other),
         "words": move.step.words,
         "me": me,
         "to": titles,
@@ -92,14 +93,14 @@ def _line(one: Statement, position: Position, seat: str) -> str:
     """A statement as another player hears it."""
     mine = position.mine(one.seat)
     who = "You" if one.seat == seat else position.protocol.title(one.seat)
-    whose = f' (for "{_one_line(mine)}")' if mine and one.seat != seat else ""
+    whose = f' (for "{one_line(mine)}")' if mine and one.seat != seat else ""
     if one.does == "poll" and one.lean is not None:
         side = position.sides.get(one.seat)
         lean = one.lean if side == 0 else 1 - one.lean
         return f"You were told in private: the judge now gives your answer {lean:.0%}."
     if one.does == "lean" and one.lean is not None:
         first, second = position.dispute.answers
-        return f'Judge: "{_one_line(first)}" {one.lean:.0%}, "{_one_line(second)}" {1 - one.lean:.0%}.'
+        return f'Judge: "{one_line(first)}" {one.lean:.0%}, "{one_line(second)}" {1 - one.lean:.0%}.'
     return f"{who}{whose}:\n{as_material(one.text)}"
 
 
@@ -110,7 +111,7 @@ def choice_messages(move: Move, exchanged: bool) -> list[Message]:
     """Which answer a seat that chooses its side holds for right, by letter; `exchanged` lists them the other way."""
     position = move.position.exchanged() if exchanged else move.position
     shown = player_messages(move)[0]
-    first, second = map(_one_line, position.dispute.answers)
+    first, second = map(one_line, position.dispute.answers)
     asked = f"Which answer is right?\nA. {first}\nB. {second}\nAnswer with the letter alone."
     return [shown, ("user", asked)]
 
@@ -125,7 +126,7 @@ def choice_of(position: Position, side: int) -> str:
 
 def judge_messages(position: Position) -> list[Message]:
     """What the judge is asked to decide, answers by letter in the order in which the position lists them."""
-    first, second = map(_one_line, position.dispute.answers)
+    first, second = map(one_line, position.dispute.answers)
     asked = f"Which answer is right?\nA. {first}\nB. {second}\nAnswer with the letter alone, A or B."
     return [*_judge_sees(position), ("user", f"{_transcript(position)}{asked}")]
 
@@ -142,7 +143,7 @@ def _judge_sees(position: Position) -> list[Message]:
     dispute, shown = position.dispute, ""
     if position.protocol.document and dispute.document is not None:
         shown = _DOCUMENT.format(
-            title=_one_line(dispute.document.title), text=as_material(dispute.document.text)
+            title=one_line(dispute.document.title), text=as_material(dispute.document.text)
         )
     sees = "You cannot see the document that the others see." if not shown and position.protocol.seats else ""
     judging = (
@@ -150,8 +151,8 @@ def _judge_sees(position: Position) -> list[Message]:
         if position.protocol.seats
         else ""
     )
-    first, second = map(_one_line, dispute.answers)
-    task = f"Question: {_one_line(dispute.question)}\nA. {first}\nB. {second}"
+    first, second = map(one_line, dispute.answers)
+    task = f"Question: {one_line(dispute.question)}\nA. {first}\nB. {second}"
     return [("system", f"{shown}{judging}\n{task}".strip())]
 
 
@@ -175,5 +176,6 @@ def label(position: Position, one: Statement) -> str:
     return f"{who}{what}{' the ' + ' and the '.join(whom) if whom else ''}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text as no paragraph of its own: nothing invisible, chat markup broken, white space as one space."""
     return " ".join(inert(text).split())

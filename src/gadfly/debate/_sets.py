@@ -11,7 +11,7 @@ from gadfly.debate._protocol import Protocol
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
 
-__all__ = ["alike", "cases", "question_key", "question_numbers", "read_set", "split"]
+__all__ = ["alike", "asked_key", "cases", "question_numbers", "read_set", "split"]
 
 _TEXTS = ("question", "document", "title")
 _KNOWN = (*_TEXTS, "answers", "correct")
@@ -82,15 +82,15 @@ def _plain(text: str) -> str:
 
 
 def question_numbers(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The number of each row's question: its own, or that of the first row that asks the same (`question_key`)."""
+    """The number of each row's question: its own, or that of the first row that asks the same (`asked_key`)."""
     seen: dict[tuple[str, ...], int] = {}
     return [
-        seen.setdefault(question_key(row["question"], row["answers"], row.get("document", "")), number)
+        seen.setdefault(asked_key(row["question"], row["answers"], row.get("document", "")), number)
         for number, row in enumerate(rows)
     ]
 
 
-def question_key(question: str, answers: Sequence[str], document: str = "") -> tuple[str, ...]:
+def asked_key(question: str, answers: Sequence[str], document: str = "") -> tuple[str, ...]:
     """The same for what differs in nothing but case, white space and the order of the answers."""
     return (_plain(question), *sorted(map(_plain, answers)), _plain(document))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from gadfly.errors import InputError, StoreError
 from gadfly.evidence._choosing import Chosen, pick, sampled
-from gadfly.evidence._learned import fresh, learned
+from gadfly.evidence._learned import OTHERS, fresh, learned
 from gadfly.evidence._repeats import asked_by
 from gadfly.evidence._setting import Setting
 from gadfly.runs import Run
@@ -72,8 +72,7 @@ class Decline:
 
     def declines(self, sure: float | None, round_: int = 0) -> bool:
         """Whether an answer of this confidence is withheld; one that nobody could judge always is."""
-        threshold = self.rounds[round_].threshold
-        return threshold is None or sure is None or sure < threshold
+        return _below(sure, self.rounds[round_].threshold)
 
     def chance(self, round_: int) -> float:
         """The share of questions that the `round_`-th further search answered, of those that came to it in the run."""
@@ -216,7 +215,7 @@ class _Questions:
         if groups and not unseen:
             raise InputError(
                 f"{judge!r} learned from every question of run {run.id}, so how sure it is of them says nothing of "
-                f"others: ask others with gadfly evidence eval --questions OTHERS.jsonl --choose first,{judge}."
+                f"others: {OTHERS.format(choose=f'first,{judge}')}."
             )
         distinct: dict[str, list[Chosen]] = {}
         for name, group in zip(asked_by([group[0] for group in unseen]), unseen, strict=True):
@@ -294,12 +293,12 @@ def _thresholds(run: Run, questions: _Questions, setting: Setting, promise: _Pro
         found.append(one)
         if one.value is None:
             break
-        left = [place for place in left if place not in picked or _below(picked[place], one.value)]
+        left = [place for place in left if place not in picked or _below(picked[place].confidence, one.value)]
     return found
 
 
-def _below(one: Chosen, threshold: float) -> bool:
-    return one.confidence is None or one.confidence < threshold
+def _below(sure: float | None, threshold: float | None) -> bool:
+    return threshold is None or sure is None or sure < threshold
 
 
 def _unjudged(run: Run, loss: str) -> InputError:

@@ -12,10 +12,13 @@ from gadfly.judges import fitted_names, question_key, questions_learned
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement
 
-__all__ = ["LEARNED_FROM", "fresh", "learned", "without"]
+__all__ = ["LEARNED_FROM", "OTHERS", "fresh", "learned", "without"]
 
 LEARNED_FROM = "learned_from"
 """Why a judge says nothing of an answer to a question that it learned from."""
+
+OTHERS = "ask others with gadfly evidence eval --questions OTHERS.jsonl --choose {choose}"
+"""What to do where a judge learned from all the questions there are."""
 
 
 def learned(run: Run, judge: str) -> frozenset[str] | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gadfly.errors import InputError
 from gadfly.evidence._choosing import Chosen, chosen
-from gadfly.evidence._learned import fresh, learned, without
+from gadfly.evidence._learned import OTHERS, fresh, learned, without
 from gadfly.evidence._repeats import asked_by
 from gadfly.evidence._scorers import sure
 from gadfly.runs import Run
@@ -156,17 +156,16 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
     judges = Judges(unsupported=supported or "unsupported", thresholds=thresholds)
     picked = {name: picks(run, name) for name in dict.fromkeys(choose)}
     known = {name: learned(run, name) for name in {*picked, judges.unsupported}}
-    choices = {name: fresh(chose, known[name] or ()) for name, chose in picked.items()}
-    if any(picked.values()) and not any(choices.values()):
+    told = {
+        name: _counting(chose, known[name], judges.unsupported, known[judges.unsupported])
+        for name, chose in picked.items()
+    }
+    if any(picked.values()) and not any(told.values()):
         raise InputError(
             f"{', '.join(picked)} learned from every question of run {run.id}, which says nothing of others: "
             f"{OTHERS.format(choose=','.join(picked))}."
         )
-    told = {
-        name: [without(one, judges.unsupported, known[judges.unsupported] or ()) for one in chose]
-        for name, chose in choices.items()
-    }
-    left_out = {name: len(chose) - len(choices[name]) for name, chose in picked.items()}
+    left_out = {name: len(chose) - len(told[name]) for name, chose in picked.items()}
     return replace(
         table(told, judges),
         left_out={name: count for name, count in left_out.items() if count},
@@ -176,13 +175,14 @@ def table_of(run: Run, choose: Sequence[str] = (FIRST, LIKELIHOOD), supported: s
 
 def counted(run: Run, choice: str, supported: str) -> list[Chosen]:
     """What a choice picks of the questions that the table counts, unjudged by the judge of support where it learned."""
-    picked = fresh(picks(run, choice), learned(run, choice) or ())
-    keys = learned(run, supported) or ()
-    return [without(one, supported, keys) for one in picked]
+    return _counting(picks(run, choice), learned(run, choice), supported, learned(run, supported))
 
 
-OTHERS = "ask others with gadfly evidence eval --questions OTHERS.jsonl --choose {choose}"
-"""What to do where a judge learned from all the questions there are."""
+def _counting(
+    picked: Sequence[Chosen], own: Collection[str] | None, supported: str, theirs: Collection[str] | None
+) -> list[Chosen]:
+    """See `counted`; `own` and `theirs` are the questions that the choice's judge and that of support learned from."""
+    return [without(one, supported, theirs or ()) for one in fresh(picked, own or ())]
 
 
 def table(
