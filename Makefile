@@ -9,7 +9,8 @@ demo: .venv/.core  ## audit the embedded SmolLM2-135M and write report.html
 	$(BIN)/gadfly audit gadfly/smollm2 --cases $(CASES) --output report.html
 
 test: check  ## everything CI runs; tests start many processes, which compiled modules make half a second shorter each
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --cov=gadfly --cov-report=term:skip-covered --cov-fail-under=90 --durations=10
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m slipcover --json --out .coverage.json -m pytest -n logical --durations=10
+	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --skip-covered --fail-under 90
 
 check: .venv/.dev  ## style, types, floors
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gadfly.cli import app
+from gadfly.corpora import build
 
 
 @pytest.fixture
@@ -75,6 +76,28 @@ def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Pa
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
     assert "1 of 1 questions" in said("make", str(qa), "--model", "scripted/model", "-o", str(out))
     assert json.loads(out.read_text())["document"] == "Ann did."
+
+
+def test_a_question_without_a_document_gets_the_passage_that_a_search_of_ones_choice_finds(
+    tmp_path: Path, questions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
+    (tmp_path / "birds.txt").write_text("The tawny owl hunts voles at night.")
+    (tmp_path / "boats.txt").write_text("The ferry sails at noon.")
+    build("notes", [tmp_path / "birds.txt", tmp_path / "boats.txt"])
+    qa, out = tmp_path / "qa.jsonl", tmp_path / "made.jsonl"
+    rows = [
+        {"question": "What does the owl hunt?", "answers": ["voles"]},
+        {"question": "Zzz?", "answers": ["z"]},
+    ]
+    qa.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said("make", str(qa), "--model", "scripted/model", "--corpus", "notes", "-o", str(out))
+    found, without = map(json.loads, out.read_text().splitlines())
+    assert (found["title"], found["document"]) == ("birds", "The tawny owl hunts voles at night.")
+    assert "document" not in without
+    asked = ("play", "What does the owl hunt?", "--answers", "voles,noon", *MODELS, "--corpus", "notes")
+    refused = CliRunner().invoke(app, ["debate", *asked, "--search", "embeddings"])
+    assert "built without embeddings" in str(refused.exception)
 
 
 def test_a_second_debater_without_a_seat_is_told_of(questions: Path) -> None:

@@ -17,6 +17,7 @@ from gadfly.cli._reward import Members
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from gadfly.corpora import Found
     from gadfly.debate import Debating, Loss, Position, Protocol, Referee, Statement
     from gadfly.runs import Run
 
@@ -80,8 +81,10 @@ def play(
         Path | None, typer.Option(help="A text that the debaters see and the judge does not.")
     ] = None,
     corpus: Annotated[
-        str, typer.Option(help="Or a corpus: they see its best passage for the question.")
+        str,
+        typer.Option(help="Or a corpus, or web:tavily: they see the passage found first for the question."),
     ] = "",
+    search: o.SEARCH = "bm25",
     assigned: Annotated[
         int, typer.Option(min=1, max=2, help="Which answer a lone consultant argues for.")
     ] = 1,
@@ -95,7 +98,7 @@ def play(
     from gadfly.runs import Cases
 
     found = setting.protocol(protocol)
-    row = _row(question, answers, document, corpus)
+    [row] = _found([_row(question, answers, document)], corpus, search)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
 
@@ -168,8 +171,12 @@ def make(
     model: Annotated[str, typer.Option(help="Who invents the wrong answers.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the set goes.")] = Path("set.jsonl"),
     corpus: Annotated[
-        str, typer.Option(help="Where a question has no document: the best passage of this corpus.")
+        str,
+        typer.Option(
+            help="Where a question has no document: the passage found first in this, or on web:tavily."
+        ),
     ] = "",
+    search: o.SEARCH = "bm25",
     sampling: o.Sampling = o.Sampling(temperature=0.8, top_p=0.95, max_tokens=48),  # noqa: B008
     playing: o.Playing = AT_EASE,
 ) -> None:
@@ -178,7 +185,7 @@ def make(
     from gadfly import runs
 
     o.check_output(output)
-    rows = [_found(row, corpus) for row in d.read_answered(str(questions))]
+    rows = _found(d.read_answered(str(questions)), corpus, search)
     game = d.Inventing(sampling.system(model))
     made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
     found = d.made_set(made)
@@ -277,7 +284,7 @@ def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> li
     return games
 
 
-def _row(question: str, answers: list[str], document: Path | None, corpus: str) -> dict[str, Any]:
+def _row(question: str, answers: list[str], document: Path | None) -> dict[str, Any]:
     from gadfly.debate._sets import alike
     from gadfly.errors import InputError
 
@@ -293,17 +300,24 @@ def _row(question: str, answers: list[str], document: Path | None, corpus: str) 
             row |= {"document": document.read_text("utf-8"), "title": document.stem}
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The document {document} cannot be read as text ({error}).") from error
-    return _found(row, corpus)
+    return row
 
 
-def _found(row: dict[str, Any], corpus: str) -> dict[str, Any]:
-    """With the best passage of a corpus where there is no document."""
+def _found(rows: Sequence[dict[str, Any]], corpus: str, search: str) -> list[dict[str, Any]]:
+    """Each with the passage found first where it has no document; as it is where nothing is found."""
     from gadfly import corpora
 
-    if not corpus or row.get("document"):
-        return row
-    hits = corpora.corpus(corpus).search(str(row["question"]), 1)
-    return {**row, "document": hits[0].passage.text, "title": hits[0].passage.title} if hits else row
+    if not corpus:
+        return list(rows)
+    held = corpora.library(corpus, search)
+    return [
+        row if row.get("document") else {**row, **_first(held.search(str(row["question"]), 1))}
+        for row in rows
+    ]
+
+
+def _first(hits: Sequence[Found]) -> dict[str, Any]:
+    return {"document": hits[0].passage.text, "title": hits[0].passage.title} if hits else {}
 
 
 # --- what is seen
