@@ -66,7 +66,7 @@ def test_a_query_without_a_known_word_finds_nothing(query):
 
 
 @given(st.text(st.characters(), max_size=200))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_text_is_a_query(text):
     HELD.search(text)
 
@@ -329,7 +329,7 @@ def test_vectors_are_kept_and_not_made_twice(tmp_path):
 
 
 @given(st.integers(1, 400), st.integers(0, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_nearest_gives_every_passage_once_in_order(count, seed):
     vectors = Vectors(Letters())
     rows = np.random.default_rng(seed).integers(0, 3, (count, 4)).astype(np.float32)

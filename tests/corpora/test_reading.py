@@ -194,7 +194,7 @@ def test_a_file_of_bad_lines_names_some_and_counts_the_rest(tmp_path):
 
 
 @given(st.text(st.sampled_from("ab .\n。é\u0301猫\u2003"), max_size=400), st.integers(50, 90))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_pieces_tile_the_text_and_passages_stand_in_it(said, size):
     cuts = list(pieces(said, size))
     assert "".join(said[a:b] for a, b in cuts) == (said if said.strip() else "")

@@ -66,9 +66,7 @@ FORMS = st.builds(
     claim_chars=st.just((1, 8)),
     quote_chars=st.sampled_from([(1, 12), (1, 40), (5, 25), (10, 300)]),
 )
-HARD = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+HARD = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 def spans(text: str, form: Form) -> list[tuple[int, int]]:

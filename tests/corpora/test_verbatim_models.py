@@ -73,7 +73,7 @@ def mask(kind: str, form: Form) -> Verbatim:
 
 
 @pytest.mark.parametrize("kind", MADE)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32))
 def test_what_a_model_may_say_decodes_to_an_answer_with_verbatim_quotes(kind: str, seed: int) -> None:
     made, rng = mask(kind, Form(quotes=2, claim_chars=(1, 20), quote_chars=(10, 60))), random.Random(seed)

@@ -88,7 +88,7 @@ def test_a_window_is_hashed_alike_wherever_it_stands(values):
 # --- the index ---
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from("ab"), max_size=60), st.lists(st.sampled_from("ab"), max_size=60))
 def test_the_index_finds_exactly_the_windows_that_are_there(tmp_path_factory, corpus, reply):
     root = tmp_path_factory.mktemp("words")

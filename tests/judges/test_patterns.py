@@ -77,7 +77,7 @@ def test_a_reply_cut_at_max_tokens_is_judged_and_marked(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reply=st.text(max_size=300), question=st.text(max_size=60))
 def test_no_text_makes_a_judge_raise(name: str, reply: str, question: str) -> None:
     metadata = {

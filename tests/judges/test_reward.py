@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fit_fakes import KIND, RUDE, transcript
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -60,7 +60,6 @@ def judged(judge, *transcripts):
     return asyncio.run(judge.judge(transcripts))
 
 
-@settings(deadline=None)
 @given(arrays(float, st.tuples(st.integers(1, 8), st.integers(1, 9)), elements=st.floats(0, 1)))
 def test_the_variance_of_an_answer_splits_exactly(members_N_K):
     scores = Scores(members_N_K)

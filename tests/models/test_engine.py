@@ -468,7 +468,7 @@ logit_rows = st.lists(st.floats(-8, 8), min_size=2, max_size=40)
 
 
 @given(logit_rows, st.floats(0.05, 1.0), st.floats(0, 0.999))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_drawn_token_lies_in_the_nucleus(logits: list[float], top_p: float, u: float) -> None:
     [token] = draw(torch.tensor([logits]), [Draw(1.0, top_p, u)])
     probabilities = torch.tensor(logits).double().softmax(-1)

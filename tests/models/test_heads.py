@@ -209,7 +209,7 @@ words = st.lists(st.sampled_from([said(40, 1), said(40, 2), said(7, 3), said(7, 
 
 
 @given(st.lists(st.tuples(words, st.booleans()), min_size=1, max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_comes_and_goes_every_prompt_is_whole_and_no_long_beginning_is_there_twice(
     asked: Any,
 ) -> None:

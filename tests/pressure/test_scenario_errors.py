@@ -189,7 +189,7 @@ def test_the_small_scenario_is_fine_as_it_stands(tmp_path):
 YAMLISH = st.text(st.sampled_from("ab:{}[]-&*!%@|>'\"\\#?, \n\t01.~é\x00\x85\ud800"), max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(max_size=80), YAMLISH))
 def test_no_text_makes_reading_fail_in_another_way(text):
     try:
@@ -201,7 +201,7 @@ def test_no_text_makes_reading_fail_in_another_way(text):
 LINES = SMALL.splitlines()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, len(LINES) - 1), st.integers(0, 80), st.one_of(st.text(max_size=12), YAMLISH))
 def test_no_slip_of_the_pen_makes_a_scenario_fail_in_another_way(line, column, typed):
     row = LINES[line]

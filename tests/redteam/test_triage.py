@@ -97,7 +97,7 @@ def test_huge_texts_are_cut():
     assert phrases(huge, huge) == ()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(hostile, hostile)
 def test_any_texts_can_be_triaged(failures, others):
     found = clusters(failures)

@@ -82,7 +82,7 @@ def test_a_fault_of_ones_own_is_kept_and_a_service_that_is_down_is_not(
     assert len(chair.asked) == asked
 
 
-@settings(deadline=None, max_examples=50)  # files
+@settings(max_examples=50)  # files
 @given(st.integers(min_value=0, max_value=400), st.text(max_size=20))
 def test_a_torn_line_is_as_if_it_had_not_been(tmp_path_factory: Any, cut: int, text: str) -> None:
     path = tmp_path_factory.mktemp("torn") / "j"

@@ -127,7 +127,7 @@ def test_a_bad_line_is_named_by_number_and_field_and_nothing_is_imported(
         max_leaves=8,
     )
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_line_holds_it_is_read_or_refused_in_a_sentence(value: object) -> None:
     fields = {"run": "run", "case_id": "c0", "rater": "zoe", "value": "fails"}
     text = json.dumps(fields | value if isinstance(value, dict) else value)

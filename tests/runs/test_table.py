@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gadfly.errors import StoreError
@@ -69,7 +69,6 @@ def indices(table: Table) -> list[int]:
     return [index for batch in table.batches() for index in batch["index"].to_pylist()]
 
 
-@settings(deadline=None)  # the first example imports
 @given(transcripts)
 def test_a_transcript_survives_journal_and_parquet(transcript: Transcript) -> None:
     line = json.loads(json.dumps(transcript_row(transcript)))
@@ -77,7 +76,6 @@ def test_a_transcript_survives_journal_and_parquet(transcript: Transcript) -> No
     assert transcript_from_row(back) == transcript
 
 
-@settings(deadline=None)  # the first example imports
 @given(judgements)
 def test_a_judgement_survives_journal_and_parquet(judgement: Judgement) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -89,7 +87,6 @@ def test_a_judgement_survives_journal_and_parquet(judgement: Judgement) -> None:
     assert judgement_from_row(unsealed) == judgement_from_row(sealed) == judgement
 
 
-@settings(deadline=None)  # the first example imports
 @given(st.data())
 def test_a_journal_cut_anywhere_gives_back_its_whole_lines(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
@@ -74,7 +74,6 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rows)
 def test_swapping_the_runs_flips_the_sign(rows):
     a, b, names = zip(*rows, strict=True)

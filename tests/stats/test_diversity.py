@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU
 
@@ -118,7 +118,6 @@ def test_two_thousand_texts_with_a_megabyte_among_them_take_a_moment():
     assert 1 < distinct(texts) <= 2001
 
 
-@settings(deadline=None)
 @given(st.lists(hostile, max_size=15))
 def test_any_texts_can_be_measured(texts):
     labels = near_duplicates(texts)
@@ -129,7 +128,6 @@ def test_any_texts_can_be_measured(texts):
     assert found.self_bleu is None or 0 <= found.low <= found.self_bleu <= found.high <= 100
 
 
-@settings(deadline=None)
 @given(hostile)
 def test_a_normalised_question_stays_as_it_is(text):
     once = normalise_question(text)

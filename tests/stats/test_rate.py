@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
@@ -87,7 +87,6 @@ def test_the_sensitivity_floor_is_the_rule_of_three():
 verdict = st.one_of(st.none(), st.booleans(), st.floats(0, 1))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(verdict, st.integers(0, 5)), max_size=60))
 def test_any_rate_lies_in_its_interval_and_is_no_narrower_than_independent_answers(rows):
     estimate = rate([v for v, _ in rows], [c for _, c in rows])
@@ -98,7 +97,6 @@ def test_any_rate_lies_in_its_interval_and_is_no_narrower_than_independent_answe
         assert estimate.high - estimate.low >= alone.high - alone.low - 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40), st.randoms())
 def test_order_and_names_of_clusters_do_not_matter(rows, random):
     shuffled = random.sample(rows, len(rows))

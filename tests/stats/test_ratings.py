@@ -107,7 +107,7 @@ def test_what_cannot_be_rated_says_why(matches: list[Match], options: dict[str, 
         ratings(matches, **options)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), st.floats(0, 1)), max_size=20))
 def test_any_connected_matches_have_finite_ratings(rows: list[tuple[str, str, float]]) -> None:
     matches = [Match(a, b, s, i // 2) for i, (a, b, s) in enumerate(rows) if a != b]

@@ -24,7 +24,7 @@ def said(rng: np.random.Generator, questions: int, heat: float) -> tuple[list[fl
     return special.expit(heat * logits).tolist(), happened.astype(float).tolist(), names.tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 def test_the_parts_add_up_to_the_brier_score(cases: list[tuple[float, bool, int]]) -> None:
     p, y, names = (list(column) for column in zip(*cases, strict=True))

@@ -27,7 +27,7 @@ def tournament(players: int, rounds: int, seed: int) -> tuple[list[Round], list[
     return made, played
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FIELD)
 def test_everyone_plays_once_a_round_or_sits_out(field: tuple[int, int]) -> None:
     players, seed = field
@@ -36,7 +36,7 @@ def test_everyone_plays_once_a_round_or_sits_out(field: tuple[int, int]) -> None
         assert sorted(seen) == sorted(f"p{i}" for i in range(players))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FIELD)
 def test_byes_differ_by_at_most_one(field: tuple[int, int]) -> None:
     players, seed = field
@@ -47,7 +47,7 @@ def test_byes_differ_by_at_most_one(field: tuple[int, int]) -> None:
     assert sum(byes.values()) == (6 if players % 2 else 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FIELD)
 def test_nobody_meets_twice_in_the_first_half_of_a_round_robin(field: tuple[int, int]) -> None:
     players, seed = field
@@ -59,7 +59,7 @@ def test_nobody_meets_twice_in_the_first_half_of_a_round_robin(field: tuple[int,
     assert set(met.values()) <= {1} or (players % 2 and players < 4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FIELD)
 def test_nobody_sits_in_one_seat_three_times_more_than_in_the_other(field: tuple[int, int]) -> None:
     made, _ = tournament(field[0], 5, field[1])
@@ -68,7 +68,7 @@ def test_nobody_sits_in_one_seat_three_times_more_than_in_the_other(field: tuple
     assert all(abs(firsts[name] - seconds[name]) <= 2 for name in firsts | seconds)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(FIELD, st.randoms(use_true_random=False))
 def test_a_killed_tournament_goes_on_alike(field: tuple[int, int], order: random.Random) -> None:
     made, played = tournament(field[0], 3, field[1])
