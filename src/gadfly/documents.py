@@ -7,12 +7,14 @@ own files beside it.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import gzip
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -154,18 +156,25 @@ def _text(path: Path) -> str:
 
 
 def _parsed(text: str, where: str) -> Document:
-    loader = _Loader("")
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        content = loader.construct_document(node) if node else None
+        kept, lines = _composed(text)
+        content = copy.deepcopy(kept)
     except RecursionError as error:
         raise InputError(f"{where} is nested too deeply.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-99-99
         raise _unreadable(error, where) from error
+    return Document(content, lines, where)
+
+
+@lru_cache(maxsize=64)
+def _composed(text: str) -> tuple[Any, Mapping[Place, int]]:
+    """What a text says and where; kept, since a sweep reads its scenario once for every cell."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return (loader.construct_document(node), dict(_lines(node, ()))) if node else (None, {})
     finally:
         loader.dispose()
-    return Document(content, dict(_lines(node, ())) if node else {}, where)
 
 
 def _unreadable(error: Exception, where: str) -> InputError:
