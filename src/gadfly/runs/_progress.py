@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +33,7 @@ class Tally:
     shown: bool = True
     every_s: float = 15.0
     judging: bool = False
+    clock: Callable[[], float] = time.monotonic
     done: int = 0
     failed: int = 0
     invalid: int = 0
@@ -42,7 +45,7 @@ class Tally:
     sampled_for_done: int = 0
 
     def __enter__(self) -> Tally:
-        self._begun = self._last = time.monotonic()
+        self._begun = self._last = self.clock()
         self._live = self.console.is_terminal
         self._start = self.done
         self._bar = Progress(
@@ -126,7 +129,7 @@ class Tally:
             self.flagged += score >= self.thresholds[judge]
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self.clock()
         if now - self._last >= (0.2 if self._live else self.every_s):
             self._last = now
             self._refresh()
@@ -134,14 +137,15 @@ class Tally:
                 self._print()
 
     def _print(self) -> None:
-        self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}", highlight=False)
+        left = f" · {timedelta(seconds=round(self._left_s))} left" if 0 < self._left_s < math.inf else ""
+        self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}{left}", highlight=False)
 
     def _refresh(self) -> None:
         self._bar.update(self._task, completed=self.progress, done=self.done, detail=self._detail())
 
     def _detail(self) -> str:
-        speed = (self.done - self._start) / max(time.monotonic() - self._begun, 1e-9)
-        parts = [f"{speed:.1f}/s", f"{self.flagged} flagged"]
+        parts = [_speed(self._per_s)] if self._per_s else []
+        parts.append(f"{self.flagged} flagged")
         parts += [f"{count} {name}" for name, count in self._troubles() if count]
         if self.sampled:
             parts.append(f"{self.sampled:,} tokens sampled")
@@ -149,5 +153,22 @@ class Tally:
             parts.append(f"${self.cost:.2f}")
         return " · ".join(parts)
 
+    @property
+    def _per_s(self) -> float:
+        return (self.progress - self._start) / max(self.clock() - self._begun, 1e-9)
+
+    @property
+    def _left_s(self) -> float:
+        """The rest at the speed so far; endless where nothing is known of it yet."""
+        return (self.total - self.progress) / self._per_s if self._per_s else math.inf
+
     def _troubles(self) -> list[tuple[str, int]]:
         return [("invalid", self.invalid), ("failed", self.failed), ("missing", self.missing)]
+
+
+def _speed(per_s: float) -> str:
+    """In the unit that leaves a number one can read: a local model's debate takes minutes."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if per_s * seconds >= 1:
+            return f"{per_s * seconds:.1f}/{unit}"
+    return f"{per_s * 3600:.1f}/h"
