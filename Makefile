@@ -43,4 +43,4 @@ wheel: .venv/.dev  ## build the wheel and audit with it, installed alone in a cl
 	touch $@ .venv/.core
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .coverage.json

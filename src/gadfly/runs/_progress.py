@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from gadfly.transcripts import Judgement, Transcript
 
@@ -53,12 +52,12 @@ class Tally:
             BarColumn(),
             TextColumn("{task.fields[done]}/{task.total}"),
             TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             disable=not (self.shown and self._live),
         )
         self._bar.start()
-        self._task = self._bar.add_task(self.label, total=self.total, done=self.done, detail="")
+        self._task = self._bar.add_task(self.label, total=self.total, done=self.done, detail="", left="")
         self._refresh()
         return self
 
@@ -137,11 +136,14 @@ class Tally:
                 self._print()
 
     def _print(self) -> None:
-        left = f" · {timedelta(seconds=round(self._left_s))} left" if 0 < self._left_s < math.inf else ""
+        left = f" · {self._left} left" if self._left else ""
         self.console.print(f"{self.label} {self.done}/{self.total} {self._detail()}{left}", highlight=False)
 
     def _refresh(self) -> None:
-        self._bar.update(self._task, completed=self.progress, done=self.done, detail=self._detail())
+        left = "-:--:--" if self._left is None else str(self._left)
+        self._bar.update(
+            self._task, completed=self.progress, done=self.done, detail=self._detail(), left=left
+        )
 
     def _detail(self) -> str:
         parts = [_speed(self._per_s)] if self._per_s else []
@@ -158,9 +160,12 @@ class Tally:
         return (self.progress - self._start) / max(self.clock() - self._begun, 1e-9)
 
     @property
-    def _left_s(self) -> float:
-        """The rest at the speed so far; endless where nothing is known of it yet."""
-        return (self.total - self.progress) / self._per_s if self._per_s else math.inf
+    def _left(self) -> timedelta | None:
+        """What the rest takes at the speed so far; None where nothing is known of it yet."""
+        rest = self.total - self.progress
+        if not rest:
+            return timedelta()
+        return timedelta(seconds=round(rest / self._per_s)) if self._per_s else None
 
     def _troubles(self) -> list[tuple[str, int]]:
         return [("invalid", self.invalid), ("failed", self.failed), ("missing", self.missing)]
