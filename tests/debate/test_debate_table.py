@@ -111,6 +111,12 @@ def test_a_judge_who_believes_whoever_advises_it_is_found_out(table):
     assert (believed.longer, believed.quoting) == (None, None)
 
 
+def test_an_adviser_who_picks_its_side_does_not_show_whether_the_judge_follows_any(tmp_path):
+    [line] = debate_table([played(tmp_path, "open_consultancy", Leaning(sway=9.0), Honest(1.0, 4))]).lines
+    assert line.believed.follows is None
+    assert line.believed.honest.n > 0
+
+
 def test_in_a_debate_it_is_counted_which_side_is_followed(table):
     believed = table.line("debate").believed
     assert believed.quoting.point > 0.7  # quotes verified are the true side's
