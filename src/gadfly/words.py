@@ -1,10 +1,12 @@
-"""Where words begin and end, in any script: what quotes are cut at and short answers are compared by."""
+"""Where words begin and end, in any script: what quotes are cut at and short answers compared by; and lists of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import regex
 
-__all__ = ["UNIT", "same_words"]
+__all__ = ["UNIT", "enumerated", "same_words"]
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
 _CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"
@@ -27,6 +29,11 @@ without spaces is one.
 def same_words(one: str, other: str) -> bool:
     """Whether two texts consist of the same words, whatever their case and what stands between them."""
     return _words(one) == _words(other)
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """As a sentence lists them: "a", "a and b", "a, b and c"; empty for none."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _words(text: str) -> list[str]:

@@ -15,7 +15,7 @@ def docs(tmp_path, monkeypatch):
 def test_build_says_what_is_in_and_what_was_left_out(gadfly, docs):
     said = gadfly("corpus", "build", docs, "--name", "pets")
     assert said.code == 0
-    assert "1 documents in 1 passages (1 added, 0 changed, 0 unchanged, 0 removed)" in said.out
+    assert "1 document in 1 passage (1 added, 0 changed, 0 unchanged, 0 removed)" in said.out
     assert "x.bin: is binary" in said.out
 
 

@@ -160,6 +160,10 @@ def people(tmp_path_factory):
     return people_report(tmp_path_factory.mktemp("people"))
 
 
+def test_several_people_are_spoken_of_as_several(people):
+    assert "these judges" in people.verdict and "this judge" not in people.verdict
+
+
 def test_a_report_of_people_names_them(people):
     assert people.title == "Does debate help ann and ben?"
     assert people.target.startswith("judges ann and ben")

@@ -46,7 +46,8 @@ def build(
     if (more := len(built.skipped) - SHOWN) > 0 and not every:
         typer.echo(f"left out: {more:,} more; --all names them")
     typer.echo(
-        f"{name}: {held.documents:,} documents in {held.passages:,} passages ({built.added:,} added, "
+        f"{name}: {held.documents:,} document{'s' * (held.documents != 1)} in {held.passages:,} "
+        f"passage{'s' * (held.passages != 1)} ({built.added:,} added, "
         f"{built.changed:,} changed, {built.unchanged:,} unchanged, {built.removed:,} removed)."
     )
     if not held.documents:

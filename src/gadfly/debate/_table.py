@@ -23,6 +23,7 @@ from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
 from gadfly.transcripts import Usage
+from gadfly.words import enumerated
 
 __all__ = [
     "KINDS",
@@ -242,7 +243,7 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
 
 
 def _named(people: Sequence[str]) -> str:
-    return " and ".join(people) if len(people) < 3 else f"{len(people):,} people"
+    return enumerated(people) if len(people) < 3 else f"{len(people):,} people"
 
 
 def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase]]:

@@ -16,6 +16,7 @@ from gadfly.report._provenance import provenance
 from gadfly.report._section import Report, Section
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
+from gadfly.words import enumerated
 
 __all__ = ["debate_section", "debate_verdict", "from_debate"]
 
@@ -156,25 +157,29 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
     better = [one for one in tried if one.helped == "better"]
     worse = [one for one in tried if one.helped == "worse"]
     if better or worse:
-        return _helped(better, worse)
+        return _helped(better, worse, _these(table))
     return _nothing(table)
 
 
-def _helped(better: Sequence[DebateLine], worse: Sequence[DebateLine]) -> tuple[Level, str]:
+def _these(table: DebateTable) -> str:
+    return "these judges" if len(table.people) > 1 else "this judge"
+
+
+def _helped(better: Sequence[DebateLine], worse: Sequence[DebateLine], whom: str) -> tuple[Level, str]:
     """Where something is clear; consultancy and the like are no debate."""
     words = []
     if any(one.protocol.contested for one in better):
-        words.append("Debate helped this judge here.")
+        words.append(f"Debate helped {whom} here.")
     elif any(one.protocol.contested for one in worse):
-        words.append("Debate misled this judge here.")
+        words.append(f"Debate misled {whom} here.")
     else:
         words.append(
-            "Whether debate helped this judge here cannot be told; something else did make a difference."
+            f"Whether debate helped {whom} here cannot be told; something else did make a difference."
         )
     if better:
-        words.append(f"It is clearly right more often than alone by way of {_listed(better)}.")
+        words.append(f"Verdicts are clearly right more often than alone by way of {_listed(better)}.")
     if worse:
-        words.append(f"It is clearly right less often than alone by way of {_listed(worse)}.")
+        words.append(f"Verdicts are clearly right less often than alone by way of {_listed(worse)}.")
     return ("pass" if not worse else "warn" if better else "fail"), " ".join(words)
 
 
@@ -182,21 +187,21 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
     """Where no protocol beats the judge alone."""
     gains = [one.gains["naive"] for one in table.tried]
     guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
-    guessing = " It does not clearly beat guessing in any way tried." if guesses else ""
+    guessing = " No way tried clearly beats guessing." if guesses else ""
     if all(gain.point is not None and gain.high < LITTLE for gain in gains):
         return "warn", (
-            "Debate is useless to this judge here: it is right no more often than alone by any protocol tried."
+            f"Debate is useless to {_these(table)} here: no protocol tried makes more verdicts right than alone."
             + guessing
         )
     return "inconclusive", (
-        f"Whether debate helps this judge cannot be told from {table.questions:,} questions: by no protocol is it "
-        f"clearly right more often, or less often, than alone. Until one is, nothing speaks for debate here.{guessing}"
+        f"Whether debate helps {_these(table)} cannot be told from {table.questions:,} questions: by no protocol are "
+        f"verdicts clearly right more often, or less often, than alone. Until then nothing speaks for debate here."
+        f"{guessing}"
     )
 
 
 def _listed(lines: Sequence[DebateLine]) -> str:
-    names = [line(one.name.replace("_", " "), 60) for one in lines]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return enumerated([line(one.name.replace("_", " "), 60) for one in lines])
 
 
 # --- sentences beside the table

@@ -23,6 +23,7 @@ from gadfly.report._tally import Tally
 from gadfly.report._words import rate as in_words
 from gadfly.runs import Run
 from gadfly.stats import difference, rate
+from gadfly.words import enumerated
 
 __all__ = ["attacker_of", "from_runs", "report_of"]
 
@@ -300,8 +301,7 @@ def _sentence(rows: Sequence[Row]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    low = [name[0].lower() + name[1:] for name in names]
-    return low[0] if len(low) == 1 else f"{', '.join(low[:-1])} and {low[-1]}"
+    return enumerated([name[0].lower() + name[1:] for name in names])
 
 
 def _identity(run: Run) -> str:

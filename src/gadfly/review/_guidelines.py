@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from gadfly.errors import InputError
 from gadfly.pages import visible
+from gadfly.words import enumerated
 
 __all__ = ["Guidelines", "Pick", "Rule", "prose", "read_guidelines"]
 
@@ -259,6 +260,5 @@ def _stems(text: str) -> list[str]:
 
 
 def _why(words: list[str]) -> str:
-    quoted = [f"“{word}”" for word in words]
-    listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
-    return f"This item and the rule share {listed}."
+    shared = enumerated([f"“{word}”" for word in words])
+    return f"This item and the rule share {shared}."
