@@ -110,7 +110,8 @@ class Stub:
 class Particular(Stub):
     """A chat service that answers A, and rejects every request with the field `rejects` in it.
 
-    With fewer than `reasons` tokens it says nothing; with fewer than 16 it gets no further than `preamble`.
+    With fewer than `reasons` tokens it says nothing; with fewer than 16 it gets no further than `preamble`. A question
+    costs 10 tokens, an answer 1, and one that was cut all that it was allowed.
     """
 
     def __init__(self, *, rejects: str = "", reasons: int = 0, preamble: str = "") -> None:
@@ -127,13 +128,16 @@ class Particular(Stub):
             said, finish = "", "length"
         elif self.preamble and body["max_tokens"] < 16:
             said, finish = self.preamble, "length"
-        return web.Response(body=_chat_body(said, finish), content_type="application/json")
+        tokens = body["max_tokens"] if finish == "length" else 1
+        return web.Response(body=_chat_body(said, finish, tokens), content_type="application/json")
 
 
-def _chat_body(content: str, finish: str) -> bytes:
+def _chat_body(content: str, finish: str, tokens: int = 0) -> bytes:
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    return json.dumps({"id": "stub", "created": 0, "model": "m", "choices": [choice]}).encode()
+    usage = {"prompt_tokens": 10, "completion_tokens": tokens, "total_tokens": 10 + tokens}
+    told = {"usage": usage} if tokens else {}
+    return json.dumps({"id": "stub", "created": 0, "model": "m", "choices": [choice], **told}).encode()
 
 
 _BODIES = {

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "CallError",
@@ -61,11 +62,15 @@ class CallError(GadflyError, RuntimeError):
 
     `cause` is a short stable word kept in the case's row: `unauthorized`, `not_found`, `rate_limited`,
     `server_error`, `unreachable`, `timeout`, `bad_reply`, `empty_reply`, `context_overflow`, `rejected`. `cut`: nothing
-    was said because all tokens allowed were used up before.
+    was said because all tokens allowed were used up before. `usage`, a `Usage`, is what was paid for all the same; None
+    where nothing was.
     """
 
-    def __init__(self, message: str, cause: str, *, fatal: bool = False, cut: bool = False) -> None:
+    def __init__(
+        self, message: str, cause: str, *, fatal: bool = False, cut: bool = False, usage: Any = None
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.fatal = fatal
         self.cut = cut
+        self.usage = usage

@@ -65,6 +65,20 @@ async def test_a_sentence_that_was_cut_before_its_letter_is_heard_to_the_end():
     assert [body["max_tokens"] for body in stub.requests] == [4, 4, 64]
 
 
+async def test_tries_that_came_to_nothing_are_paid_for():
+    async with Particular(reasons=500) as stub:
+        reply = await asked(stub, Brief())
+    cut = [body["max_tokens"] for body in stub.requests[:-1]]
+    assert cut == [4, 4, 64, 64]
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (50, sum(cut) + 1)
+
+
+async def test_a_try_that_was_cut_before_its_letter_is_paid_for():
+    async with Particular(rejects="logprobs", preamble="It ") as stub:
+        reply = await asked(stub, Brief())
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (20, 4 + 1)
+
+
 async def test_a_limit_that_does_not_grow_is_kept_to():
     async with Particular(reasons=500) as stub:
         with pytest.raises(CallError, match="before max_tokens") as caught:

@@ -153,6 +153,7 @@ class _Table:
         except CallError as error:
             if error.fatal or error.cause not in FAULTS:
                 raise
+            self._spent(self._owner(move.seat), error.usage or Usage())
             if move.position.sides.get(move.seat) is None:  # who argues for nothing cannot lose
                 return None
             return Loss(move.seat, "stopped", f"could not go on ({error.cause})")
@@ -181,7 +182,7 @@ class _Table:
     async def _spoke(self, move: Move, number: int) -> Statement | Loss:
         """What a player said, or its loss where it broke a rule once too often."""
         rules, losing = self.game.protocol.rules, list[tuple[Breach, str]]()
-        owner = self.game.protocol.seats[move.seat].copy_of or move.seat
+        owner = self._owner(move.seat)
         for attempt in range(rules.tries):
             said = await self.game.chairs[owner].say(replace(move, seed=paired_seed(move.seed, attempt)))
             self._spent(owner, said.usage)
@@ -215,6 +216,10 @@ class _Table:
         side = 1 if said.text.strip() == "1" else 0
         self.position = self.position.choosing(move.seat, side)
         return Statement(move.seat, "choose", choice_of(self.position, side), number)
+
+    def _owner(self, seat: str) -> str:
+        """Whose chair a seat is: a copy sits in its original's."""
+        return self.game.protocol.seats[seat].copy_of or seat
 
     def _spent(self, seat: str, usage: Usage) -> None:
         self.usage[seat] = self.usage.get(seat, Usage()) + usage

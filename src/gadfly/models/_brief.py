@@ -7,11 +7,12 @@ few tokens. `Brief` finds out what a service takes, and asks it so from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gadfly.errors import CallError
 from gadfly.models._system import System
 from gadfly.models._transport import Message, Reply
+from gadfly.transcripts import Usage
 
 __all__ = ["Brief", "briefly"]
 
@@ -48,9 +49,11 @@ class Brief:
         grows: bool = True,
     ) -> Reply:
         """One reply, without what the service rejects. Where `grows`, with more tokens where it was cut before it said
-        anything or, for a service without log-probabilities, before `read` finds its answer. Raises `CallError`.
+        anything or, for a service without log-probabilities, before `read` finds its answer; its usage counts those
+        tries. Raises `CallError`.
         """
         refused, room = self.refused, self.room if grows else 0
+        spent = Usage()
         while True:
             more = grows and room < len(_ROOM)
             try:
@@ -60,14 +63,16 @@ class Brief:
                     refused += 1
                 elif failure.cut and more:
                     room += 1
+                    spent += failure.usage or Usage()
                 else:
                     raise
                 continue
+            spent += reply.usage
             if more and read and reply.stop == "length" and not reply.first_token and read(reply) is None:
                 room += 1
                 continue
             self.refused, self.room = max(self.refused, refused), max(self.room, room)
-            return reply
+            return replace(reply, usage=spent)
 
 
 def _asked(system: System, refused: int, room: int) -> System:

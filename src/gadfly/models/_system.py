@@ -211,13 +211,15 @@ class System:
         return [ChatMessageSystem(content=self.system_prompt), *messages]
 
     async def _answered(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        spent = Usage()
         for _ in range(1 if self.reproducible else 2):
             reply = await ask()
+            spent += reply.usage
             if reply.text or reply.calls or reply.stop == "content_filter":
-                return reply
+                return replace(reply, usage=spent)
         cut = reply.stop == "length"
         advice = " before max_tokens; raise it" if cut else ""
-        raise CallError(f"{self.name} said nothing{advice}.", "empty_reply", cut=cut)
+        raise CallError(f"{self.name} said nothing{advice}.", "empty_reply", cut=cut, usage=spent)
 
 
 def _base_url(model: Model) -> str | None:
