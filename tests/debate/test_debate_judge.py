@@ -106,7 +106,18 @@ def test_a_letter_in_words_is_read(text: str, p: float) -> None:
     assert letters(Reply(text)) == p
 
 
-@pytest.mark.parametrize("text", ["A quotation shows it", "a careful reader", "Both", ""])
+TAKEN_BACK = [
+    "A is wrong, so B.",
+    "A is not right",
+    "A isn't it",
+    "B is incorrect; A",
+    "A: no",
+    "A/B",
+    "A or B",
+]
+
+
+@pytest.mark.parametrize("text", ["A quotation shows it", "a careful reader", "Both", "", *TAKEN_BACK])
 def test_what_is_no_letter_is_not(text: str) -> None:
     assert letters(Reply(text)) is None
 

@@ -18,6 +18,7 @@ from gadfly.debate import (
     Refining,
     Said,
     ScriptedJudge,
+    Weighed,
     cases,
     judge,
     made_set,
@@ -26,7 +27,7 @@ from gadfly.debate import (
     read_set,
     seating,
 )
-from gadfly.errors import InputError
+from gadfly.errors import CallError, InputError
 from gadfly.models import System, scripted
 from gadfly.runs import Settings, run
 
@@ -55,6 +56,38 @@ def test_a_draft_that_breaks_a_rule_is_never_the_best() -> None:
     drafts = Voice(lambda move: "Seeds." if move.seed % 2 else "so " * 200)
     transcript = played(seated(protocol("debate"), first=BestOf(drafts, 8, ScriptedJudge())))
     assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+
+
+class Undecided(ScriptedJudge):
+    """Cannot be asked."""
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        raise CallError("Too late.", "timeout")
+
+
+def test_a_draft_is_said_where_the_judge_that_is_consulted_cannot_be_asked() -> None:
+    transcript = played(seated(protocol("debate"), first=BestOf(Voice("Seeds."), 2, Undecided())))
+    assert not transcript.metadata["lost"] and transcript.said_by("first")[0].text == "Seeds."
+
+
+def test_a_draft_that_fails_leaves_the_others() -> None:
+    def words(move: Move) -> str:
+        if move.seed % 2:
+            raise CallError("It said nothing.", "empty_reply")
+        return "Seeds."
+
+    transcript = played(seated(protocol("debate"), first=BestOf(Voice(words), 12, ScriptedJudge())))
+    assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+
+
+def test_one_who_cannot_refine_says_its_draft() -> None:
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        if "weakest point" in messages[-1][1]:
+            raise CallError("It said nothing.", "empty_reply")
+        return "Seeds."
+
+    transcript = played(seated(protocol("debate"), first=Refining(player(script))))
+    assert transcript.said_by("first")[0].text == "Seeds."
 
 
 def test_of_two_players_the_second_argues_for_the_second_answer_and_the_first_sits_everywhere_else() -> None:

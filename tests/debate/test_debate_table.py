@@ -7,7 +7,7 @@ from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.debate import cases, debate_table, protocol, question_numbers, split
 from gadfly.debate._judged import judged_cases
-from gadfly.debate._table import _kind, _line
+from gadfly.debate._table import KEPT, _kept, _kind, _line
 from gadfly.errors import InputError
 from gadfly.transcripts import Judgement
 
@@ -175,6 +175,28 @@ def test_quotations_that_are_paid_for_lower_the_payoff(table):
     assert payoffs["honest"].point > payoffs["false"].point
     assert payoffs["honest"].point + payoffs["false"].point < 1
     assert table.line("debate").payoffs == {}
+
+
+def test_who_ruins_a_debate_for_both_has_nothing_from_it(runs):
+    cases = judged_cases(runs["quoted_debate"])[:4]
+    ruined = [scored(one, None, "both_lost") for one in cases]
+    ruined = [replace(one, judgement=replace(one.judgement, metadata={"by_rule": True})) for one in ruined]
+    payoffs = line_of(runs["quoted_debate"], ruined).payoffs
+    assert (payoffs["honest"].point, payoffs["false"].point) == (0, 0)
+
+
+def test_different_judges_are_not_compared_as_one(tmp_path):
+    by_one = played(tmp_path, "naive", Leaning(), Honest(1.0, 4))
+    by_another = played(tmp_path, "debate", replace(Leaning(), name="another"), Honest(1.0, 4))
+    with pytest.raises(InputError, match=r"different judges \(judge and another\)"):
+        debate_table({"naive": by_one, "debate": by_another})
+
+
+def test_the_verdicts_kept_first_are_those_the_judge_was_surest_of(runs):
+    cases = judged_cases(runs["naive"])[:5]
+    mixed = [scored(one, score) for one, score in zip(cases, (0.45, 0.0, 0.4, 0.0, 0.0), strict=True)]
+    kept = [one.case.judgement.score for one in _kept("naive", mixed)]
+    assert kept == [0.0] * KEPT
 
 
 def test_a_question_asked_again_is_no_second_fact():

@@ -88,6 +88,15 @@ def test_it_decides_as_those_did_whom_it_learned_from_and_says_how_unsure_it_is(
     assert weighed.p == pytest.approx(1 - judgement.score)
 
 
+def test_debates_of_one_case_are_judged_each_for_itself(learned: Reward) -> None:
+    one, other, lost = (
+        debate(first=first, second=Skilled(-2.0)) for first in (Skilled(2.0), Skilled(-9.0), Voice(" "))
+    )
+    judged = asyncio.run(RewardJudge(learned).judge([one, other, lost]))
+    alone = [asyncio.run(RewardJudge(learned).judge([each]))[0].score for each in (one, other, lost)]
+    assert [each.score for each in judged] == pytest.approx(alone) and len({*alone}) == 3
+
+
 def test_who_is_listed_first_makes_no_difference_to_it(learned: Reward) -> None:
     position, judge = Position.of(debate(first=Skilled(2.0), second=Skilled(2.0))), RewardJudge(learned)
     one, two = (asyncio.run(judge.weigh(seen, 0)).p for seen in (position, position.exchanged()))

@@ -71,6 +71,16 @@ def test_gains_that_are_small_for_certain_make_debate_useless(made):
     assert (level, words.startswith("Debate is useless to this judge here")) == ("warn", True)
 
 
+def test_where_nobody_debated_debate_is_not_called_useless(made):
+    table = made.sections[0].debate.table
+    none = replace(table.lines[1].gains["naive"], point=0.0, low=-0.03, high=0.03)
+    lines = [
+        replace(one, gains={"naive": none} if one.gains else {}, helped="unclear") for one in table.lines
+    ]
+    alone = [one for one in lines if not one.protocol.contested]
+    assert len(alone) > 1 and "useless" not in debate_verdict(replace(table, lines=tuple(alone)))[1]
+
+
 def test_without_the_judge_alone_nothing_is_claimed(made):
     level, words = verdict_of(made, naive=None)
     assert (level, "add the protocol naive" in words) == ("inconclusive", True)

@@ -24,6 +24,7 @@ from test_browser import AUDIT, CONTRAST, HOSTILE
 
 from gadfly.runs import all_runs
 from gadfly.transcripts import Transcript
+from gadfly.words import word_count
 
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 PATIENCE_MS = 30_000
@@ -297,8 +298,11 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     ann = Person(browser, served)
     ann.button("Begin")
     ann.sees("You argue for it", "The debater argues for it", "four litres up the stair")
+    for said in ("Café 漢字 don't – 1,000 🙂 " + "x" * 70, f"It was {MADE_UP}."):
+        ann.box.fill(said)
+        expect(ann.page.locator(".counted")).to_contain_text(f"{word_count(said)} of up to 60 words")
     ann.box.fill(f"It was <quote>{MADE_UP}</quote>.")
-    expect(ann.page.locator(".counted")).to_contain_text("7 of up to 60 words")
+    expect(ann.page.locator(".counted")).to_contain_text(f"{word_count(said)} of up to 60 words")
     ann.button("Say it")
     expect(ann.page.locator(".breach")).to_contain_text("quoted words that are not in the document")
     expect(ann.box).to_have_value(f"It was <quote>{MADE_UP}</quote>.")

@@ -151,9 +151,9 @@ def _rise(slope: Slope) -> str:
         high=STEP * slope.log_odds.high,
     )
     return (
-        f"From the weakest pair ({weakest:+.0f}) to the best ({best:+.0f}) the judge is right more often by "
-        f"{gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}; for {STEP:.0f} points the log-odds of "
-        f"being right rise by {o.unitless(odds)}."
+        f"From the weakest pair ({weakest:+.0f}) to the best ({best:+.0f}) the verdict, the judge's or by rule, is "
+        f"right more often by {gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}; for {STEP:.0f} "
+        f"points the log-odds of being right rise by {o.unitless(odds)}."
     )
 
 

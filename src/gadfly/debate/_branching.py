@@ -42,11 +42,14 @@ class Spoken:
 
 @dataclass
 class Line:
-    """A debate as it was played: what was said to each move, or why nothing was, by the move's seed."""
+    """A debate as it was played: what was said to each move, or why nothing was, by the move's seed. `again` holds the
+    numbers of moves that took a second try.
+    """
 
     spoken: list[Spoken] = field(default_factory=list)
     said: dict[int, Said | CallError] = field(default_factory=dict)
     weighed: dict[int, Weighed] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -169,10 +172,7 @@ class Branch:
     @property
     def is_main(self) -> bool:
         """Whether it is the debate as it was played: its statement was the drawn one, and no second try followed."""
-        again = any(
-            one.move.number == self.drawn.move.number and one.move.complaint for one in self.line.spoken
-        )
-        return self.option is self.drawn and not again
+        return self.option is self.drawn and self.drawn.move.number not in self.line.again
 
     def before(self, position: Position) -> bool:
         """Whether a position is that of the branch, or an earlier one."""
@@ -200,6 +200,8 @@ class Recorder:
         """What the chair says."""
         from gadfly.models import recording
 
+        if move.complaint:
+            self.line.again.add(move.number)
         try:
             with recording() as calls:
                 said: Said = await self.chair.say(move)

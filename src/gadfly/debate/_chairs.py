@@ -211,10 +211,11 @@ class BestOf:
         side = move.position.sides.get(move.seat)
         if side is None or move.step.does in ("choose", "quote", "ask"):
             return await self.chair.say(move)
-        drafts = await asyncio.gather(*(self.chair.say(self._draft(move, n)) for n in range(self.count)))
+        tries = [self.chair.say(self._draft(move, n)) for n in range(self.count)]
+        drafts = _made(await asyncio.gather(*tries, return_exceptions=True))
         weighed = await asyncio.gather(*(self._liked(move, draft, side) for draft in drafts))
         worth = [(p is not None, p or 0.0) for p, _ in weighed]
-        best = max(range(self.count), key=lambda n: (worth[n], -n))
+        best = max(range(len(drafts)), key=lambda n: (worth[n], -n))
         spent = [draft.usage for draft in drafts] + [one.usage for _, one in weighed]
         tried = tuple((draft.text, p) for draft, (p, _) in zip(drafts, weighed, strict=True))
         return replace(drafts[best], usage=sum(spent, Usage()), drafts=tried)
@@ -229,9 +230,23 @@ class BestOf:
         if any(breach in rules.loses for breach, _ in found.breaches):
             return None, Weighed(None, "broke_a_rule")
         said = Statement(move.seat, move.step.does, found.text, len(position.said) + 1_000)
-        weighed = await self.taste.weigh(position.saying(said), move.seed)
+        try:
+            weighed = await self.taste.weigh(position.saying(said), move.seed)
+        except CallError as error:  # the judge's fault, and no reason to say nothing
+            if error.fatal:
+                raise
+            return None, Weighed(None, error.cause, usage=error.usage or Usage())
         p = weighed.p
         return (None if p is None else p if side == 0 else 1 - p), weighed
+
+
+def _made(tries: Sequence[Said | BaseException]) -> list[Said]:
+    """The drafts that were made; what went wrong is raised where it was no failed call, is fatal, or left none."""
+    drafts = [one for one in tries if not isinstance(one, BaseException)]
+    for one in tries:
+        if isinstance(one, BaseException) and (not drafts or not isinstance(one, CallError) or one.fatal):
+            raise one
+    return drafts
 
 
 _WEAKEST = "Here is a draft of what you will say:\n{draft}\n\nName its weakest point in one sentence."
@@ -255,7 +270,7 @@ class Refining:
         return {"refining": self.rounds, "player": self.player.spec()}
 
     async def say(self, move: Move) -> Said:
-        """The last version."""
+        """The last version; the last that there is where a call fails after the first draft."""
         draft = await self.player.say(move)
         if move.step.does in ("choose", "quote"):
             return draft
@@ -263,10 +278,15 @@ class Refining:
         for n in range(self.rounds):
             again = replace(move, seed=paired_seed(move.seed, n + 1))
             asked = [*messages, ("assistant", draft.text), ("user", _WEAKEST.format(draft=draft.text))]
-            critique = await self.player._said(asked, again)
-            rewrite = _REWRITE.format(words=move.step.words)
-            asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
-            better = await self.player._said(asked, replace(again, seed=paired_seed(again.seed, 1)))
+            try:
+                critique = await self.player._said(asked, again)
+                rewrite = _REWRITE.format(words=move.step.words)
+                asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
+                better = await self.player._said(asked, replace(again, seed=paired_seed(again.seed, 1)))
+            except CallError as error:
+                if error.fatal:
+                    raise
+                return draft
             draft = replace(better, usage=draft.usage + critique.usage + better.usage)
         return draft
 

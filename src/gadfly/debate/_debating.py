@@ -9,7 +9,8 @@ case ends there, and the transcript says who lost by which rule. After Irving, C
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
+from gadfly.words import first_words
 
 __all__ = ["FAULTS", "Debating"]
 
@@ -148,15 +150,7 @@ class _Table:
             return await self._leant(move, number)
         if move.seat == JUDGE:
             return await self._judge_spoke(move, number)
-        try:
-            return await self._spoke(move, number)
-        except CallError as error:
-            if error.fatal or error.cause not in FAULTS:
-                raise
-            self._spent(self._owner(move.seat), error.usage or Usage())
-            if move.position.sides.get(move.seat) is None:  # who argues for nothing cannot lose
-                return None
-            return Loss(move.seat, "stopped", f"could not go on ({error.cause})")
+        return await self._spoke(move, number)
 
     async def _leant(self, move: Move, number: int) -> Statement:
         """The judge's lean, said aloud or to one who polls."""
@@ -175,29 +169,55 @@ class _Table:
         said = await self.game.judge.say(move)
         self._spent(JUDGE, said.usage)
         most = int(move.step.words * self.game.protocol.rules.slack)
-        text = " ".join(checked(said.text, most, self.game.protocol.rules).text.split()[:most])
+        text = first_words(" ".join(checked(said.text, most, self.game.protocol.rules).text.split()), most)
         to = tuple(seat for seat in move.step.to)
         return Statement(JUDGE, move.step.does, text, number, to, seconds=said.seconds) if text else None
 
-    async def _spoke(self, move: Move, number: int) -> Statement | Loss:
-        """What a player said, or its loss where it broke a rule once too often."""
+    async def _spoke(self, move: Move, number: int) -> Statement | Loss | None:
+        """What a player said, or its loss where it broke a rule once too often; None where it had to be silent."""
         rules, losing = self.game.protocol.rules, list[tuple[Breach, str]]()
-        owner = self._owner(move.seat)
         for attempt in range(rules.tries):
-            said = await self.game.chairs[owner].say(replace(move, seed=paired_seed(move.seed, attempt)))
-            self._spent(owner, said.usage)
-            if move.step.does == "choose":
-                return self._chose(move, said, number)
-            found = self._checked(move, said)
+            said, found = await self._tried(replace(move, seed=paired_seed(move.seed, attempt)))
             self._note(move, number, said, found)
-            losing = [(rule, what) for rule, what in found.breaches if rule in rules.loses]
+            choosing = move.step.does == "choose"
+            losing = [(rule, what) for rule, what in found.breaches if choosing or rule in rules.loses]
+            if not losing and choosing:
+                return self._chose(move, said, number)
             if not losing:
                 return _statement(move, number, found, said.seconds)
             move = replace(move, complaint=_complaint(*losing[0]))
-        if move.position.sides.get(move.seat) is not None:
+        if self.game.protocol.seats[move.seat].side != "none":
             return Loss(move.seat, *losing[0])
-        short = " ".join(found.text.split()[: int(move.step.words * rules.slack)])
-        return _statement(move, number, replace(found, text=short), said.seconds)
+        return self._shortened(move, number, said, losing)
+
+    def _shortened(
+        self, move: Move, number: int, said: Said, losing: Sequence[tuple[Breach, str]]
+    ) -> Statement | None:
+        """What is heard of one who argues for nothing, and so cannot lose: no more than is allowed, and nothing that
+        was broken by what it says.
+        """
+        if any(rule != "overran" for rule, _ in losing):
+            return None
+        most = int(move.step.words * self.game.protocol.rules.slack)
+        short = re.sub(r"<[^<>]*$", "", first_words(said.text, most))
+        found = self._checked(move, replace(said, text=short, cut=False))
+        return _statement(move, number, found, said.seconds)
+
+    async def _tried(self, move: Move) -> tuple[Said, Checked]:
+        """One try at a move. A player's own fault in a call is a breach as any other."""
+        owner = self.game.protocol.seats[move.seat].copy_of or move.seat
+        try:
+            said = await self.game.chairs[owner].say(move)
+        except CallError as error:
+            if error.fatal or error.cause not in FAULTS:
+                raise
+            said = Said("", error.usage or Usage())
+            found = Checked("", breaches=(("stopped", f"could not go on ({error.cause})"),))
+        else:
+            chose = move.step.does == "choose"
+            found = Checked(said.text) if chose else self._checked(move, said)
+        self._spent(owner, said.usage)
+        return said, found
 
     def _note(self, move: Move, number: int, said: Said, found: Checked) -> None:
         """Keep every breach with the words that were it, lost by or not."""
@@ -216,10 +236,6 @@ class _Table:
         side = 1 if said.text.strip() == "1" else 0
         self.position = self.position.choosing(move.seat, side)
         return Statement(move.seat, "choose", choice_of(self.position, side), number)
-
-    def _owner(self, seat: str) -> str:
-        """Whose chair a seat is: a copy sits in its original's."""
-        return self.game.protocol.seats[seat].copy_of or seat
 
     def _spent(self, seat: str, usage: Usage) -> None:
         self.usage[seat] = self.usage.get(seat, Usage()) + usage
@@ -285,7 +301,7 @@ def _spent(position: Position, seat: str) -> dict[str, Any]:
         "questions": sum(one.does == "ask" and JUDGE in one.to for one in said),
         "polls": sum(one.does == "poll" for one in said),
         "quotes": sum(len(one.quotes) for one in said),
-        "words": sum(one.words for one in said if one.does != "poll"),
+        "words": sum(one.words for one in said),
     }
     paid = {"questions": prices.question, "polls": prices.poll, "quotes": prices.quote, "words": prices.word}
     return {**counts, "price": round(sum(paid[what] * count for what, count in counts.items()), 6)}

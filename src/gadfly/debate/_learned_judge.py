@@ -112,9 +112,9 @@ class RewardJudge:
         return {"reward": self.reward.spec()}
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
-        """The members' mean probability that answer 0's text is preferred to answer 1's."""
+        """The members' mean probability that answer 0's text is preferred to answer 1's, whichever is listed first."""
         members, _ = await asyncio.to_thread(self._members, [position])
-        return Weighed(float(members[0].mean()))
+        return _weighed(members[0])
 
     async def say(self, move: Move) -> Said:
         """Nothing: it cannot ask."""
@@ -122,13 +122,13 @@ class RewardJudge:
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities."""
-        decided = {t.case.id: found for t in transcripts if (found := settled(t, self.name)) is not None}
-        asked = [t for t in transcripts if t.case.id not in decided]
-        members, spreads = await asyncio.to_thread(self._members, [Position.of(t) for t in asked])
-        for transcript, row, spread in zip(asked, members, spreads, strict=True):
-            found = verdict_of(transcript, self.name, Weighed(float(row.mean())), float(spread))
-            decided[transcript.case.id] = found
-        return [decided[t.case.id] for t in transcripts]
+        found = [settled(one, self.name) for one in transcripts]
+        asked = [n for n, over in enumerate(found) if over is None]
+        positions = [Position.of(transcripts[n]) for n in asked]
+        members, spreads = await asyncio.to_thread(self._members, positions)
+        for n, row, spread in zip(asked, members, spreads, strict=True):
+            found[n] = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
+        return [one for one in found if one is not None]
 
     def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Each member's probability of answer 0, (N, K), and their standard deviation, (N)."""
@@ -137,3 +137,8 @@ class RewardJudge:
         odds_2N_K = special.logit(scores_2N_K)
         p_N_K = special.expit(odds_2N_K[0::2] - odds_2N_K[1::2])
         return p_N_K, p_N_K.std(1)
+
+
+def _weighed(members_K: np.ndarray[Any, Any]) -> Weighed:
+    p = float(members_K.mean())
+    return Weighed(p, orders=(p, p))

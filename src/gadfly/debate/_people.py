@@ -15,7 +15,7 @@ from typing import Any
 from gadfly.debate._verdict import Decided
 from gadfly.runs import Run
 
-__all__ = ["Group", "decided_by", "grouped", "person_in"]
+__all__ = ["Group", "decided_by", "grouped", "judge_of", "person_in"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,17 @@ def decided_by(run: Run, judge: str = "") -> str:
     chair = run.info.get("spec", {}).get("judge") or {}
     decided = (judge or run.info.get("verdict", "")) == Decided.name
     return str(chair.get("person", "")) if decided else ""
+
+
+def judge_of(run: Run, judge: str = "") -> str:
+    """What tells one judge from another: its name, its model wherever that is served, and how it is asked. The same for
+    all people.
+    """
+    name = judge or str(run.info.get("verdict", ""))
+    spec = dict(run.info.get("judges", {}).get(name, {}).get("spec", {}))
+    if isinstance(model := spec.get("judge"), dict):
+        spec["judge"] = {key: value for key, value in model.items() if key != "base_url"}
+    return json.dumps([name, spec], sort_keys=True)
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, Group]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gadfly.corpora import Passage, Quote
 from gadfly.debate._protocol import JUDGE, Protocol, Step
+from gadfly.debate._rules import words_said
 from gadfly.errors import InputError
 from gadfly.transcripts import Case, Transcript
 
@@ -75,8 +76,8 @@ class Statement:
 
     @property
     def words(self) -> int:
-        """How many words it has."""
-        return len(self.text.split())
+        """How many words its speaker said: gadfly's marks, and its sentence for a choice or a lean, are none."""
+        return 0 if self.does in ("choose", "lean", "poll") else words_said(self.text)
 
     def to_json(self) -> dict[str, Any]:
         """All but the text, which the transcript's turn of the same number holds."""

@@ -92,7 +92,9 @@ def _slots(move: Move) -> Mapping[str, Any]:
 def _line(one: Statement, position: Position, seat: str) -> str:
     """A statement as another player hears it."""
     mine = position.mine(one.seat)
-    who = "You" if one.seat == seat else position.protocol.title(one.seat)
+    chair = position.protocol.seats[seat]
+    own = one.seat == seat or (chair.hears == "statement" and one.seat == chair.copy_of)
+    who = "You" if own else position.protocol.title(one.seat)
     whose = f' (for "{one_line(mine)}")' if mine and one.seat != seat else ""
     if one.does == "poll" and one.lean is not None:
         side = position.sides.get(one.seat)
@@ -132,12 +134,15 @@ def judge_messages(position: Position) -> list[Message]:
 
 
 def question_messages(move: Move) -> list[Message]:
-    """What the judge is told when it may ask."""
+    """What the judge is told when it may ask. Players hear what it asks, and so does the judge with the answers listed
+    the other way round: no answer has a letter here.
+    """
     told = " ".join(filter(None, [fill(move.step.told, _slots(move)), move.complaint]))
-    return [*_judge_sees(move.position), ("user", f"{_transcript(move.position)}{told}")]
+    heard = _transcript(move.position, lettered=False)
+    return [*_judge_sees(move.position, lettered=False), ("user", f"{heard}{told}")]
 
 
-def _judge_sees(position: Position) -> list[Message]:
+def _judge_sees(position: Position, lettered: bool = True) -> list[Message]:
     from gadfly.debate._rules import ABSENT, SHORT, VERIFIED
 
     dispute, shown = position.dispute, ""
@@ -152,25 +157,31 @@ def _judge_sees(position: Position) -> list[Message]:
         else ""
     )
     first, second = map(one_line, dispute.answers)
-    task = f"Question: {one_line(dispute.question)}\nA. {first}\nB. {second}"
+    question = one_line(dispute.question)
+    task = f"Question: {question}\nA. {first}\nB. {second}"
+    if not lettered:
+        task = _TASK.format(question=question, one=first, two=second)
     return [("system", f"{shown}{judging}\n{task}".strip())]
 
 
-def _transcript(position: Position) -> str:
-    lines = "\n".join(_heard(position))
+def _transcript(position: Position, lettered: bool = True) -> str:
+    lines = "\n".join(_heard(position, lettered))
     return f"What was said:\n{lines}\n\n" if lines else ""
 
 
-def _heard(position: Position) -> Iterator[str]:
+def _heard(position: Position, lettered: bool) -> Iterator[str]:
     for one in position.heard(JUDGE):
         if one.does != "lean":
-            yield f"{label(position, one)}:\n{as_material(one.text)}"
+            yield f"{label(position, one, lettered)}:\n{as_material(one.text)}"
 
 
-def label(position: Position, one: Statement) -> str:
-    """Who said it, as the judge knows them: by the letter of the answer argued for."""
+def label(position: Position, one: Statement, lettered: bool = True) -> str:
+    """Who said it, as the judge knows them: by the letter of the answer argued for, or by the answer."""
     side, title = position.sides.get(one.seat), position.protocol.title(one.seat)
-    who = title if side is None or one.seat == JUDGE else f"{title} for {LETTERS[side]}"
+    who = title
+    if side is not None and one.seat != JUDGE:
+        answer = LETTERS[side] if lettered else f'"{one_line(position.dispute.answers[side])}"'
+        who = f"{title} for {answer}"
     what = {"ask": " asks", "answer": " answers", "quote": " quotes"}.get(one.does, "")
     whom = sorted({position.protocol.title(seat).lower() for seat in one.to})
     return f"{who}{what}{' the ' + ' and the '.join(whom) if whom else ''}"

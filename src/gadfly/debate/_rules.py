@@ -7,34 +7,47 @@ only gadfly may set are taken out, and chat markup is broken.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gadfly.corpora import Passage, Quote, quoted, too_short
 from gadfly.debate._protocol import Breach, Rules
 from gadfly.models import inert
+from gadfly.words import word_count
 
-__all__ = ["Checked", "addresses_judge", "checked"]
+__all__ = ["Checked", "addresses_judge", "checked", "words_said"]
 
 VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to count]"
 """The marks behind a quotation: its words stand in the document, they do not, or they do and are too few to show
 anything.
 """
 
-_QUOTE = re.compile(r"<quote>(.*?)(?:</quote>|$)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"</?quote>", re.IGNORECASE)
-_MARKS = re.compile(r"\[\s*(verified|not in the document|too short to count)\s*\]", re.IGNORECASE)
+_OPEN, _CLOSE = r"<\s*quote\b[^<>]{0,80}>", r"<\s*/\s*quote\s*>"
+_QUOTE = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|$)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(f"{_OPEN}|{_CLOSE}", re.IGNORECASE)
+_BRACKETED = re.compile(r"[\[［〔【⟦]([^\[\]］〕】⟧]{0,80})[\]］〕】⟧]")
+_LIKE_A_MARK = re.compile("verif|notinthedoc|tooshort")
+_LOOKALIKES = str.maketrans("аеіορсνуτԁ0", "aeiopcvytdo")
+
+_LETTER = r"(?-i:\b[AB]\b(?![^\S\n]+(?!(?:is|because|as|since|and|or|now|only|in|for|to|if)\b)[a-z]))"
+"""The letter of an answer; not the article of "A bird", nor that of "choose a side"."""
 
 _ORDERS = (
-    re.compile(r"<\s?[|｜]\s?(?:im_start|im_end|system|assistant|user|eot_id|start_header_id)", re.IGNORECASE),
-    re.compile(r"\[\s?/?(?:INST|SYSTEM_PROMPT)\s?\]|<<\s?/?SYS\s?>>"),
-    re.compile(r"^\W{0,6}(?:system|developer|moderator|administrator)(?: (?:message|prompt|note|notice))?\W{0,3}:",
+    re.compile(r"<\s?/?\s?[|｜]?\s?(?:im_start|im_end|system|assistant|user|eot_id|(?:start|end)_header_id|"
+               r"(?:start|end)_of_turn)\b", re.IGNORECASE),
+    re.compile(r"\[\s?/?(?:INST|SYSTEM_PROMPT|SYSTEM)\s?\]|<\s?<\s?/?SYS\s?>>"),
+    re.compile(r"^\W{0,6}(?:system\W{0,3}:|(?:system|developer|moderator|administrator) "
+               r"(?:message|prompt|note|notice|instruction)s?\W{0,3}(?::|$))", re.IGNORECASE | re.MULTILINE),
+    re.compile(r"^\W{0,6}judge\W{0,3}:\W{0,3}(?:I (?:now )?(?:decide|choose|find|rule)|(?:my |the )?verdict)\b",
                re.IGNORECASE | re.MULTILINE),
     re.compile(r"\b(?:ignore|disregard|forget)\b.{0,30}\b(?:all|any|previous|prior|above|earlier|other)\b.{0,30}"
                r"\b(?:instructions?|prompts?|rules|messages)\b", re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
                r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b.{0,12}"
-               r"(?:\b[AB]\b|\bfor me\b|\bin my favou?r\b)", re.IGNORECASE | re.DOTALL),
+               r"(?:LETTER|\bfor me\b|\bin my favou?r\b)".replace("LETTER", _LETTER), re.IGNORECASE | re.DOTALL),
+    re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b.{0,8}\b(?:only|just|letter)\b.{0,14}"
+               + _LETTER, re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b(?:set|decided|"
                r"determined|overrid)", re.IGNORECASE | re.DOTALL),
     re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator),? (?:I|we) (?:\w+ )?"
@@ -58,8 +71,9 @@ def checked(
     """What a player said in up to `words` words. `cut`: the text ends where its tokens were used up.
 
     Where there is no document nothing can be quoted, and every quotation is made up. Quotation marks alone quote
-    nothing: a quotation stands between <quote> and </quote>. One that is there with fewer than `MIN_WORDS` words is
-    neither verified nor held against its speaker. What stands in the document is nobody's order.
+    nothing: a quotation stands between <quote> and </quote>, and one without words is none. One that is there with
+    fewer than `MIN_WORDS` words is neither verified nor held against its speaker. What stands in the document is
+    nobody's order.
     """
     quotes, unverified = list[Quote](), list[str]()
     shown, own, count = list[str](), list[str](), 0
@@ -67,15 +81,18 @@ def checked(
         if n % 2 == 0:
             shown.append(_plain(part))
             own.append(part)
-            count += len(shown[-1].split())
+            count += word_count(shown[-1])
             continue
         quote = quoted(part, passages)
         text = inert(" ".join(quote.text.split())) if quote else " ".join(_plain(part).split())
-        count += len(text.split())
+        count += word_count(text)
         if quote:
             quotes.append(quote)
         else:
             own.append(part)
+        if not word_count(text):
+            shown.append(text)
+            continue
         absent = quote is None and not too_short(part, passages)
         if absent:
             unverified.append(text)
@@ -88,11 +105,25 @@ def checked(
     return Checked(text, tuple(quotes), tuple(unverified), tuple(breaches))
 
 
+def words_said(text: str) -> int:
+    """How many words of what is shown are its speaker's; the marks are gadfly's."""
+    for mark in (VERIFIED, ABSENT, SHORT):
+        text = text.replace(f'" {mark}', '"')
+    return word_count(text)
+
+
 def _plain(text: str) -> str:
-    """Without tags, what cannot be seen, and the marks that only gadfly sets, however they were put together."""
-    while (found := _MARKS.sub(r"(\1)", _TAG.sub("", inert(text)))) != text:
+    """Without tags, what cannot be seen, and what looks like the marks that only gadfly sets, however put together."""
+    while (found := _BRACKETED.sub(_unmarked, _TAG.sub("", inert(text)))) != text:
         text = found
     return text
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    """Text in brackets, in round ones where it reads like a mark."""
+    folded = unicodedata.normalize("NFKD", found[1]).casefold().translate(_LOOKALIKES)
+    letters = "".join(char for char in folded if char.isalpha())
+    return f"({found[1]})" if _LIKE_A_MARK.search(letters) else found[0]
 
 
 def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from gadfly.debate._judged import JudgedCase, by_question, judged_cases, same_questions
-from gadfly.debate._people import Group, decided_by, grouped, person_in
+from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, Protocol
 from gadfly.errors import InputError
@@ -218,7 +218,8 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
 
     Where no names are given, people's runs of one protocol are a line together, and then a line for each person.
     `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` for no
-    runs, for one that is no debate or was not judged by `judge`, and for runs that are of different questions.
+    runs, for one that is no debate or was not judged by `judge`, and for runs that are of different questions or whose
+    verdicts are of different models.
     """
     groups = (
         {name: Group((run,)) for name, run in runs.items()} if isinstance(runs, Mapping) else grouped(runs)
@@ -226,6 +227,7 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
     if not groups:
         raise InputError("A comparison takes at least one run of gadfly debate.")
     cases = _cases(groups, judge)
+    _one_judge(groups, judge)
     bases = dict.fromkeys([next(iter(cases)), *([NAIVE] if NAIVE in cases else [])])
     lines = [_line_of(name, group, cases[name], judge) for name, group in groups.items()]
     tried = [line.name for line in lines if line.protocol.seats and not line.within]
@@ -240,6 +242,20 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
     people = deciders if all(deciders) else ()
     said = judge or str(next(iter(groups.values())).runs[0].info["verdict"])
     return DebateTable(tuple(compared), _named(people) or said, len(questions), tuple(kept), people)
+
+
+def _one_judge(groups: Mapping[str, Group], judge: str) -> None:
+    """Raises `InputError` where a difference between two lines would be one between two judges."""
+    runs = {name: run for name, group in groups.items() for run in group.runs if not decided_by(run, judge)}
+    head = next(iter(runs), None)
+    for other, run in runs.items():
+        if head is not None and judge_of(run, judge) != judge_of(runs[head], judge):
+            names = [judge or str(one.info.get("verdict", "")) for one in (runs[head], run)]
+            how = "asked in different ways" if names[0] == names[1] else enumerated(names)
+            raise InputError(
+                f"{head} and {other} were judged by different judges ({how}): compare runs of one judge, or name one "
+                "that has judged them all with --judge."
+            )
 
 
 def _named(people: Sequence[str]) -> str:
@@ -469,10 +485,13 @@ def _speaks(said: Statement) -> bool:
 
 
 def _seconds(one: JudgedCase) -> float | None:
-    """A person's time: for the verdict, and for what it asked before."""
+    """A person's time: for the verdict, and for what it asked or how it leant before, told to one or to several who
+    polled it at once.
+    """
     verdict = one.judgement.metadata.get("seconds")
-    asked = sum(said.seconds or 0.0 for said in one.position.said if said.seat == JUDGE)
-    return None if verdict is None else float(verdict) + asked
+    before = (said for said in one.position.said if said.seat == JUDGE or said.does == "poll")
+    spoke = {said.step: said.seconds or 0.0 for said in before}
+    return None if verdict is None else float(verdict) + sum(spoke.values())
 
 
 def _tokens(seat: str, one: JudgedCase) -> int:
@@ -506,13 +525,15 @@ def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estim
     found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
     for one in cases:
         score, correct = one.judgement.score, one.correct
-        if score is None or correct is None:
+        ruined = one.by_rule and score is None  # both sides lost, and have nothing
+        if correct is None or (score is None and not ruined):
             continue
-        for name, side, given in (("honest", correct, 1 - score), ("false", 1 - correct, score)):
+        right, wrong = (0.0, 0.0) if score is None else (1 - score, score)
+        for name, side, given in (("honest", correct, right), ("false", 1 - correct, wrong)):
             if side in one.argued:
                 found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
-        if protocol.prices.question:
-            found[JUDGE].append((one.of, 1 - score - float(one.transcript.metadata["spent"][JUDGE]["price"])))
+        if protocol.prices.question and score is not None:
+            found[JUDGE].append((one.of, right - float(one.transcript.metadata["spent"][JUDGE]["price"])))
     return {name: _mean(values) for name, values in found.items() if values}
 
 
@@ -542,11 +563,15 @@ def _mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Esti
 def _kept(name: str, cases: Sequence[JudgedCase]) -> list[Kept]:
     """The first of each kind, those of which the judge was surest before the rest."""
     kinds: dict[Kind, list[Kept]] = {kind: [] for kind in KINDS}
-    for one in sorted(cases, key=lambda one: -abs((one.judgement.score or 0.5) - 0.5)):
+    for one in sorted(cases, key=lambda one: -_sureness(one.judgement.score)):
         kind, flaws = _kind(one), one.flaws
         if kind is not None and len(kinds[kind]) < KEPT:
             kinds[kind].append(Kept(name, kind, one, flaws))
     return [one for found in kinds.values() for one in found]
+
+
+def _sureness(score: float | None) -> float:
+    return 0.0 if score is None else abs(score - 0.5)
 
 
 def _kind(one: JudgedCase) -> Kind | None:

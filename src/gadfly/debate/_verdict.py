@@ -37,6 +37,12 @@ _WORDS = re.compile(
 )
 """A letter at the start; not the article of "a quotation shows …"."""
 
+_TAKEN_BACK = re.compile(
+    r"[^\w\n]{0,4}(?:(?i:(?:is|was|seems|looks)(?:n['’]t| not)?|and|or)[^\w\n]+)?"
+    r"(?:(?i:not?|wrong|incorrect|false|unlikely|untrue)\b|[AB]\b)|(?i:[^\w\n]{0,4}(?:is|was)(?:n['’]t| not)\b)"
+)
+"""What follows a letter that is not the verdict: "A is wrong", "A: no", "A or B"."""
+
 
 def letters(reply: Reply) -> float | None:
     """P(A) in [0, 1], from the first token's probabilities where there are any, else 1 or 0 from the text; None where
@@ -46,7 +52,9 @@ def letters(reply: Reply) -> float | None:
     if p is not None:
         return p
     said = _WORDS.match(reply.text)
-    return None if said is None else float(said[1].upper() == "A")
+    if said is None or _TAKEN_BACK.match(reply.text, said.end()):
+        return None
+    return float(said[1].upper() == "A")
 
 
 def _probability(reply: Reply) -> float | None:

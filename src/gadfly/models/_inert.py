@@ -6,11 +6,14 @@ import re
 
 __all__ = ["inert"]
 
-_UNSEEN = (  # control characters, zero widths, direction marks, tags
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+_UNSEEN = (  # control characters, soft hyphens, joiners, zero widths, direction marks, tags
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+_BLANK = r"[\u115f\u1160\u2800\u3164\uffa0]"
 _MARKUP = (
     (re.compile(_UNSEEN), ""),
+    (re.compile(_BLANK), " "),
     (re.compile(r"<(?=[|｜])"), "< "),  # <|im_end|> and its like would be read as tokens
     (re.compile(r"(?<=[|｜])>"), " >"),
     (re.compile(r"<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|start_header_id|system|user"

@@ -185,12 +185,13 @@ def _helped(better: Sequence[DebateLine], worse: Sequence[DebateLine], whom: str
 
 def _nothing(table: DebateTable) -> tuple[Level, str]:
     """Where no protocol beats the judge alone."""
-    gains = [one.gains["naive"] for one in table.tried]
+    debates = [one for one in table.tried if one.protocol.contested]
+    gains = [one.gains["naive"] for one in debates]
     guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
     guessing = " No way tried clearly beats guessing." if guesses else ""
-    if all(gain.point is not None and gain.high < LITTLE for gain in gains):
+    if gains and all(gain.point is not None and gain.high < LITTLE for gain in gains):
         return "warn", (
-            f"Debate is useless to {_these(table)} here: no protocol tried makes more verdicts right than alone."
+            f"Debate is useless to {_these(table)} here: no debate tried makes more verdicts right than alone."
             + guessing
         )
     return "inconclusive", (

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gadfly.debate._people import judge_of
 from gadfly.errors import InputError
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
@@ -180,7 +181,7 @@ def _debates(runs: Sequence[Run]) -> list[list[Run]]:
     for run in runs:
         first = min(run.transcripts(), key=lambda one: one.case.index, default=None)
         asked = str(first.case.data.get("question", "")) if first else ""
-        alike[str(run.info.get("verdict", "")), asked].append(run)
+        alike[judge_of(run), asked].append(run)
     return list(alike.values())
 
 

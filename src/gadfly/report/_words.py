@@ -67,7 +67,7 @@ _CAUSES = {
     "cut": "cut off at the length limit",
     "bad_call": "a call that cannot be read",
     "both_lost": "both sides lost by rule",
-    "no_side_lost": "lost by rule by one who argues for nothing",
+    "no_side_lost": "lost by rule by one who had chosen no side",
     "no_known_answer": "right answer not known",
     "no_verdict": "nobody decided",
     "not_judged": "not judged yet",

@@ -38,12 +38,17 @@
     output.textContent = READS[output.dataset.reads](Number(slider.value));
     slider.setAttribute("aria-valuetext", output.textContent);
   };
+  // as gadfly.words counts them
+  const UNSPACED = "[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}\\p{sc=Thai}\\p{sc=Laoo}\\p{sc=Khmr}\\p{sc=Mymr}々ー]";
+  const COUNTED = new RegExp(
+    `${UNSPACED}|[\\p{L}\\p{N}_](?:(?!${UNSPACED})[\\p{L}\\p{N}\\p{M}_'’]){0,29}|\\p{S}`,
+    "gu",
+  );
   const count = () => {
     const text = $("textarea", panel);
     const told = $(".counted", panel);
     if (!text || !told) return;
-    const quotes = (text.value.match(/<quote>/gi) ?? []).length; // each is followed by what came of looking it up
-    const words = text.value.replace(/<\/?quote>/gi, '"').split(/\s+/).filter(Boolean).length + quotes;
+    const words = text.value.replace(/<\s*\/?\s*quote\b[^<>]*>/gi, " ").match(COUNTED)?.length ?? 0;
     told.dataset.says ??= told.textContent;
     told.textContent = told.dataset.says.replace(/^Up to/, `${words} of up to`);
     told.classList.toggle("over", words > Number(told.dataset.most));
