@@ -126,7 +126,7 @@ def test_a_stopped_command_says_what_happened_what_is_kept_and_what_to_do(gadfly
     )
     assert said.code == 2
     assert "Nothing answers at http://127.0.0.1:9/v1" in said.err
-    assert said.err.endswith("Every finished case is kept; then give the same command again.\n")
+    assert said.err.endswith("What a run has finished is kept; then give the same command again.\n")
 
 
 @pytest.mark.anyio

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from gadfly.errors import InputError, UnknownNameError
 
-__all__ = ["Document", "Place", "Shelf", "json_lines", "read"]
+__all__ = ["Document", "Place", "Shelf", "json_lines", "read", "text_in"]
 
 MOST_BYTES = 1_000_000
 
@@ -142,17 +142,22 @@ def read(source: Path | str, where: str = "") -> Document:
     return _parsed(source, where)
 
 
-def _text(path: Path) -> str:
+def text_in(path: Path) -> str:
+    """What a text file in UTF-8 says, its byte order mark apart. Raises `InputError` when it cannot be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; make it several files.")
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8; save it as that.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _text(path: Path) -> str:
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; make it several files.")
+    return text_in(path)
 
 
 def _parsed(text: str, where: str) -> Document:
@@ -269,7 +274,7 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     path = Path(path)
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as lines:
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield number, _object(line, f"Line {number} of {str(path)!r}")

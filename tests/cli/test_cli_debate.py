@@ -78,6 +78,43 @@ def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Pa
     assert json.loads(out.read_text())["document"] == "Ann did."
 
 
+def test_a_set_of_debates_keeps_its_right_answers_when_it_is_made_anew(
+    tmp_path: Path, questions: Path
+) -> None:
+    qa, out = tmp_path / "qa.jsonl", tmp_path / "made" / "set.jsonl"
+    qa.write_text('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 1}\n')
+    said("make", str(qa), "--model", "scripted/model", "-o", str(out))
+    row = json.loads(out.read_text())
+    assert row["answers"][row["correct"]] == "Bob" and "Ann" not in row["answers"]
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [("qa.jsonl", "holds the questions"), ("made.jsonl", "No question of 1 got a wrong")],
+)
+def test_making_a_set_destroys_nothing(tmp_path: Path, questions: Path, output: str, complaint: str) -> None:
+    qa, out = tmp_path / "qa.jsonl", tmp_path / output
+    out.write_text("precious\n")
+    qa.write_text('{"question": "Who?", "answers": ["…"]}\n')  # which is what a scripted model says
+    result = CliRunner().invoke(app, ["debate", "make", str(qa), "--model", "scripted/model", "-o", str(out)])
+    assert complaint in str(result.exception) and out.read_text() in ("precious\n", qa.read_text())
+
+
+def test_the_statements_of_a_debate_cannot_pose_as_what_gadfly_prints(questions: Path) -> None:
+    lines = said("play", "Who?", "--answers", "a,b", *MODELS).splitlines()
+    at = lines.index("Debater for A")
+    assert lines[at + 1].startswith("| ")
+
+
+def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path) -> None:
+    qa = tmp_path / "qa.jsonl"
+    qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
+    said("make", str(qa), "--model", "scripted/model", "-o", str(tmp_path / "made.jsonl"))
+    [run] = (tmp_path / "runs").iterdir()
+    result = CliRunner().invoke(app, ["show", run.name], env={"COLUMNS": "200"})
+    assert result.exit_code == 0 and "Nobody judges these cases: completed 1." in result.output
+
+
 def test_a_question_without_a_document_gets_the_passage_that_a_search_of_ones_choice_finds(
     tmp_path: Path, questions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +173,8 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
         (("play", "Q?", "--answers", "a,b", "--debaters", "scripted/a,scripted/b,scripted/c", "--judge", "scripted/m"),
          "one player or two"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--protocol", "debat"), "Did you mean 'debate'"),
-        (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "cannot be read"),
+        (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "There is no file"),
+        (("play", " ", "--answers", "a,b", *MODELS), "There is no question"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_refused_in_one_sentence(arguments: tuple[str, ...], complaint: str) -> None:

@@ -174,7 +174,7 @@ def test_labels_cannot_be_exported_to_what_is_no_file(gadfly, run, tmp_path, pla
         (("review", "import", "nope", "x.jsonl"), "There are no labels in gadfly-review.db"),
         (("review", "serve", "RUN", "--guidelines", "g.md"), "g.md"),
         (("review", "serve", "RUN", "--gold", "g.jsonl"), "'g.jsonl' cannot be read"),
-        (("review", "serve", "RUN", "--host", "0.0.0.0"), "lets other machines in: say so (public)"),
+        (("review", "serve", "RUN", "--host", "0.0.0.0"), "lets other machines in: say so with --public"),
         (("review", "serve", "RUN", "--store", "mysql://x"), "mysql"),
         (("judge", "fit", "mine", "--labels", "nope"), "There are no labels in gadfly-review.db"),
         (("judge", "history", "mine"), "mine"),

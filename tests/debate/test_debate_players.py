@@ -174,11 +174,27 @@ def test_rows_without_a_known_answer_are_told_of_with_the_key_that_may_be_meant(
     tmp_path: Path, more: str, hint: str
 ) -> None:
     file, told = tmp_path / "set.jsonl", list[str]()
-    row = '{"question": "Who?", "answers": ["Ann", "Bob"]'
+    row = '{"question": "Who?", "answers": ["Ann", "Bob"], "document": "Ann did."'
     file.write_text(f'{row}{more}}}\n{row}, "correct": 0}}\n')
     read_set(file, told.append)
     [sentence] = told
     assert sentence.startswith('1 of 2 rows have no "correct"') and hint in sentence
+
+
+def test_rows_without_a_document_are_told_of(tmp_path: Path) -> None:
+    file, told = tmp_path / "set.jsonl", list[str]()
+    row = '{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 0'
+    file.write_text(f'{row}, "doc": "Ann did."}}\n{row}, "passage": "Ann did."}}\n', "utf-8-sig")
+    assert read_set(file, told.append)[1]["document"] == "Ann did."
+    assert told[0].startswith('1 of 2 rows have no "document"') and len(told) == 1
+
+
+def test_a_question_asked_again_with_another_right_answer_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    row = '{"question": "Who?", "answers": ["Ann", "Bob"], "correct": '
+    file.write_text(f"{row}0}}\n\n{row}0}}\n{row}1}}\n")
+    with pytest.raises(InputError, match="Line 4 asks what line 1 asks, and another answer is right"):
+        read_set(file)
 
 
 def test_a_set_without_a_question_is_refused(tmp_path: Path) -> None:

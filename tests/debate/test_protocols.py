@@ -59,6 +59,13 @@ def test_a_file_of_ones_own_is_a_protocol(tmp_path: Path) -> None:
     assert (protocol(file).name, len(protocol(file).steps)) == ("short_debate", 1)
 
 
+def test_no_file_of_ones_own_takes_the_name_of_the_judge_alone(tmp_path: Path) -> None:
+    file = tmp_path / "naive.yaml"
+    file.write_text(DEBATE)
+    with pytest.raises(InputError, match="rename the file"):
+        protocol(file)
+
+
 def test_an_unknown_name_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'debate'"):
         protocol("debat")

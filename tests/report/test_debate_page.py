@@ -81,9 +81,20 @@ def test_where_nobody_debated_debate_is_not_called_useless(made):
     assert len(alone) > 1 and "useless" not in debate_verdict(replace(table, lines=tuple(alone)))[1]
 
 
+def test_where_no_debate_has_a_verdict_it_is_said_why(made):
+    table = made.sections[0].debate.table
+    none = replace(table.lines[1].gains["naive"], point=None)
+    lines = [
+        replace(one, gains={"naive": none} if one.gains else {}, helped="unclear", causes={"both_lost": 8})
+        for one in table.lines
+    ]
+    level, words = debate_verdict(replace(table, lines=tuple(lines)))
+    assert level == "inconclusive" and "no debate has a verdict (both sides lost by rule" in words
+
+
 def test_without_the_judge_alone_nothing_is_claimed(made):
     level, words = verdict_of(made, naive=None)
-    assert (level, "add the protocol naive" in words) == ("inconclusive", True)
+    assert (level, "it takes the protocol naive" in words) == ("inconclusive", True)
 
 
 def test_every_protocol_has_its_line_with_what_is_missing_and_why(page):
@@ -189,7 +200,9 @@ def test_people_together_and_one_by_one_stand_in_the_page_and_the_terminal(peopl
 
 
 @pytest.mark.parametrize("width", [390, 800, 1200])
-def test_nothing_is_wider_than_the_window(browser: Browser, made, tmp_path, width):
+def test_nothing_is_wider_than_the_window(
+    made, browser: Browser, tmp_path, width
+):  # what is made runs a loop of its own
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(write(made, tmp_path / "debates.html").as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

@@ -44,7 +44,7 @@ def test_a_newer_gadflys_labels_are_left_alone(database_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("labels.db", "cannot be read. Write sqlite:///labels.db or postgresql"),
+        ("://labels.db", "cannot be read. Write sqlite:///labels.db or postgresql"),
         ("mysql://host/labels", "in SQLite or PostgreSQL, not in 'mysql'"),
         ("sqlite://", "only in memory would be lost"),
         ("sqlite:///:memory:", "only in memory would be lost"),

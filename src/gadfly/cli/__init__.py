@@ -83,12 +83,14 @@ def main() -> None:
         app(prog_name="gadfly")
     except GadflyError as error:
         on = (
-            " Every finished case is kept; then give the same command again."
+            " What a run has finished is kept; then give the same command again."
             if isinstance(error, CallError)
             else ""
         )
         words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}{on}")
-        Console(stderr=True).print(words, style="red", markup=False, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            words, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,9 +97,12 @@ def play(
     from rich.console import Console
 
     from gadfly import debate as d
+    from gadfly.errors import InputError
     from gadfly.runs import Cases
 
     found = setting.protocol(protocol)
+    if not question.strip():
+        raise InputError("There is no question: give one in quotation marks.")
     [row] = _found([_row(question, answers, document)], corpus, search)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
@@ -135,7 +140,7 @@ def evaluate(
     from gadfly import debate as d
     from gadfly import runs
     from gadfly.errors import InputError
-    from gadfly.report import from_debate, print_summary, write
+    from gadfly.report import from_runs, print_summary, write
 
     if output:
         o.check_output(output)
@@ -153,7 +158,7 @@ def evaluate(
         )
         if made[-1].cut:
             break
-    report = from_debate(made)
+    report = from_runs(made, [game.protocol.name for game in games[len(made) :]])
     print_summary(report, Console())
     if output:
         write(report, output)
@@ -183,20 +188,27 @@ def make(
     """Make a set from questions with known answers: a model writes a wrong answer to each. The same command goes on."""
     from gadfly import debate as d
     from gadfly import runs
+    from gadfly.errors import InputError
 
     o.check_output(output)
+    if output.exists() and output.samefile(questions):
+        raise InputError(f"{output} holds the questions: name another place for the set with --output.")
     rows = _found(d.read_answered(str(questions)), corpus, search)
     game = d.Inventing(sampling.system(model))
     made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
     found = d.made_set(made)
-    output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
-    left = (
-        f"; {len(rows) - len(found):,} left out, for want of a usable wrong answer"
-        if len(found) < len(rows)
-        else ""
-    )
-    typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{left}.")
-    typer.echo(f"Next: gadfly debate eval {output} --debaters {model} --judge {model}")
+    outcomes = Counter(one.outcome for one in made.transcripts())
+    left = [
+        f"{outcomes['invalid']:,} left out, for want of a usable wrong answer" if outcomes["invalid"] else "",
+        f"{outcomes['failed']:,} failed (--retry-failed asks again)" if outcomes["failed"] else "",
+    ]
+    told = "".join(f"; {one}" for one in left if one)
+    if not found and not made.cut:
+        raise InputError(f"No question of {len(rows):,} got a wrong answer{told}. {output} is as it was.")
+    if found:
+        output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
+        typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{told}.")
+        typer.echo(f"Next: gadfly debate eval {output} --debaters {model} --judge {model}")
     o.interrupted([made])
 
 
@@ -286,6 +298,7 @@ def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> li
 
 def _row(question: str, answers: list[str], document: Path | None) -> dict[str, Any]:
     from gadfly.debate._sets import alike
+    from gadfly.documents import text_in
     from gadfly.errors import InputError
 
     two = o.listed(answers[0], "--answers") if len(answers) == 1 else [one.strip() for one in answers]
@@ -296,10 +309,7 @@ def _row(question: str, answers: list[str], document: Path | None) -> dict[str, 
         )
     row: dict[str, Any] = {"question": question, "answers": two}
     if document is not None:
-        try:
-            row |= {"document": document.read_text("utf-8"), "title": document.stem}
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"The document {document} cannot be read as text ({error}).") from error
+        row |= {"document": text_in(document), "title": document.stem}
     return row
 
 
@@ -327,14 +337,13 @@ def _shown(position: Position, what: Statement | Loss) -> Iterator[Text]:
     """One thing said, under who said it."""
     from rich.text import Text
 
-    from gadfly.debate import Loss
+    from gadfly.debate import Loss, Statement
     from gadfly.debate._prompts import label
     from gadfly.pages import line, visible
 
     if isinstance(what, Loss):
-        yield Text(
-            f"\n{position.protocol.title(what.seat)} loses by rule: {line(what.what, 300)}.", style="red"
-        )
+        who = label(position, Statement(what.seat, "argue", "", 0))
+        yield Text(f"\n{who} loses by rule: {line(what.what, 300)}.", style="red")
         return
     if what.does in ("lean", "poll"):
         who = "The judge leans" if what.does == "lean" else "Told in private how the judge leans"
@@ -342,7 +351,7 @@ def _shown(position: Position, what: Statement | Loss) -> Iterator[Text]:
         yield Text(f"\n{who}: {lean}", style="cyan")
         return
     yield Text(f"\n{label(position, what)}", style="bold")
-    yield Text(visible(what.text))
+    yield Text(indent(visible(what.text), "| ", lambda _: True))
 
 
 def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: str) -> Iterator[Text]:
@@ -350,11 +359,12 @@ def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: s
     from rich.text import Text
 
     from gadfly.pages import line
+    from gadfly.report._words import cause_words
 
     one, two = (line(answer) for answer in position.dispute.answers)
     p = facts.get("p")
     if failed or p is None:
-        yield Text(f"\nNo verdict: {failed or cause}.", style="yellow")
+        yield Text(f"\nNo verdict: {cause_words(failed or cause)}.", style="yellow")
         return
     by_rule = " by rule" if facts.get("by_rule") else ""
     if not facts.get("probabilities", True):

@@ -50,7 +50,7 @@ def serve(
     on where it was.
     """
     from gadfly import debate as d
-    from gadfly.review import Hall, Sitting, Store, hear
+    from gadfly.review import Hall, Sitting, Store, hear, listen
     from gadfly.runs import home
 
     found = setting.protocol(protocol)
@@ -70,9 +70,10 @@ def serve(
     serving = listening.serving()
     with Store(store or None) as kept:
         queue = f"{questions.name.split('.')[0][:40]}-{found.name}-{seat}"
+        listener = listen(serving.host, serving.port)  # before there are links, which are shown once
         links = _links(kept, queue, names, days, new_links)
         hall = Hall(kept, queue, sitting, serving)
-        hear(hall, ready=lambda url: _greet(url, links))
+        hear(hall, listener=listener, ready=lambda url: _greet(url, links))
 
 
 def _links(store: Store, queue: str, names: list[str], days: float, renew: bool) -> dict[str, str]:

@@ -46,7 +46,12 @@ def tournament(
     times: Annotated[
         int, typer.Option("--rounds", min=1, help="Rounds of the tournament; more go on from fewer.")
     ] = 5,
-    each: Annotated[int, typer.Option("--questions", min=1, help="Questions of a match.")] = 10,
+    each: Annotated[
+        int | None,
+        typer.Option(
+            "--questions", min=1, help="Questions of a match. Default: ten, or all of a smaller set."
+        ),
+    ] = None,
     protocol: Annotated[
         str, typer.Option(help="One in which two argue (gadfly debate protocols), or your own .yaml.")
     ] = "debate",
@@ -62,13 +67,14 @@ def tournament(
     if output:
         o.check_output(output)
     decider = d.judge(judge, setting.orders)
+    rows = questions_in(questions)
     plan = d.Tournament(
         {name: d.seated(name, decider) for name in _names(players)},
         decider,
         setting.protocol(protocol),
-        questions_in(questions),
+        rows,
         times,
-        each,
+        each or min(10, len(rows)),
         playing.seed,
     )
     found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, times, pairs)))
@@ -112,7 +118,8 @@ def _table(found: Standings) -> Table:
     from gadfly.pages import line
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("player", "rating", "debates", "missing", "score", "byes", "lost by rule"):
+    table.add_column("player", overflow="fold", min_width=24)
+    for heading in ("rating", "debates", "missing", "score", "byes", "lost by rule"):
         table.add_column(heading)
     for one in found.players:
         rating = "–" if one.rating is None else _points(one.rating)
@@ -160,7 +167,7 @@ def _rise(slope: Slope) -> str:
 def _points(estimate: Estimate) -> str:
     if estimate.point is None:
         return "no data"
-    return f"{estimate.point:+.0f} [{estimate.low:+.0f}, {estimate.high:+.0f}]"
+    return f"{estimate.point:+z.0f} [{estimate.low:+z.0f}, {estimate.high:+z.0f}]"
 
 
 def _share(estimate: Estimate) -> str:

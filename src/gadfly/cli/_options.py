@@ -149,14 +149,15 @@ def listed(text: str, option: str) -> list[str]:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a report path that cannot be written before hours are spent on what goes into it."""
+    """Refuse a path that cannot be written before hours are spent on what goes there, and make its folder."""
     from gadfly.errors import InputError
 
     if path.is_dir():
-        raise InputError(f"{path} is a directory; name the report's file with --output.")
+        raise InputError(f"{path} is a directory; name a file with --output.")
     there = next(folder for folder in path.resolve().parents if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"Nothing can be written in {there}; name another place with --output.")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def interrupted(runs: list[Run]) -> None:

@@ -107,11 +107,11 @@ def _line(text: str) -> str:
 def made_set(run: Run) -> list[dict[str, Any]]:
     """The set that a run of `Inventing` made, by case: the right answer is listed first in every other one."""
     rows = []
-    for transcript in run.transcripts():
+    for transcript in sorted(run.transcripts(), key=lambda one: one.case.index):
         data, wrong = transcript.case.data, transcript.metadata.get("wrong")
         if transcript.outcome != "completed" or wrong is None:
             continue
-        correct = transcript.case.seed % 2
+        correct = transcript.case.index % 2
         right = str(data["answers"][0])
         answers = [wrong, right] if correct else [right, wrong]
         texts = {key: data[key] for key in ("document", "title") if data.get(key)}
@@ -121,7 +121,8 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
-    "document" (or "passage") and "title". Raises `InputError`, which names the line, and for a file without a question.
+    "document" (or "passage") and "title". All answers are right ones, but where "correct" is the number of the one that
+    is. Raises `InputError`, which names the line, and for a file without a question.
     """
     rows = [_answered(row, number) for number, row in json_lines(path)]
     if not rows:
@@ -141,6 +142,11 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
             f'Line {number}: write {{"question": "…", "answers": ["right", …]}}, every one of them a text that is not '
             "empty."
         )
+    correct = row.get("correct")
+    if correct is not None:
+        if isinstance(correct, bool) or not isinstance(correct, int) or not 0 <= correct < len(answers):
+            raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
+        answers = [answers[correct]]
     texts = {"document": row.get("document", row.get("passage")), "title": row.get("title")}
     told = {key: value for key, value in texts.items() if value}
     for key, value in told.items():

@@ -21,6 +21,7 @@ from gadfly.slots import Template, slots
 
 __all__ = [
     "JUDGE",
+    "NAIVE",
     "Breach",
     "Prices",
     "Protocol",
@@ -34,6 +35,9 @@ __all__ = [
 
 JUDGE = "judge"
 """The seat of the one who decides: in every protocol, and in no file."""
+
+NAIVE = "naive"
+"""The protocol of the judge alone, which the others are compared with."""
 
 Side = Literal["first", "second", "assigned", "chosen", "other", "none"]
 """What a seat argues for: the answer listed first or second, the one the case assigns, the one the seat chooses itself,
@@ -207,6 +211,11 @@ def _checked(found: Protocol) -> Protocol:
 def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
     """Where something is wrong, and a sentence."""
     yield from _seat_problems(found)
+    if found.name == NAIVE and found.seats:
+        yield (
+            ("seats",),
+            f"{NAIVE} names the judge alone, which the others are compared with: rename the file.",
+        )
     for part in ("opening", "round", "closing"):
         for n, step in enumerate(getattr(found, part)):
             yield from _step_problems(found, step, (part, n))

@@ -13,23 +13,29 @@ from gadfly.errors import InputError
 
 __all__ = ["alike", "asked_key", "cases", "question_numbers", "read_set", "split"]
 
-_TEXTS = ("question", "document", "title")
-_KNOWN = (*_TEXTS, "answers", "correct")
+_TEXTS = ("question", "document", "passage", "title")
+_KNOWN = ("question", "document", "title", "answers", "correct")
 _MEANT = re.compile("corr?ect|label|gold|right|answer|target|truth|solution", re.IGNORECASE)
 """In what other sets call the number of the right answer."""
 
 
 def read_set(path: str | Path, told: Callable[[str], None] = lambda sentence: None) -> list[dict[str, Any]]:
     """The questions of a .jsonl file (or .jsonl.gz), one object a line: {"question": "…", "answers": ["…", "…"]} with,
-    where known, "correct" (0 or 1, which answer is right), "document" (what debaters see), "title".
+    where known, "correct" (0 or 1, which answer is right), "document" or "passage" (what debaters see), "title".
 
-    `told` hears how many questions have no known answer, if any have none. Raises `InputError`, which names the line,
-    and for a file without a question.
+    `told` hears how many questions have no document or no known answer, if any have none. Raises `InputError`, which
+    names the line, for a question that is asked again with another right answer, and for a file without a question.
     """
     given = dict(json_lines(path))
     if not given:
         raise InputError(f"{str(path)!r} holds no question: name a set that gadfly debate make wrote.")
     rows = [_row(row, number) for number, row in given.items()]
+    _agree(list(given), rows)
+    if bare := sum("document" not in row for row in rows):
+        told(
+            f'{bare:,} of {len(rows):,} rows have no "document": there debaters have nothing to quote, and an expert '
+            "sees no more than the judge alone."
+        )
     if unknown := [row for row in given.values() if row.get("correct") is None]:
         told(_unknown(unknown, len(rows)))
     return rows
@@ -44,6 +50,17 @@ def _unknown(lacking: Sequence[Mapping[str, Any]], of: int) -> str:
     return (
         f'{said}. They have {meant!r}: if that is the number of the right answer, 0 or 1, call it "correct".'
     )
+
+
+def _agree(numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raises `InputError` where a question is asked twice, and each time another answer is right."""
+    for number, row, of in zip(numbers, rows, question_numbers(rows), strict=True):
+        first = rows[of]
+        rights = [one["answers"][one["correct"]] for one in (first, row) if "correct" in one]
+        if len(rights) == 2 and not alike(*rights):
+            raise InputError(
+                f"Line {number} asks what line {numbers[of]} asks, and another answer is right there."
+            )
 
 
 def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -68,7 +85,8 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise InputError(
             f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
         )
-    kept = {key: row[key] for key in _KNOWN if row.get(key) is not None}
+    given = {"document": row.get("passage"), **row}
+    kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
     return kept if correct is None else {**kept, "correct": int(correct)}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from gadfly.debate._judged import JudgedCase, by_question, judged_cases, same_questions
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
-from gadfly.debate._protocol import JUDGE, Protocol
+from gadfly.debate._protocol import JUDGE, NAIVE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
@@ -27,7 +27,6 @@ from gadfly.words import enumerated
 
 __all__ = [
     "KINDS",
-    "NAIVE",
     "Believed",
     "Calibration",
     "DebateLine",
@@ -38,9 +37,6 @@ __all__ = [
     "Leaning",
     "debate_table",
 ]
-
-NAIVE = "naive"
-"""The protocol in which the judge decides alone: what the others have to beat."""
 
 SURE = 0.75
 """From which probability of the wrong answer on a judge is wrong with confidence."""

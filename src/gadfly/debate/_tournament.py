@@ -117,13 +117,13 @@ class Tournament:
             raise InputError(f"A tournament takes two players or more; got {len(self.players)}.")
         if self.rounds < 1 or self.questions < 1:
             raise InputError("A tournament takes at least one round of one question.")
-        if len(self.rows) < self.questions:
-            raise InputError(f"The set has {len(self.rows):,} questions; ask for no more with --questions.")
         own = {name: seat.side for name, seat in self.protocol.seats.items() if not seat.copy_of}
         if sorted(own.values()) != ["first", "second"]:
             raise InputError(
                 f"In protocol {self.protocol.name} others sit than two who argue for one answer each; use debate."
             )
+        if len(self.rows) < self.questions:
+            raise InputError(f"The set has {len(self.rows):,} questions; ask for no more with --questions.")
 
     async def play(
         self,

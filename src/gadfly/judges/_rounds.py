@@ -103,7 +103,10 @@ def place_of(name: str, number: int | None, directory: Path | str | None) -> Pat
     there = sorted(rounds(home)) if _NAME.fullmatch(name) else []
     if not there:
         raise UnknownNameError(
-            "fitted judge", name, fitted_names(directory), "Make one with gadfly judge fit."
+            "fitted judge",
+            name,
+            fitted_names(directory),
+            "Make one with gadfly judge fit, or of debates with gadfly debate learn.",
         )
     if number is not None and number not in there:
         raise UnknownNameError(f"round of {name!r} numbered", str(number), [str(n) for n in there])

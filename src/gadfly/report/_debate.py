@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
 from gadfly.debate._judged import DISHONEST
+from gadfly.debate._people import person_in
 from gadfly.debate._prompts import label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
@@ -14,6 +16,7 @@ from gadfly.report._debated import Debated, HeardLine, ReadDebate
 from gadfly.report._level import Level
 from gadfly.report._provenance import provenance
 from gadfly.report._section import Report, Section
+from gadfly.report._words import causes as in_words
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
 from gadfly.words import enumerated
@@ -152,7 +155,7 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
     if alone is None or alone.accuracy.point is None:
         return (
             "inconclusive",
-            "Whether debate helps cannot be told without the judge alone: add the protocol naive.",
+            "Whether debate helps cannot be told without the judge alone: it takes the protocol naive, too.",
         )
     better = [one for one in tried if one.helped == "better"]
     worse = [one for one in tried if one.helped == "worse"]
@@ -187,6 +190,12 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
     """Where no protocol beats the judge alone."""
     debates = [one for one in table.tried if one.protocol.contested]
     gains = [one.gains["naive"] for one in debates]
+    if debates and all(gain.point is None for gain in gains):
+        causes = sum((Counter(one.causes) for one in debates), Counter[str]())
+        return (
+            "inconclusive",
+            f"Whether debate helps cannot be told: no debate has a verdict ({in_words(causes)}).",
+        )
     guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
     guessing = " No way tried clearly beats guessing." if guesses else ""
     if gains and all(gain.point is not None and gain.high < LITTLE for gain in gains):
@@ -210,9 +219,18 @@ def _listed(lines: Sequence[DebateLine]) -> str:
 
 def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
-        played, asked = sum(1 for _ in run.transcripts()), run.info["cases"]
-        if played < asked:
-            yield f"Cut short: {played:,} of {asked:,} cases of {run.id} are here. To go on: gadfly resume {run.id}"
+        known = [(one, {given.judge for given in judged}) for one, judged in run.judged()]
+        unjudged = sum(not set(run.info["judges"]) <= judges for _, judges in known)
+        failed = sum(one.outcome == "failed" for one, _ in known)
+        served = person_in(run)
+        more = "serve its page again" if served else f"gadfly resume {run.id}"
+        if len(known) < run.info["cases"]:
+            asked = run.info["cases"]
+            yield f"Cut short: {len(known):,} of {asked:,} cases of {run.id} are here. To go on: {more}"
+        elif unjudged and not served:
+            yield f"Cut short: {unjudged:,} cases of {run.id} are not judged yet. To go on: {more}"
+        if failed and not served:
+            yield f"{failed:,} cases of {run.id} failed. To play them again: gadfly resume {run.id} --retry-failed"
 
 
 def _said(table: DebateTable) -> Iterator[str]:

@@ -189,6 +189,12 @@ def _other(run: Run) -> Section:
     """A run in which nobody attacked: proposals, or replies that a judge read."""
     if "propose" in run.info["spec"]:
         return _proposals(run)
+    if not run.info.get("verdict"):
+        outcomes = Counter(transcript.outcome for transcript in run.transcripts())
+        told = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common())
+        return Section(
+            run.info["game"], "", findings=(f"Nobody judges these cases: {told or 'none played'}.",)
+        )
     judge, threshold = deciding(run)
     scores = [one.score for _, found in run.judged() for one in found if one.judge == judge]
     flagged = in_words(rate([None if score is None else score >= threshold for score in scores]))

@@ -1,6 +1,6 @@
 """The page where people judge, and what is kept of it."""
 
-from gadfly.review._app import app, serve
+from gadfly.review._app import app, listen, serve
 from gadfly.review._asked import Ask
 from gadfly.review._database import address
 from gadfly.review._filling import Drawing, ask, check_kind, draw_into, pair_into, pairs_of, read_gold
@@ -51,6 +51,7 @@ __all__ = [
     "hear",
     "hearing_app",
     "judged_by",
+    "listen",
     "make_hearing_queue",
     "pair_into",
     "pairs_of",

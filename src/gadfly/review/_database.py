@@ -29,16 +29,19 @@ _OPENING = 0x6ADF17  # the advisory lock that PostgreSQL openers take in turn
 
 
 def address(url: str | None = None) -> sa.URL:
-    """The database to use: `url`, else `$GADFLY_REVIEW`, else a file in the current directory.
+    """The database to use: `url`, else `$GADFLY_REVIEW`, else a file in the current directory. What has no :// is the
+    path of a file.
 
     Raises `InputError` for what is no SQLite or PostgreSQL URL.
     """
     given = url or os.environ.get("GADFLY_REVIEW") or DEFAULT
+    if "://" not in given and not given.startswith("sqlite:"):
+        return sa.URL.create("sqlite+pysqlite", database=str(Path(given)))
     hint = "Write sqlite:///labels.db or postgresql://user:password@host/database."
     try:
         parsed = sa.make_url(given)
     except ArgumentError as error:
-        raise InputError(f"The address of the labels cannot be read. {hint}") from error
+        raise InputError(f"The address of the labels (GADFLY_REVIEW) cannot be read. {hint}") from error
     kind = parsed.drivername.split("+")[0]
     if kind in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -338,14 +339,16 @@ def _percent(form: Mapping[str, str], name: str, least: int) -> int:
 # --- serving
 
 
-def hear(hall: Hall, *, ready: Callable[[str], None] | None = None) -> None:
+def hear(
+    hall: Hall, *, listener: socket.socket | None = None, ready: Callable[[str], None] | None = None
+) -> None:
     """Serve a hall until interrupted; another one of the same sitting goes on.
 
-    `ready` is called with the page's address once it listens. The server runs beside the main thread: a run would take
-    Ctrl-C for itself there.
+    `listener` is a socket that listens at its address already. `ready` is called with the page's address once it
+    listens. The server runs beside the main thread: a run would take Ctrl-C for itself there.
     """
     serving = hall.serving
-    listener = listen(serving.host, serving.port)
+    listener = listener or listen(serving.host, serving.port)
     page = server(hearing_app(hall), serving)
     thread = threading.Thread(target=page.run, kwargs={"sockets": [listener]}, name="gadfly-hearing")
     thread.start()

@@ -81,6 +81,10 @@ class Serving:
         self._check_proxy()
         if not is_loopback(self.host):
             self._check_public()
+        elif self.public and not self.behind_proxy:
+            raise InputError(
+                f"{self.host} is reached from this machine alone: to let others in say where to listen, --host 0.0.0.0."
+            )
 
     def _check_proxy(self) -> None:
         if not self.behind_proxy:
@@ -95,7 +99,7 @@ class Serving:
     def _check_public(self) -> None:
         if not self.public:
             raise InputError(
-                f"Listening on {self.host} lets other machines in: say so (public), or stay on 127.0.0.1."
+                f"Listening on {self.host} lets other machines in: say so with --public, or stay on 127.0.0.1."
             )
         if not (self.certificate or self.behind_proxy):
             raise InputError(
@@ -103,9 +107,7 @@ class Serving:
                 "certificate and its key, or state the proxy that ends TLS as its https:// address."
             )
         if not (self.name or self.behind_proxy) and is_wildcard(self.host):
-            raise InputError(
-                f"Raters cannot open {self.host}: say which host name the links shall have (name)."
-            )
+            raise InputError(f"Raters cannot open {self.host}: say which host name the links shall have.")
 
     @property
     def secure(self) -> bool:
