@@ -12,11 +12,11 @@ from hearing_samples import ROWS, Debater, model_judge, sitting, tolerant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.debate import Move, Position, Said, debate_table, known_protocols, protocol
+from gadfly.debate import Move, Position, Said, ScriptedJudge, debate_table, known_protocols, protocol
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.review._hearing import Sitting
 from gadfly.review._hearing_journal import Journal, Journalled
-from gadfly.review._hearing_people import Answered, Attended
+from gadfly.review._hearing_people import Answered, Attended, Hearing
 from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Transcript, Usage
 
@@ -149,7 +149,7 @@ class Sat:
             wanted = self.hearing.wanted
             if wanted is not None and not wanted.answer.done():
                 self.wanted.append(wanted.kind)
-                self.hearing.give(self.hearing.place, wanted.key, self.GIVES)
+                await self.hearing.give(wanted, self.GIVES)
             await asyncio.sleep(0)
         return playing.result()
 
@@ -172,6 +172,27 @@ def test_two_who_poll_the_judge_at_once_ask_once_and_the_judge_hears_of_neither(
     assert not any(getattr(entry, "does", "") == "poll" for entry in sat.hearing.entries)
 
 
+async def told(hearing: Hearing, game: Attended, case: Case, *gives: str) -> str:
+    """What stands in the box of a person who has given this, when the server goes down."""
+    playing = asyncio.create_task(game.play(case))
+    for text in gives:
+        while hearing.wanted is None or hearing.wanted.answer.done():
+            await asyncio.sleep(0)
+        await hearing.give(hearing.wanted, Answered(text))
+    await asyncio.sleep(0.05)
+    assert hearing.wanted is not None and hearing.wanted.move is not None
+    playing.cancel()
+    return hearing.wanted.move.tried
+
+
+def test_what_was_refused_is_in_the_box_again_after_a_restart(tmp_path: Path) -> None:
+    found = sitting(tmp_path, protocol=protocol("debate"), seat="first", judge=ScriptedJudge())
+    for gives in (("", "so " * 200), ()):
+        hearing, game = found.hearing("ann")
+        [case, *_] = Cases.of(game, found.cases_of("ann"), 0)
+        assert asyncio.run(told(hearing, game, case, *gives)) == "so " * 200
+
+
 def test_two_peoples_runs_differ_and_name_them(tmp_path: Path) -> None:
     found = sitting(tmp_path)
     specs = [found.hearing(name)[1].spec()["judge"] for name in ("ann", "ben")]
@@ -186,7 +207,7 @@ async def heard(found: Sitting, name: str) -> Run:
     playing = asyncio.create_task(run(game, found.cases_of(name), found.judges(), settings=settings))
     while not playing.done():
         if hearing.wanted is not None and not hearing.wanted.answer.done():
-            hearing.give(hearing.place, hearing.wanted.key, Sat.GIVES)
+            await hearing.give(hearing.wanted, Sat.GIVES)
         await asyncio.sleep(0)
     return playing.result()
 

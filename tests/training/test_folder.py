@@ -57,6 +57,15 @@ def test_lines_after_the_last_checkpoint_are_cut_off_and_half_a_line_with_them(t
     assert (folder.path / "curve.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
+def test_half_a_line_spoils_no_line_after_it(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    folder.append("curve", [{"step": 1}])
+    with (folder.path / "curve.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')
+    folder.append("curve", [{"step": 2}])
+    assert [row["step"] for row in folder.read("curve")] == [1, 2]
+
+
 def test_the_same_training_is_opened_again_and_another_is_refused(tmp_path):
     Folder.open(tmp_path / "it", SPEC).append("curve", [{"step": 1}])
     assert Folder.open(tmp_path / "it", SPEC).info["spec"] == SPEC

@@ -41,7 +41,6 @@ DEBATERS = Annotated[
 JUDGE = Annotated[
     str, typer.Option(help="Who decides: a model, or reward:NAME, what gadfly debate learn made of verdicts.")
 ]
-SPEAKS = o.Sampling(temperature=0.8, top_p=0.95)
 AT_EASE = o.Playing()
 MADE_OF = Members(reads="dialogue")
 

@@ -185,7 +185,7 @@ class _Table:
                 return self._chose(move, said, number)
             if not losing:
                 return _statement(move, number, found, said.seconds)
-            move = replace(move, complaint=_complaint(*losing[0]))
+            move = replace(move, complaint=_complaint(*losing[0]), tried=said.text)
         if self.game.protocol.seats[move.seat].side != "none":
             return Loss(move.seat, *losing[0])
         return self._shortened(move, number, said, losing)

@@ -8,6 +8,7 @@ from typing import Any
 
 from inspect_ai.model import GenerateConfig
 
+from gadfly.debate._prompts import one_line
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
@@ -88,7 +89,7 @@ def _asked(question: str, right: str) -> list[tuple[str, str]]:
     messages = [("system", _TASK)]
     for one, answer, wrong in _EXAMPLES:
         messages += [("user", f"Question: {one}\nRight answer: {answer}"), ("assistant", wrong)]
-    return [*messages, ("user", f"Question: {_line(question)}\nRight answer: {_line(right)}")]
+    return [*messages, ("user", f"Question: {one_line(question)}\nRight answer: {one_line(right)}")]
 
 
 def _usable(text: str, right: Sequence[str]) -> str:
@@ -98,10 +99,6 @@ def _usable(text: str, right: Sequence[str]) -> str:
     if not answer or len(answer) > _LONGEST or holds_answer(answer, right):
         return ""
     return "" if any(holds_answer(one, [answer]) for one in right) else answer
-
-
-def _line(text: str) -> str:
-    return " ".join(inert(text).split())
 
 
 def made_set(run: Run) -> list[dict[str, Any]]:

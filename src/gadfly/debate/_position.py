@@ -198,7 +198,8 @@ class Position:
 @dataclass(frozen=True)
 class Move:
     """What a chair is asked for: to do `step` in `seat` as things stand. `seed` is its own. `complaint` says which rule
-    its last try broke, and is empty at first. `number` counts the case's moves, tries apart.
+    its last try broke, and `tried` what it said there; both are empty at first. `number` counts the case's moves, tries
+    apart.
     """
 
     position: Position
@@ -207,6 +208,7 @@ class Move:
     seed: int
     number: int = 0
     complaint: str = field(default="")
+    tried: str = ""
 
     @property
     def mine(self) -> str:

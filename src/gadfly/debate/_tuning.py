@@ -202,7 +202,7 @@ def learn_by_debating(
 
 def _is_past(folder: Folder, step: int) -> bool:
     """Whether a training has gone on beyond that step, or ended before it."""
-    if folder.done and folder.info["ended"]:
+    if folder.done and folder.info.get("ended"):
         return True
     last = folder.last_checkpoint
     return last is not None and (

@@ -127,11 +127,12 @@ class DebateJudge:
         return await self._brief.reply(asked, judge_messages(view), seed=seed, read=letters, grows=grows)
 
     async def say(self, move: Move) -> Said:
-        """The question it asks."""
+        """The question it asks, or its answer."""
         asked = self.system.with_sampling(temperature=0.0, max_tokens=move.step.words * 3)
         reply = await self._brief.reply(asked, question_messages(move), seed=move.seed)
         text = reply.text.strip()
-        return Said(text[: text.find("?") + 1] if "?" in text else text, reply.usage)
+        asks = move.step.does == "ask" and "?" in text
+        return Said(text[: text.find("?") + 1] if asks else text, reply.usage)
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """Each transcript's verdict. A failed call is a missing judgement, a fatal one is raised."""

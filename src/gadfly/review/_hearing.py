@@ -281,7 +281,8 @@ def _add_hearing(api: FastAPI, hall: Hall) -> None:
         visit = await in_thread(hall.checked, request, form)
         hearing = hall.mine(visit)
         await _caught_up(hearing)
-        hearing.give(field(form, "case"), field(form, "key"), _answer(hearing.wanted, form))
+        wanted = hearing.asked(field(form, "case"), field(form, "key"))
+        await hearing.give(wanted, _answer(wanted, form))
         if "hx-request" in request.headers:
             return Response(status_code=204)
         return RedirectResponse("/", 303)
@@ -296,10 +297,10 @@ async def _caught_up(hearing: Hearing) -> None:
 # --- what a form gives
 
 
-def _answer(wanted: Wanted | None, form: Mapping[str, str]) -> Answered:
+def _answer(wanted: Wanted, form: Mapping[str, str]) -> Answered:
     """What a form says of what is wanted now. Raises `InputError`, which says what is missing."""
     seconds = seconds_in(form)
-    if wanted is None or wanted.kind == "begin":
+    if wanted.kind == "begin":
         return Answered(seconds=seconds)
     if wanted.kind == "lean":
         return Answered(p=round(1 - _percent(form, "towards_b", 0) / 100, 2), seconds=seconds)

@@ -35,14 +35,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person is asked for. `key` names it within its case, the same after a restart. `before` is what they wrote
-    in a try that broke a rule.
-    """
+    """What a person is asked for. `key` names it within its case, the same after a restart."""
 
     kind: Kind
     key: str
     move: Move | None = None
-    before: str = ""
     answer: asyncio.Future[Answered] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -86,15 +83,20 @@ class Hearing:
                 self.wanted = None
                 self.changed()
 
-    def give(self, case: str, key: str, answered: Answered) -> None:
-        """What the person answers. Raises `RefusedError` where they are not asked for that (any more)."""
+    def asked(self, case: str, key: str) -> Wanted:
+        """What the person is asked for. Raises `RefusedError` where that is something else (by now)."""
         wanted = self.wanted
         if wanted is None or wanted.answer.done() or (case, key) != (self.place, wanted.key):
             raise RefusedError(
                 "That was answered before, or the debate has gone on: reload the page to see it."
             )
+        return wanted
+
+    async def give(self, wanted: Wanted, answered: Answered) -> None:
+        """What the person answers; kept in the journal when this returns."""
         wanted.answer.set_result(answered)
         self.changed()
+        await asyncio.sleep(0)  # who waits for it writes it down first
 
     @property
     def place(self) -> str:
@@ -177,7 +179,6 @@ class PersonDebater:
     """A person in a debater's chair."""
 
     hearing: Hearing
-    _said: dict[int, str] = field(default_factory=dict, compare=False)
 
     @property
     def systems(self) -> Mapping[str, System]:
@@ -191,9 +192,7 @@ class PersonDebater:
     async def say(self, move: Move) -> Said:
         """What they say; their side, as its number, where they choose one."""
         kind: Kind = "choose" if move.step.does == "choose" else "speak"
-        before = self._said.get(move.number, "") if move.complaint else ""
-        given = await self.hearing.wants(Wanted(kind, f"say-{move.number}-{move.seed}", move, before))
-        self._said[move.number] = given.text
+        given = await self.hearing.wants(Wanted(kind, f"say-{move.number}-{move.seed}", move))
         return Said(given.text, seconds=given.seconds)
 
 

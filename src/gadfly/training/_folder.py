@@ -109,9 +109,11 @@ class Folder:
         draft.replace(target)
 
     def append(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add lines to `curve` or `rollouts`."""
-        with (self.path / f"{table}.jsonl").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
+        """Add lines to `curve` or `rollouts`, in the place of a last one that was cut off by a kill."""
+        with (self.path / f"{table}.jsonl").open("a+b") as file:
+            file.seek(0)
+            file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
+            file.writelines(json.dumps(dict(row)).encode() + b"\n" for row in rows)
 
     def read(self, table: str) -> Iterator[dict[str, Any]]:
         """The lines of `curve` or `rollouts`, without a last one that was cut off by a kill."""
