@@ -30,14 +30,22 @@ def runs() -> None:
     if not found:
         typer.echo(f"No runs in {home()} yet. Start one: gadfly audit gadfly/smollm2")
         return
-    rows = [("run", "target", "cases", "status", "started")]
+    rows = [("run", "models", "cases", "status", "started")]
     for run in found:
-        target = run.info["players"].get("target", {}).get("model", "")
         started = run.info["started"][:16].replace("T", " ")
-        rows.append((run.id, visible(target), str(run.info["cases"]), run.status, started))
+        rows.append((run.id, visible(_played(run)), str(run.info["cases"]), run.status, started))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:  # as wide as it is: a name one cannot copy is none
         typer.echo("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _played(run: Run) -> str:
+    """The model under audit; where there is none, who plays and who decides."""
+    players = run.info["players"]
+    if "target" in players:
+        return str(players["target"].get("model", ""))
+    models = dict.fromkeys(str(one.get("model", "")) for one in players.values())
+    return ", ".join(filter(None, [*models, run.info.get("verdict", "")]))
 
 
 def show(run: o.RUN) -> None:

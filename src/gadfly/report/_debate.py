@@ -111,10 +111,11 @@ def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
     """A section from figures that are there; `first` are sentences that stand before the others."""
     table = debated.table
     ways = sum(not one.within for one in table.lines)
+    was = "was" if table.questions == 1 else "were"
     return Section(
         title="Debate",
         summary=(
-            f"{table.questions:,} questions, each with a right and a wrong answer, were put to {_judge(table)} in "
+            f"{_counted(table)}, each with a right and a wrong answer, {was} put to {_judge(table)} in "
             f"{ways:,} {'way' if ways == 1 else 'ways'}."
         ),
         findings=(*first, *_said(table)),
@@ -122,6 +123,10 @@ def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
         methods=_METHODS,
         debate=debated,
     )
+
+
+def _counted(table: DebateTable) -> str:
+    return f"{table.questions:,} question{'s' * (table.questions != 1)}"
 
 
 def _judge(table: DebateTable) -> str:
@@ -204,7 +209,7 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
             + guessing
         )
     return "inconclusive", (
-        f"Whether debate helps {_these(table)} cannot be told from {table.questions:,} questions: by no protocol are "
+        f"Whether debate helps {_these(table)} cannot be told from {_counted(table)}: by no protocol are "
         f"verdicts clearly right more often, or less often, than alone. Until then nothing speaks for debate here."
         f"{guessing}"
     )
