@@ -231,7 +231,7 @@ def test_a_wrong_option_is_explained_without_a_traceback(gadfly):
 def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(gadfly, tmp_path):
     done = gadfly("audit", "scripted/x", "--output", tmp_path)
     assert done.code == 2
-    assert "is a directory; name the report's file with --output" in " ".join(done.err.split())
+    assert "is a directory; name a file with --output" in " ".join(done.err.split())
 
 
 def test_sql_cuts_long_texts_unless_they_are_wanted_whole(gadfly, run):
