@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from gadfly.debate._payoff import preferred
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._sets import asked_key
@@ -39,7 +40,7 @@ class JudgedCase:
     @property
     def right(self) -> float | None:
         """1 for a verdict that is right, 0 for one that is not, one half for a tie, None where there is none."""
-        return None if self.judgement.score is None else _more(1 - self.judgement.score)
+        return None if self.judgement.score is None else preferred(1 - self.judgement.score)
 
     @property
     def cause(self) -> str:
@@ -66,7 +67,7 @@ class JudgedCase:
 
     def believed(self, side: int) -> float | None:
         """1 where the one who was asked decided for this answer, 0 for the other, one half for a tie."""
-        return None if self.p is None else _more(self.p if side == 0 else 1 - self.p)
+        return None if self.p is None else preferred(self.p if side == 0 else 1 - self.p)
 
     @property
     def correct(self) -> int | None:
@@ -173,7 +174,3 @@ def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:
 def _asked(one: JudgedCase) -> tuple[str, ...]:
     dispute = one.position.dispute
     return asked_key(dispute.question, dispute.answers, dispute.document.text if dispute.document else "")
-
-
-def _more(p: float) -> float:
-    return 0.5 if p == 0.5 else float(p > 0.5)

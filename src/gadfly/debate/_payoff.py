@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["belief", "first_believed", "payoff"]
+__all__ = ["belief", "first_believed", "payoff", "preferred"]
 
 
 def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
@@ -52,3 +52,8 @@ def first_believed(transcript: Transcript, judgement: Judgement) -> float | None
     if judgement.score is None or correct is None:
         return None
     return 1 - judgement.score if correct == 0 else judgement.score
+
+
+def preferred(p: float) -> float:
+    """1 for what is given more than one half, 0 for less, one half for a tie."""
+    return 0.5 if p == 0.5 else float(p > 0.5)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import belief
+from gadfly.debate._payoff import belief, preferred
 from gadfly.debate._protocol import Protocol as Rulebook
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
@@ -226,7 +226,7 @@ def _won(transcript: Transcript, judgement: Judgement) -> float | None:
     if transcript.outcome != "completed":
         return None
     p = belief(transcript, judgement, transcript.metadata["player"])
-    return None if p is None else 0.5 if p == 0.5 else float(p > 0.5)
+    return None if p is None else preferred(p)
 
 
 def _broke(transcript: Transcript, mine: bool) -> bool | None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
+from gadfly.debate._payoff import preferred
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
@@ -237,7 +238,7 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
         first,
         second,
         p,
-        None if judgement.score is None else 0.5 * ((judgement.score < 0.5) + (judgement.score <= 0.5)),
+        None if judgement.score is None else preferred(1 - judgement.score),
         judgement.cause if p is None else "",
         tuple((first, second)[side] for side in sorted(lost)),
     )
