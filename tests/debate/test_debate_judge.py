@@ -100,6 +100,8 @@ def test_a_judge_that_asks_questions_does_so_on_a_service_without_a_temperature(
         ("A\n\nThe document says so.", 1.0),
         ("Answer: B\nthe other is not", 0.0),
         ("A Paris", 1.0),
+        ("A. B is nowhere in it.", 1.0),
+        ("B, because A is not right", 0.0),
     ],
 )
 def test_a_letter_in_words_is_read(text: str, p: float) -> None:

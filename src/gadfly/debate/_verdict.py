@@ -38,8 +38,10 @@ _WORDS = re.compile(
 """A letter at the start; not the article of "a quotation shows …"."""
 
 _TAKEN_BACK = re.compile(
-    r"[^\w\n]{0,4}(?:(?i:(?:is|was|seems|looks)(?:n['’]t| not)?|and|or)[^\w\n]+)?"
-    r"(?:(?i:not?|wrong|incorrect|false|unlikely|untrue)\b|[AB]\b)|(?i:[^\w\n]{0,4}(?:is|was)(?:n['’]t| not)\b)"
+    r"(?i:[^\w\n]{0,4}(?:(?:is|was|seems|looks)(?:n['’]t| not)?[^\w\n]+)?"
+    r"(?:not?|wrong|incorrect|false|unlikely|untrue)\b)"
+    r"|(?i:[^\w\n]{0,4}(?:is|was)(?:n['’]t| not)\b)"
+    r"|[^\S\n]*(?:[/,&+|]|or\b|and\b)[^\S\n]*\(?[AB]\b"
 )
 """What follows a letter that is not the verdict: "A is wrong", "A: no", "A or B"."""
 
