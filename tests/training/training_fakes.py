@@ -54,7 +54,7 @@ def die_at(file: str, times: int) -> None:
     left = [times]
 
     def watch(event: str, given: tuple[Any, ...]) -> None:
-        if event == "open" and Path(str(given[0])).name == file and given[1] in ("a", "w"):
+        if event == "open" and Path(str(given[0])).name == file and str(given[1])[0] in "aw":
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
