@@ -35,7 +35,7 @@ OUTPUT = Annotated[Path, typer.Option("--output", "-o", help="Where the report g
 STORE = Annotated[
     str,
     typer.Option(
-        help="Where labels are kept: a database URL. Default: $GADFLY_REVIEW or gadfly-review.db here."
+        help="Where labels are kept: a file or a database URL. Default: $GADFLY_REVIEW or gadfly-review.db here."
     ),
 ]
 JUDGE = Annotated[str, typer.Option(help="The judge. Default: the one that decided the run.")]
