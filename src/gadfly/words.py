@@ -7,7 +7,7 @@ from itertools import islice
 
 import regex
 
-__all__ = ["UNIT", "enumerated", "first_words", "same_words", "word_count"]
+__all__ = ["UNIT", "enumerated", "first_words", "plural", "same_words", "word_count"]
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
 _CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"
@@ -48,6 +48,11 @@ def first_words(text: str, most: int) -> str:
 def same_words(one: str, other: str) -> bool:
     """Whether two texts consist of the same words, whatever their case and what stands between them."""
     return _words(one) == _words(other)
+
+
+def plural(count: int, noun: str) -> str:
+    """So many of a noun that takes an s: "1 question", "2,000 questions"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def enumerated(words: Sequence[str]) -> str:

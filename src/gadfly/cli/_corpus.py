@@ -38,6 +38,7 @@ def build(
     from gadfly.corpora import corpus
     from gadfly.judges._embedding import EMBEDDING
     from gadfly.pages import line
+    from gadfly.words import plural
 
     built = make(name, paths, size=size, embedding=EMBEDDING if embeddings else None)
     held = corpus(name)
@@ -46,8 +47,7 @@ def build(
     if (more := len(built.skipped) - SHOWN) > 0 and not every:
         typer.echo(f"left out: {more:,} more; --all names them")
     typer.echo(
-        f"{name}: {held.documents:,} document{'s' * (held.documents != 1)} in {held.passages:,} "
-        f"passage{'s' * (held.passages != 1)} ({built.added:,} added, "
+        f"{name}: {plural(held.documents, 'document')} in {plural(held.passages, 'passage')} ({built.added:,} added, "
         f"{built.changed:,} changed, {built.unchanged:,} unchanged, {built.removed:,} removed)."
     )
     if not held.documents:

@@ -176,14 +176,14 @@ class _Table:
     async def _spoke(self, move: Move, number: int) -> Statement | Loss | None:
         """What a player said, or its loss where it broke a rule once too often; None where it had to be silent."""
         rules, losing = self.game.protocol.rules, list[tuple[Breach, str]]()
+        choosing = move.step.does == "choose"
         for attempt in range(rules.tries):
             said, found = await self._tried(replace(move, seed=paired_seed(move.seed, attempt)))
             self._note(move, number, said, found)
-            choosing = move.step.does == "choose"
             losing = [(rule, what) for rule, what in found.breaches if choosing or rule in rules.loses]
-            if not losing and choosing:
-                return self._chose(move, said, number)
             if not losing:
+                if choosing:
+                    return self._chose(move, said, number)
                 return _statement(move, number, found, said.seconds)
             move = replace(move, complaint=_complaint(*losing[0]), tried=said.text)
         if self.game.protocol.seats[move.seat].side != "none":

@@ -45,15 +45,15 @@ def decided_by(run: Run, judge: str = "") -> str:
     return str(chair.get("person", "")) if decided else ""
 
 
-def judge_of(run: Run, judge: str = "") -> str:
-    """What tells one judge from another: its name, its model wherever that is served, and how it is asked. The same for
-    all people.
+def judge_of(run: Run, judge: str = "") -> tuple[str, str]:
+    """What tells one judge from another: its name, and its model, wherever that is served, with how it is asked. The
+    same for all people.
     """
     name = judge or str(run.info.get("verdict", ""))
     spec = dict(run.info.get("judges", {}).get(name, {}).get("spec", {}))
     if isinstance(model := spec.get("judge"), dict):
         spec["judge"] = {key: value for key, value in model.items() if key != "base_url"}
-    return json.dumps([name, spec], sort_keys=True)
+    return name, json.dumps(spec, sort_keys=True)
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, Group]:

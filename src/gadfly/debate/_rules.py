@@ -45,7 +45,7 @@ _ORDERS = (
                r"\b(?:instructions?|prompts?|rules|messages)\b", re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
                r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b.{0,12}"
-               r"(?:LETTER|\bfor me\b|\bin my favou?r\b)".replace("LETTER", _LETTER), re.IGNORECASE | re.DOTALL),
+               r"(?:" + _LETTER + r"|\bfor me\b|\bin my favou?r\b)", re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b.{0,8}\b(?:only|just|letter)\b.{0,14}"
                + _LETTER, re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b(?:set|decided|"

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -242,14 +243,21 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
 
 def _one_judge(groups: Mapping[str, Group], judge: str) -> None:
     """Raises `InputError` where a difference between two lines would be one between two judges."""
-    runs = {name: run for name, group in groups.items() for run in group.runs if not decided_by(run, judge)}
-    head = next(iter(runs), None)
-    for other, run in runs.items():
-        if head is not None and judge_of(run, judge) != judge_of(runs[head], judge):
-            names = [judge or str(one.info.get("verdict", "")) for one in (runs[head], run)]
-            how = "asked in different ways" if names[0] == names[1] else enumerated(names)
+    judges = {
+        name: judge_of(run, judge)
+        for name, group in groups.items()
+        for run in group.runs
+        if not decided_by(run, judge)
+    }
+    for (one, by_one), (other, by_other) in pairwise(judges.items()):
+        if by_one != by_other:
+            how = (
+                "asked in different ways"
+                if by_one[0] == by_other[0]
+                else enumerated([by_one[0], by_other[0]])
+            )
             raise InputError(
-                f"{head} and {other} were judged by different judges ({how}): compare runs of one judge, or name one "
+                f"{one} and {other} were judged by different judges ({how}): compare runs of one judge, or name one "
                 "that has judged them all with --judge."
             )
 

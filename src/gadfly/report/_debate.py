@@ -19,7 +19,7 @@ from gadfly.report._section import Report, Section
 from gadfly.report._words import causes as in_words
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
-from gadfly.words import enumerated
+from gadfly.words import enumerated, plural
 
 __all__ = ["debate_section", "debate_verdict", "from_debate"]
 
@@ -115,18 +115,14 @@ def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
     return Section(
         title="Debate",
         summary=(
-            f"{_counted(table)}, each with a right and a wrong answer, {was} put to {_judge(table)} in "
-            f"{ways:,} {'way' if ways == 1 else 'ways'}."
+            f"{plural(table.questions, 'question')}, each with a right and a wrong answer, {was} put to "
+            f"{_judge(table)} in {plural(ways, 'way')}."
         ),
         findings=(*first, *_said(table)),
         charts=tuple(debate_charts(table)),
         methods=_METHODS,
         debate=debated,
     )
-
-
-def _counted(table: DebateTable) -> str:
-    return f"{table.questions:,} question{'s' * (table.questions != 1)}"
 
 
 def _judge(table: DebateTable) -> str:
@@ -209,9 +205,9 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
             + guessing
         )
     return "inconclusive", (
-        f"Whether debate helps {_these(table)} cannot be told from {_counted(table)}: by no protocol are "
-        f"verdicts clearly right more often, or less often, than alone. Until then nothing speaks for debate here."
-        f"{guessing}"
+        f"Whether debate helps {_these(table)} cannot be told from {plural(table.questions, 'question')}: by no "
+        f"protocol are verdicts clearly right more often, or less often, than alone. Until then nothing speaks for "
+        f"debate here.{guessing}"
     )
 
 

@@ -18,6 +18,7 @@ from gadfly.report._words import percent, rate
 from gadfly.runs import Run
 from gadfly.stats import RATERS_ERR, Estimate
 from gadfly.stats import rate as share
+from gadfly.words import plural
 
 __all__ = ["evidence_section", "evidence_verdict", "from_evidence"]
 
@@ -127,7 +128,7 @@ def evidence_section(run: Run, orders: Run | None = None) -> Section:
     masked = run.info["spec"].get("constrained")
     how = "under a mask that lets only words of the document through" if masked else "freely"
     questions = found.questions + found.unanswerable
-    asked = f"It was asked {questions:,} question{'s' * (questions != 1)} of {corpus}"
+    asked = f"It was asked {plural(questions, 'question')} of {corpus}"
     return section_of(evidenced, f"{asked}, and wrote a claim and quotes {how}.", first)
 
 

@@ -177,7 +177,7 @@ def _sweeps(runs: Sequence[Run]) -> list[Sweep]:
 
 def _debates(runs: Sequence[Run]) -> list[list[Run]]:
     """Debates that can be compared: those of one set of questions before one judge together."""
-    alike: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    alike: dict[tuple[tuple[str, str], str], list[Run]] = defaultdict(list)
     for run in runs:
         first = min(run.transcripts(), key=lambda one: one.case.index, default=None)
         asked = str(first.case.data.get("question", "")) if first else ""
