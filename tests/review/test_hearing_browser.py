@@ -22,6 +22,7 @@ from hearing_samples import (
 from playwright.sync_api import Browser, Page, expect
 from test_browser import AUDIT, CONTRAST, HOSTILE
 
+from gadfly.debate import protocol
 from gadfly.runs import all_runs
 from gadfly.transcripts import Transcript
 from gadfly.words import word_count
@@ -290,6 +291,26 @@ def test_hostile_words_are_inert_and_readable(serve: Serve, browser: Browser) ->
     ann.wants("How you lean")
     assert ann.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert ann.page.title().startswith("Debate")
+    assert ann.noise == []
+
+
+def test_a_judge_answers_what_a_debater_asks(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    asks = {"who": ["first"], "does": "ask", "to": ["judge"], "told": "Ask the judge."}
+    answers = {"who": ["judge"], "does": "answer", "told": "Answer it.", "words": 10}
+    asked = protocol("debate").changed(round=[asks, answers])
+    speaker = Debater(lambda move: "What is unclear?" if move.step.does == "ask" else "As I said.")
+    ann = Person(browser, serve(speaker, protocol=asked))
+    ann.button("Begin")
+    ann.wants("Your answer")
+    ann.sees("What is unclear?", "up to 10 words")
+    expect(ann.page.get_by_role("button", name="No question")).to_have_count(0)
+    ann.box.fill("The year.")
+    ann.button("Say it")
+    ann.sees("You answer", "The year.")
+    ann.decides("A")
+    ann.sees("You decided for A")
+    [transcript] = played(tmp_path)
+    assert [one.text for one in transcript.said_by("judge")] == ["The year."]
     assert ann.noise == []
 
 

@@ -158,8 +158,9 @@ class PersonJudge:
         return {"person": self.hearing.name}
 
     async def say(self, move: Move) -> Said:
-        """The question they ask; empty where they have none."""
-        given = await self.hearing.wants(Wanted("ask", f"ask-{move.number}-{move.seed}", move))
+        """The question they ask, empty where they have none, or their answer to a debater's."""
+        kind: Kind = "ask" if move.step.does == "ask" else "speak"
+        given = await self.hearing.wants(Wanted(kind, f"{kind}-{move.number}-{move.seed}", move))
         return Said(given.text, seconds=given.seconds)
 
     async def weigh(self, position: Position, seed: int) -> Weighed:

@@ -63,7 +63,7 @@ def _entry(hearing: Hearing, position: Position, one: Statement | Loss) -> Entry
 
 
 def _you(position: Position, one: Statement) -> str:
-    return f"You ask {_whom(position, one.to)}" if one.does == "ask" else "You"
+    return f"You ask {_whom(position, one.to)}" if one.does == "ask" else "You answer"
 
 
 def _whom(position: Position, seats: Sequence[str]) -> str:
