@@ -79,6 +79,15 @@ async def test_a_bug_in_a_script_keeps_its_type():
         await System(scripted(broken)).reply([("user", "Hello")])
 
 
+async def test_a_model_in_this_process_that_needs_the_network_says_so_in_a_sentence():
+    def fetches(messages, seed):
+        raise ConnectionError("no such host")
+
+    with pytest.raises(CallError, match=r"fetches something first.*no such host.*Connect once") as caught:
+        await System(scripted(fetches)).reply([("user", "Hello")])
+    assert caught.value.fatal
+
+
 async def test_within_an_inspect_sample_the_call_is_an_event():
     @solver
     def ask():

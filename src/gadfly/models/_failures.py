@@ -30,11 +30,13 @@ def call_error(failure: Exception, model: Model, *, in_process: bool) -> BaseExc
     """What a provider raised, as ours; no status and no known kind is `"error"`.
 
     A `GadflyError` passes through, and so does whatever goes wrong within this process: that is a bug of
-    ours (or of a script) and keeps its traceback.
+    ours (or of a script) and keeps its traceback, unless the network is not there.
     """
     root = _root(failure)
-    if isinstance(root, GadflyError) or in_process:
+    if isinstance(root, GadflyError):
         return root
+    if in_process:
+        return _offline(root, model) if isinstance(root, OSError) and "Connect" in type(root).__name__ else root
     status = getattr(root, "status_code", None) or getattr(failure, "status_code", None)
     said = printable(str(getattr(root, "provider_message", None) or root))
     name = str(model)
@@ -52,6 +54,16 @@ def call_error(failure: Exception, model: Model, *, in_process: bool) -> BaseExc
             f"{name} answered with something its client cannot read ({kind}: {said}).", "bad_reply"
         )
     return CallError(f"{name} failed with {kind}: {said}", "error")
+
+
+def _offline(failure: OSError, model: Model) -> CallError:
+    """A model that runs here and yet fetches something, as Inspect's mockllm does a tokenizer to count with."""
+    return CallError(
+        f"{model} runs here but fetches something first, and cannot ({printable(str(failure))}). Connect once, or name "
+        "another model.",
+        "unreachable",
+        fatal=True,
+    )
 
 
 def status_error(status: int, said: str, model: str, key: str) -> CallError:
