@@ -36,7 +36,9 @@ def call_error(failure: Exception, model: Model, *, in_process: bool) -> BaseExc
     if isinstance(root, GadflyError):
         return root
     if in_process:
-        return _offline(root, model) if isinstance(root, OSError) and "Connect" in type(root).__name__ else root
+        return (
+            _offline(root, model) if isinstance(root, OSError) and "Connect" in type(root).__name__ else root
+        )
     status = getattr(root, "status_code", None) or getattr(failure, "status_code", None)
     said = printable(str(getattr(root, "provider_message", None) or root))
     name = str(model)
