@@ -43,7 +43,7 @@ ATTACK = ("redteam", "scripted/x", "--focus", "system_prompt")
         (("redteam", "scripted/x", "--then", "model_judge"), "write model_judge:provider/name"),
         (("redteam", "scripted/x", "--judge", "no_such:thing"), "cannot be imported"),
         (("redteam", "scripted/x", "--attacker", "few_shot", "--cases", "3"), "give it 4 or more"),
-        (("redteam", "scripted/x", "--system-prompt", "@x.txt"), "The system prompt x.txt cannot be read"),
+        (("redteam", "scripted/x", "--system-prompt", "@x.txt"), "There is no file x.txt"),
         (("redteam", "scripted/x", "--pool", "nope"), "There is no run 'nope'."),
         (("show", "nope"), "There is no run 'nope'."),
         (("resume", "nope"), "There is no run 'nope'."),

@@ -116,13 +116,11 @@ def test_no_rule_can_open_a_tag_of_its_own(text: str) -> None:
 
 
 def test_a_missing_file_is_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"There is no guidelines file .*rules\.md: write one, or name another\."
-    ):
+    with pytest.raises(InputError, match=r"There is no file .*rules\.md\."):
         read_guidelines(tmp_path / "rules.md")
 
 
-@pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe\x00", "not UTF-8"), (b" \n", "are empty")])
+@pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe\x00", "not text in UTF-8"), (b" \n", "are empty")])
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "rules.md").write_bytes(data)
     with pytest.raises(InputError, match=words):

@@ -127,15 +127,9 @@ def _prompt(text: str) -> str:
     """A system prompt as it was typed, or what stands in the file it names."""
     if not text.startswith("@"):
         return text
-    from gadfly.errors import InputError
+    from gadfly.documents import text_in
 
-    path = Path(text[1:])
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"The system prompt {path} is not text in UTF-8.") from error
-    except OSError as error:
-        raise InputError(f"The system prompt {path} cannot be read ({error.strerror}).") from error
+    return text_in(Path(text[1:]))
 
 
 def listed(text: str, option: str) -> list[str]:

@@ -180,10 +180,11 @@ def serve(
 
 def _checked(guidelines: Path) -> str:
     """The text of a guidelines file that can be read as rules."""
+    from gadfly.documents import text_in
     from gadfly.review import read_guidelines
 
     read_guidelines(guidelines)
-    return guidelines.read_text("utf-8-sig")
+    return text_in(guidelines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from gadfly.documents import text_in
 from gadfly.errors import InputError
 from gadfly.pages import visible
 from gadfly.words import enumerated
@@ -142,13 +143,7 @@ class Guidelines:
 def read_guidelines(path: str | os.PathLike[str]) -> Guidelines:
     """The rules in a file. Raises `InputError` when it is missing, no text, or holds no rules."""
     place = Path(path)
-    try:
-        text = place.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"There is no guidelines file {place}: write one, or name another.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"The guidelines {place} cannot be read ({reason}).") from error
+    text = text_in(place)
     if not text.strip():
         raise InputError(
             f"The guidelines {place} are empty: write rules, as in `1. **Title.** What it says.`"
