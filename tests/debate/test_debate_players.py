@@ -30,6 +30,7 @@ from gadfly.debate import (
 from gadfly.errors import CallError, InputError
 from gadfly.models import System, scripted
 from gadfly.runs import Settings, run
+from gadfly.transcripts import Usage
 
 
 class Drafts(Voice):
@@ -73,21 +74,25 @@ def test_a_draft_is_said_where_the_judge_that_is_consulted_cannot_be_asked() -> 
 def test_a_draft_that_fails_leaves_the_others() -> None:
     def words(move: Move) -> str:
         if move.seed % 2:
-            raise CallError("It said nothing.", "empty_reply")
+            raise CallError("It said nothing.", "empty_reply", usage=Usage(7, 3))
         return "Seeds."
 
-    transcript = played(seated(protocol("debate"), first=BestOf(Voice(words), 12, ScriptedJudge())))
+    voice = Voice(words)
+    transcript = played(seated(protocol("debate"), first=BestOf(voice, 12, ScriptedJudge())))
     assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
+    failed = sum(move.seed % 2 for move in voice.moves)
+    assert 0 < failed < 24 and transcript.usage["first"].output_tokens == 3 * failed
 
 
 def test_one_who_cannot_refine_says_its_draft() -> None:
     def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
         if "weakest point" in messages[-1][1]:
-            raise CallError("It said nothing.", "empty_reply")
+            raise CallError("It said nothing.", "empty_reply", usage=Usage(0, 1_000))
         return "Seeds."
 
     transcript = played(seated(protocol("debate"), first=Refining(player(script))))
     assert transcript.said_by("first")[0].text == "Seeds."
+    assert transcript.usage["first"].output_tokens > 2_000
 
 
 def test_of_two_players_the_second_argues_for_the_second_answer_and_the_first_sits_everywhere_else() -> None:

@@ -212,13 +212,13 @@ class BestOf:
         if side is None or move.step.does in ("choose", "quote", "ask"):
             return await self.chair.say(move)
         tries = [self.chair.say(self._draft(move, n)) for n in range(self.count)]
-        drafts = _made(await asyncio.gather(*tries, return_exceptions=True))
+        drafts, lost = _made(await asyncio.gather(*tries, return_exceptions=True))
         weighed = await asyncio.gather(*(self._liked(move, draft, side) for draft in drafts))
         worth = [(p is not None, p or 0.0) for p, _ in weighed]
         best = max(range(len(drafts)), key=lambda n: (worth[n], -n))
         spent = [draft.usage for draft in drafts] + [one.usage for _, one in weighed]
         tried = tuple((draft.text, p) for draft, (p, _) in zip(drafts, weighed, strict=True))
-        return replace(drafts[best], usage=sum(spent, Usage()), drafts=tried)
+        return replace(drafts[best], usage=sum(spent, lost), drafts=tried)
 
     def _draft(self, move: Move, number: int) -> Move:
         return replace(move, seed=paired_seed(move.seed, number))
@@ -240,13 +240,20 @@ class BestOf:
         return (None if p is None else p if side == 0 else 1 - p), weighed
 
 
-def _made(tries: Sequence[Said | BaseException]) -> list[Said]:
-    """The drafts that were made; what went wrong is raised where it was no failed call, is fatal, or left none."""
+def _made(tries: Sequence[Said | BaseException]) -> tuple[list[Said], Usage]:
+    """The drafts that were made, and what the others cost. What went wrong is raised where it was no failed call, is
+    fatal, or left no draft.
+    """
     drafts = [one for one in tries if not isinstance(one, BaseException)]
+    failed = [one for one in tries if isinstance(one, CallError)]
+    lost = sum((one.usage for one in failed if one.usage), Usage())
     for one in tries:
-        if isinstance(one, BaseException) and (not drafts or not isinstance(one, CallError) or one.fatal):
+        if isinstance(one, BaseException) and (not isinstance(one, CallError) or one.fatal):
             raise one
-    return drafts
+    if not drafts:
+        failed[0].usage = lost
+        raise failed[0]
+    return drafts, lost
 
 
 _WEAKEST = "Here is a draft of what you will say:\n{draft}\n\nName its weakest point in one sentence."
@@ -278,16 +285,18 @@ class Refining:
         for n in range(self.rounds):
             again = replace(move, seed=paired_seed(move.seed, n + 1))
             asked = [*messages, ("assistant", draft.text), ("user", _WEAKEST.format(draft=draft.text))]
+            spent = draft.usage
             try:
                 critique = await self.player._said(asked, again)
+                spent += critique.usage
                 rewrite = _REWRITE.format(words=move.step.words)
                 asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
                 better = await self.player._said(asked, replace(again, seed=paired_seed(again.seed, 1)))
             except CallError as error:
                 if error.fatal:
                     raise
-                return draft
-            draft = replace(better, usage=draft.usage + critique.usage + better.usage)
+                return replace(draft, usage=spent + (error.usage or Usage()))
+            draft = replace(better, usage=spent + better.usage)
         return draft
 
 
