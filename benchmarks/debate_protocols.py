@@ -2,23 +2,24 @@
 
     python benchmarks/debate_protocols.py [--quick] [--model NAME] [--questions 104] [--only PROTOCOLS] [--folder DIR]
 
-One model invents a wrong answer to each question and SmolLM2 or Qwen ($GADFLY_DATA or ../shared/data has the questions)
-argues and judges, each question with its sides exchanged too. Whatever was played is kept in the folder, and the same
-command goes on; rows of protocols that it has not come to stay as they were measured on the same questions. Qwen takes
-half an hour to an hour of a core for a protocol on a processor that multiplies bfloat16, which --only spreads over
-several processes; SmolLM2 about ten minutes. It is therefore no part of `make bench` unless it is named.
+One model sits in every chair and judges; each question is played with its sides exchanged too. The wrong answers are
+those that Qwen invented once and that stand in the results, so that every row, whenever it was measured, is of the same
+questions ($GADFLY_DATA or ../shared/data has them). What was played is kept in the folder, and the same command goes
+on; rows that it does not come to stay. Qwen takes half an hour to two hours of a core for a protocol on a
+processor that multiplies bfloat16, SmolLM2 a tenth of that: --only spreads them over processes and days. It is
+therefore no part of `make bench` unless it is named.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,81 +34,113 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "debate_protocols.json"
 DATA = Path(os.environ.get("GADFLY_DATA", HERE.parent.parent / "shared" / "data"))
 INVENTS = "gadfly/qwen2.5-coder-1.5b"
-QUICK = ("naive", "debate")
-SPARE = 1.1
-"""How many more questions wrong answers are asked for than are played: a few answers are of no use."""
+INVENTED = 112
+"""How many questions wrong answers were asked for: a few more than are played, since a few answers are of no use."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="two protocols, two questions, SmolLM2 in every chair"
-    )
+    parser.add_argument("--quick", action="store_true", help="two protocols, two questions, nothing written")
     parser.add_argument("--model", default="gadfly/smollm2")
     parser.add_argument("--questions", type=int, default=104)
     parser.add_argument("--only", default=",".join(known_protocols()), help="protocols, with commas")
     parser.add_argument("--folder", type=Path, default=HERE.parent / "build" / "debate-protocols")
     given = parser.parse_args()
-    if given.quick:
-        with tempfile.TemporaryDirectory() as scratch:
-            made = set_in(Path(scratch), 4, "gadfly/smollm2")
-            print(json.dumps(played(made, "gadfly/smollm2", 2, QUICK), indent=1))
-        return
-    made = set_in(given.folder, given.questions, INVENTS)
-    found = played(made, given.model, given.questions, given.only.split(","))
-    keep(given.model, found)
-    print(json.dumps(found, indent=1))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) if given.quick else given.folder
+        questions, only = (2, "naive,debate") if given.quick else (given.questions, given.only)
+        play(folder, given.model, questions, only)
+        rows = figures_of(folder / slug(given.model), questions)
+        print(json.dumps(rows, indent=1))
+        if not given.quick:
+            kept = results()
+            told = {"cpu": torch.backends.cpu.get_cpu_capability(), "dtype": dtype()}
+            before = kept["models"].setdefault(given.model, {})
+            before.update({name: row | told for name, row in rows.items()})
+            RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def set_in(folder: Path, count: int, invents: str) -> Path:
-    """The set in this folder, made where it is not there yet."""
-    made, asked = folder / "set.jsonl", folder / "questions.jsonl"
-    if not made.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with gzip.open(DATA / "nq-oracle.jsonl.gz", "rt", encoding="utf-8") as lines:
-            asked.write_text(
-                "".join(line for line, _ in zip(lines, range(round(count * SPARE)), strict=False))
-            )
-        gadfly(folder, "debate", "make", asked, "--model", invents, "--output", made)
-    return made
+def results() -> dict[str, Any]:
+    """What was measured, with the wrong answers it was measured on, line by line of the questions."""
+    if RESULTS.exists():
+        return dict(json.loads(RESULTS.read_text("utf-8")))
+    return {"wrong": [], "models": {}}
 
 
-def gadfly(folder: Path, *arguments: object) -> None:
+def slug(model: str) -> str:
+    return model.rpartition("/")[2]
+
+
+def dtype() -> str:
+    return str(choose_dtype("auto", torch.device("cpu"))[0])
+
+
+def play(folder: Path, model: str, questions: int, only: str) -> None:
+    """Play these protocols, or go on with them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = results()
+    if not kept["wrong"]:
+        kept["wrong"] = invented(folder)
+        RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    made = folder / "set.jsonl"
+    made.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_with(kept["wrong"])), "utf-8"
+    )
+    chairs = ("--debaters", model, "--judge", model, "--limit", questions)
+    gadfly(folder / slug(model), "debate", "eval", made, *chairs, "--protocols", only)
+
+
+def gadfly(runs: Path, *arguments: object) -> None:
     """The command, with its runs in this folder."""
     program = Path(sys.executable).parent / "gadfly"
-    kept = {**os.environ, "GADFLY_RUNS": str(folder / "runs")}
-    subprocess.run([program, *map(str, arguments)], check=True, env=kept)
+    subprocess.run([program, *map(str, arguments)], check=True, env={**os.environ, "GADFLY_RUNS": str(runs)})
 
 
-def played(made: Path, model: str, questions: int, protocols: tuple[str, ...] | list[str]) -> dict[str, Any]:
-    """What these protocols come to, and all that were played to their end before."""
-    folder = made.parent / model.rpartition("/")[2]
-    chairs = ("--debaters", model, "--judge", model, "--limit", questions)
-    gadfly(folder, "debate", "eval", made, *chairs, "--protocols", ",".join(protocols))
-    runs = {
+def asked(count: int) -> list[dict[str, Any]]:
+    with gzip.open(DATA / "nq-oracle.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+
+
+def invented(folder: Path) -> list[str | None]:
+    """A wrong answer to each of the first questions; None where the model thought of none that is of use."""
+    source, made = folder / "questions.jsonl", folder / "made.jsonl"
+    rows = asked(INVENTED)
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    gadfly(folder / "inventing", "debate", "make", source, "--model", INVENTS, "--output", made)
+    found = [json.loads(line) for line in made.read_text("utf-8").splitlines()]
+    wrong = {row["question"]: row["answers"][1 - row["correct"]] for row in found}
+    return [wrong.get(row["question"]) for row in rows]
+
+
+def rows_with(wrong: Sequence[str | None]) -> list[dict[str, Any]]:
+    """The set, as `gadfly debate make` writes it."""
+    rows = []
+    for number, (row, lie) in enumerate(zip(asked(len(wrong)), wrong, strict=True)):
+        if lie is not None:
+            answers = [row["answers"][0], lie] if number % 2 == 0 else [lie, row["answers"][0]]
+            texts = {"document": row["passage"], "title": row["title"]}
+            rows.append({"question": row["question"], "answers": answers, "correct": number % 2, **texts})
+    return rows
+
+
+def figures_of(folder: Path, questions: int) -> dict[str, Any]:
+    """The figures of all protocols that were played to their end on so many questions, by protocol."""
+    found = {
         run.info["spec"]["protocol"]["name"]: run
-        for run in all_runs(folder / "runs")
-        if whole(run, questions)
+        for run in all_runs(folder)
+        if run.status == "complete" and run.info["cases"] == 2 * questions
     }
-    table = debate_table({name: runs[name] for name in known_protocols() if name in runs})
-    return {
-        "set_sha256": hashlib.sha256(made.read_bytes()).hexdigest(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "dtype": str(choose_dtype("auto", torch.device("cpu"))[0]),
-        "rows": {line.name: row(line, runs[line.name]) for line in table.lines},
-    }
+    order = sorted(found, key=lambda name: (name != "naive", name))
+    table = debate_table({name: found[name] for name in order})
+    return {line.name: row_of(line, found[line.name]) for line in table.lines}
 
 
-def whole(run: Run, questions: int) -> bool:
-    """Whether a run has all its cases. Questions come twice, sides exchanged."""
-    return run.status == "complete" and int(run.info["cases"]) == 2 * questions
-
-
-def row(line: DebateLine, run: Run) -> dict[str, Any]:
-    """A protocol's figures. `right` is over the cases that were decided, by the judge or because one side broke a rule,
-    `heard` over those in which neither did; rates and differences are point, low, high and n.
+def row_of(line: DebateLine, run: Run) -> dict[str, Any]:
+    """A protocol's figures: estimates as point, low, high and n. `right` is over the cases that were decided, by the
+    judge or because one side broke a rule, `heard` over those in which neither side did; `against_naive` is the
+    difference in `right` from the judge alone, question by question.
     """
     told = {
         "questions": line.questions,
@@ -124,18 +157,9 @@ def row(line: DebateLine, run: Run) -> dict[str, Any]:
     return told | {f"against_{name}": figures(gain) for name, gain in line.gains.items()}
 
 
-def figures(found: Estimate) -> list[float | int | None]:
+def figures(found: Estimate) -> list[float | None]:
     point = None if found.point is None else round(found.point, 4)
     return [point, round(found.low, 4), round(found.high, 4), found.n]
-
-
-def keep(model: str, found: dict[str, Any]) -> None:
-    """Write it down, beside other models and beside what was measured on the same questions before."""
-    known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    before = known.get(model, {})
-    if before.get("set_sha256") == found["set_sha256"]:
-        found = {**found, "rows": before["rows"] | found["rows"]}
-    RESULTS.write_text(json.dumps(known | {model: found}, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from debate_fakes import Voice, played, player, seated
 
+from gadfly.corpora import Document, Found, in_memory
 from gadfly.debate import (
     BestOf,
     Inventing,
@@ -29,7 +30,7 @@ from gadfly.debate import (
 )
 from gadfly.errors import CallError, InputError
 from gadfly.models import System, scripted
-from gadfly.runs import Settings, run
+from gadfly.runs import Run, Settings, run
 from gadfly.transcripts import Usage
 
 
@@ -248,3 +249,42 @@ def test_an_invented_answer_makes_a_row_that_a_set_can_hold(tmp_path: Path) -> N
 @pytest.mark.parametrize("reply", ["Ann Lee", "Lee", "It was Ann Lee, 1911.", "x" * 300])
 def test_a_right_answer_or_a_long_one_is_never_taken_for_a_wrong_one(reply: str, tmp_path: Path) -> None:
     assert invented(reply, tmp_path) == []
+
+
+class Counting:
+    """A library of one passage that counts how often it is asked, or cannot be."""
+
+    def __init__(self, error: CallError | None = None) -> None:
+        self.held, self.asked, self.error = (
+            in_memory([Document("birds", "Owls", "Owls hunt voles.")]),
+            0,
+            error,
+        )
+
+    def search(self, query: str, k: int = 4, **others: Any) -> tuple[Found, ...]:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return self.held.search(query, k, **others)
+
+    def spec(self) -> dict[str, Any]:
+        return {"counting": True}
+
+
+def searched(library: Any, tmp_path: Path) -> Run:
+    rows = [{"question": "What do owls hunt?", "answers": ["voles"]}]
+    game = Inventing(System(scripted("hares")), library=library)
+    return asyncio.run(run(game, rows, settings=Settings(directory=tmp_path / "runs", progress=False)))
+
+
+def test_a_run_that_goes_on_does_not_search_again(tmp_path: Path) -> None:
+    library = Counting()
+    for _ in range(2):
+        [row] = made_set(searched(library, tmp_path))
+        assert (row["title"], row["document"]) == ("Owls", "Owls hunt voles.")
+    assert library.asked == 1
+
+
+def test_a_search_that_fails_is_a_failed_case(tmp_path: Path) -> None:
+    found = searched(Counting(CallError("Too many at once.", "rate_limited")), tmp_path)
+    assert [one.cause for one in found.transcripts()] == ["rate_limited"] and made_set(found) == []

@@ -19,7 +19,6 @@ from gadfly.cli._reward import Members
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gadfly.corpora import Found
     from gadfly.debate import Debating, Loss, Position, Protocol, Referee, Statement
     from gadfly.runs import Run
 
@@ -102,7 +101,7 @@ def play(
     found = setting.protocol(protocol)
     if not question.strip():
         raise InputError("There is no question: give one in quotation marks.")
-    [row] = _found([_row(question, answers, document)], corpus, search)
+    row = _found(_row(question, answers, document), corpus, search)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
 
@@ -187,13 +186,14 @@ def make(
     """Make a set from questions with known answers: a model writes a wrong answer to each. The same command goes on."""
     from gadfly import debate as d
     from gadfly import runs
+    from gadfly.corpora import library
     from gadfly.errors import InputError
 
     o.check_output(output)
     if output.exists() and output.samefile(questions):
         raise InputError(f"{output} holds the questions: name another place for the set with --output.")
-    rows = _found(d.read_answered(str(questions)), corpus, search)
-    game = d.Inventing(sampling.system(model))
+    rows = d.read_answered(str(questions))
+    game = d.Inventing(sampling.system(model), library=library(corpus, search) if corpus else None)
     made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
     found = d.made_set(made)
     outcomes = Counter(one.outcome for one in made.transcripts())
@@ -312,21 +312,14 @@ def _row(question: str, answers: list[str], document: Path | None) -> dict[str, 
     return row
 
 
-def _found(rows: Sequence[dict[str, Any]], corpus: str, search: str) -> list[dict[str, Any]]:
-    """Each with the passage found first where it has no document; as it is where nothing is found."""
-    from gadfly import corpora
+def _found(row: dict[str, Any], corpus: str, search: str) -> dict[str, Any]:
+    """With the passage found first where it has no document; as it is where nothing is found."""
+    from gadfly.corpora import library
 
-    if not corpus:
-        return list(rows)
-    held = corpora.library(corpus, search)
-    return [
-        row if row.get("document") else {**row, **_first(held.search(str(row["question"]), 1))}
-        for row in rows
-    ]
-
-
-def _first(hits: Sequence[Found]) -> dict[str, Any]:
-    return {"document": hits[0].passage.text, "title": hits[0].passage.title} if hits else {}
+    if not corpus or row.get("document"):
+        return row
+    hits = library(corpus, search).search(str(row["question"]), 1)
+    return {**row, "document": hits[0].passage.text, "title": hits[0].passage.title} if hits else row
 
 
 # --- what is seen

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inspect_ai.model import GenerateConfig
 
+from gadfly.corpora import Library
 from gadfly.debate._prompts import one_line
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
@@ -38,11 +40,13 @@ class Inventing:
     """The game: one wrong answer for a question whose right ones are known.
 
     A reply is usable where it is one short line that neither holds a right answer nor is held by one; `tries` replies
-    are asked for before a case is invalid, `no_wrong_answer`.
+    are asked for before a case is invalid, `no_wrong_answer`. A question without a document gets the passage that is
+    found first in `library`, where there is one.
     """
 
     inventor: System
     tries: int = 4
+    library: Library | None = None
 
     @property
     def name(self) -> str:
@@ -56,33 +60,40 @@ class Inventing:
 
     def spec(self) -> dict[str, Any]:
         """All that decides a transcript."""
+        found = {} if self.library is None else {"library": self.library.spec()}
         return {
             "game": "inventing",
             "inventor": self.inventor.fingerprint(),
             "tries": self.tries,
             "task": _TASK,
+            **found,
         }
 
     async def play(self, case: Case) -> Transcript:
         """One question. A call that fails ends it as failed; a fatal `CallError` is raised."""
         question, right = str(case.data["question"]), [str(answer) for answer in case.data["answers"]]
         asked, usage = Turn("user", f"{question}\nRight: {right[0]}"), Usage()
-        for attempt in range(self.tries):
-            try:
-                reply = await self.inventor.reply(
-                    _asked(question, right[0]), seed=paired_seed(case.seed, attempt)
-                )
-            except CallError as error:
-                if error.fatal:
-                    raise
-                return Transcript(case, (asked,), "failed", error.cause, {"target": usage})
-            usage += reply.usage
-            wrong = _usable(reply.text, right)
-            if wrong:
-                return Transcript(
-                    case, (asked, Turn("target", wrong)), usage={"target": usage}, metadata={"wrong": wrong}
-                )
+        try:
+            for attempt in range(self.tries):
+                seed = paired_seed(case.seed, attempt)
+                reply = await self.inventor.reply(_asked(question, right[0]), seed=seed)
+                usage += reply.usage
+                if wrong := _usable(reply.text, right):
+                    facts = {"wrong": wrong, **await self._shown(case.data)}
+                    said = (asked, Turn("target", wrong))
+                    return Transcript(case, said, usage={"target": usage}, metadata=facts)
+        except CallError as error:
+            if error.fatal:
+                raise
+            return Transcript(case, (asked,), "failed", error.cause, {"target": usage})
         return Transcript(case, (asked,), "invalid", "no_wrong_answer", {"target": usage})
+
+    async def _shown(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """The document and its title, given or found; empty where there is none."""
+        if not data.get("document") and self.library is not None:
+            hits = await asyncio.to_thread(self.library.search, str(data["question"]), 1)
+            return {"document": hits[0].passage.text, "title": hits[0].passage.title} if hits else {}
+        return {key: str(data[key]) for key in ("document", "title") if data.get(key)}
 
 
 def _asked(question: str, right: str) -> list[tuple[str, str]]:
@@ -111,7 +122,7 @@ def made_set(run: Run) -> list[dict[str, Any]]:
         correct = transcript.case.index % 2
         right = str(data["answers"][0])
         answers = [wrong, right] if correct else [right, wrong]
-        texts = {key: data[key] for key in ("document", "title") if data.get(key)}
+        texts = {key: transcript.metadata[key] for key in ("document", "title") if key in transcript.metadata}
         rows.append({"question": data["question"], "answers": answers, "correct": correct, **texts})
     return rows
 
