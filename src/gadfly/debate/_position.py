@@ -12,7 +12,7 @@ from typing import Any
 
 from gadfly.corpora import Passage, Quote
 from gadfly.debate._protocol import JUDGE, Protocol, Step
-from gadfly.debate._rules import words_said
+from gadfly.debate._rules import Quotation, quotations, words_said
 from gadfly.errors import InputError
 from gadfly.transcripts import Case, Transcript
 
@@ -78,6 +78,11 @@ class Statement:
     def words(self) -> int:
         """How many words its speaker said: gadfly's marks, and its sentence for a choice or a lean, are none."""
         return 0 if self.does in ("choose", "lean", "poll") else words_said(self.text)
+
+    @property
+    def quotations(self) -> tuple[Quotation, ...]:
+        """Where its quotations stand in its text."""
+        return tuple(quotations(self.text, self.quotes, self.unverified))
 
     def to_json(self) -> dict[str, Any]:
         """All but the text, which the transcript's turn of the same number holds."""

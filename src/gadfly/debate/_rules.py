@@ -16,7 +16,7 @@ from gadfly.debate._protocol import Breach, Rules
 from gadfly.models import inert
 from gadfly.words import word_count
 
-__all__ = ["Checked", "addresses_judge", "checked", "words_said"]
+__all__ = ["Checked", "Quotation", "addresses_judge", "checked", "quotations", "words_said"]
 
 VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to count]"
 """The marks behind a quotation: its words stand in the document, they do not, or they do and are too few to show
@@ -110,6 +110,31 @@ def words_said(text: str) -> int:
     for mark in (VERIFIED, ABSENT, SHORT):
         text = text.replace(f'" {mark}', '"')
     return word_count(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """Where a quotation stands in what is shown: its words from `start` to `end`, all of it, with its quotation marks
+    and gadfly's mark, from `opens` to `closes`.
+    """
+
+    start: int
+    end: int
+    opens: int
+    closes: int
+    verified: bool
+
+
+def quotations(text: str, quotes: Sequence[Quote], unverified: Sequence[str]) -> Iterator[Quotation]:
+    """The quotations in what is shown, in order. Marks that a player typed are not in it any more."""
+    marked = {inert(f'"{" ".join(quote.text.split())}" {VERIFIED}'): True for quote in quotes}
+    marked |= {inert(f'"{words}" {ABSENT}'): False for words in unverified}
+    if not marked:
+        return
+    longest_first = sorted(marked, key=len, reverse=True)
+    for found in re.finditer("|".join(map(re.escape, longest_first)), text):
+        end = found.start() + found[0].rindex('"')
+        yield Quotation(found.start() + 1, end, found.start(), found.end(), marked[found[0]])
 
 
 def _plain(text: str) -> str:

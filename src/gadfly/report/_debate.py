@@ -280,7 +280,7 @@ def _read(kept: Kept) -> ReadDebate:
             who=label(position, one),
             side=position.sides.get(one.seat),
             text=one.text,
-            quotes=tuple(" ".join(quote.text.split()) for quote in one.quotes),
+            quotes=tuple(one.text[found.start : found.end] for found in one.quotations if found.verified),
             private=one.private,
         )
         for one in position.said

@@ -14,9 +14,7 @@ from typing import Any
 from gadfly.debate import Position, Statement
 from gadfly.debate._prompts import label
 from gadfly.debate._protocol import JUDGE
-from gadfly.debate._rules import VERIFIED
 from gadfly.errors import InputError
-from gadfly.models import inert
 from gadfly.review._reader import list_in, object_in, spans_in, text_in
 from gadfly.review._records import MOST_STATEMENTS
 from gadfly.transcripts import Transcript
@@ -110,20 +108,9 @@ def debate_payload(transcript: Transcript) -> dict[str, Any]:
 def _said(position: Position, one: Statement, number: int) -> dict[str, Any]:
     side = position.sides.get(one.seat)
     right = None if side is None else side == position.dispute.correct
-    spans = [list(span) for span in _quoted(one)]
+    spans = [[found.start, found.end] for found in one.quotations if found.verified]
     who = label(position, one)
     return {"who": who, "text": one.text, "number": number, "right": right, "spans": spans}
-
-
-def _quoted(one: Statement) -> Iterator[tuple[int, int]]:
-    """Where a statement's verified quotations stand in it: its words between quotation marks, before gadfly's mark."""
-    at = 0
-    for quote in one.quotes:
-        words = inert(" ".join(quote.text.split()))
-        found = one.text.find(f'"{words}" {VERIFIED}', at)
-        if found >= 0:
-            yield found + 1, found + 1 + len(words)
-            at = found + len(words)
 
 
 def debate_view(data: Mapping[str, Any], place: str) -> Debated:

@@ -6,7 +6,6 @@ only once the debate is over.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,6 @@ from typing import Any
 from gadfly.debate import Loss, Position, Statement
 from gadfly.debate._prompts import LETTERS, label
 from gadfly.debate._protocol import JUDGE
-from gadfly.debate._rules import ABSENT, VERIFIED
-from gadfly.models import inert
 from gadfly.review._hearing_people import Hearing
 from gadfly.slots import fill
 from gadfly.transcripts import Transcript
@@ -83,21 +80,15 @@ def _sentence(text: str) -> str:
 
 
 def pieces(one: Statement) -> Iterator[tuple[str, str]]:
-    """A statement's words in order, each with what is known of them; marks that stand for it are left out.
-
-    Only quotations that the game looked up count: marks that a player typed were taken out before.
-    """
-    marked = {inert(f'"{" ".join(quote.text.split())}" {VERIFIED}'): "verified" for quote in one.quotes}
-    marked |= {inert(f'"{words}" {ABSENT}'): "absent" for words in one.unverified}
-    if not marked:
-        yield one.text, ""
-        return
-    longest_first = sorted(marked, key=len, reverse=True)
-    for text in re.split("(" + "|".join(map(re.escape, longest_first)) + ")", one.text):
-        if kind := marked.get(text, ""):
-            yield text[1 : text.rindex('"')], kind
-        elif text:
-            yield text, ""
+    """A statement's words in order, each with what is known of them; marks that stand for it are left out."""
+    at = 0
+    for found in one.quotations:
+        if found.opens > at:
+            yield one.text[at : found.opens], ""
+        yield one.text[found.start : found.end], "verified" if found.verified else "absent"
+        at = found.closes
+    if at < len(one.text) or not one.text:
+        yield one.text[at:], ""
 
 
 # --- the whole
