@@ -110,7 +110,10 @@ class Listening:
     )
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000
     public: Annotated[bool, typer.Option("--public", help="Listen beyond this machine, over TLS.")] = False
-    tls: Annotated[tuple[Path, Path] | None, typer.Option(help="Certificate and key, as PEM files.")] = None
+    tls: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="CERTIFICATE KEY", help="Two PEM files, one after the other."),
+    ] = None
     behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = ""
 
     def serving(self) -> Serving:
