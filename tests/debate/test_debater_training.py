@@ -356,7 +356,7 @@ def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent
         "debater",
         "set.jsonl",
         "--model",
-        f"gadfly/{tiny_agent_dir}",
+        f"gadfly/{tiny_agent_dir}@float32",
         "--method",
         method,
         *hard,
