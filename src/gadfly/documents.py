@@ -11,6 +11,7 @@ import copy
 import difflib
 import gzip
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, BinaryIO, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from gadfly.errors import InputError, UnknownNameError
 
-__all__ = ["Document", "Place", "Shelf", "json_lines", "read", "text_in"]
+__all__ = ["Document", "Place", "Shelf", "cut_half_a_line", "json_lines", "read", "text_in"]
 
 MOST_BYTES = 1_000_000
 
@@ -283,6 +284,18 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{str(path)!r} cannot be read ({reason}); name a .jsonl file.") from error
+
+
+def cut_half_a_line(file: BinaryIO) -> None:
+    """Cut off what follows the last line's end, which a kill in the middle of writing left; `file` can be read and
+    written, and stands at its end afterwards. A file that ends with a line is not read.
+    """
+    if size := file.seek(0, os.SEEK_END):
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            file.seek(0, os.SEEK_END)
 
 
 def _object(line: str, where: str) -> dict[str, Any]:

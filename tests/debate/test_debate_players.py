@@ -255,11 +255,8 @@ class Counting:
     """A library of one passage that counts how often it is asked, or cannot be."""
 
     def __init__(self, error: CallError | None = None) -> None:
-        self.held, self.asked, self.error = (
-            in_memory([Document("birds", "Owls", "Owls hunt voles.")]),
-            0,
-            error,
-        )
+        self.held = in_memory([Document("birds", "Owls", "Owls hunt voles.")])
+        self.asked, self.error = 0, error
 
     def search(self, query: str, k: int = 4, **others: Any) -> tuple[Found, ...]:
         self.asked += 1

@@ -95,13 +95,15 @@ def play(
     from rich.console import Console
 
     from gadfly import debate as d
+    from gadfly.corpora import library
     from gadfly.errors import InputError
     from gadfly.runs import Cases
 
     found = setting.protocol(protocol)
     if not question.strip():
         raise InputError("There is no question: give one in quotation marks.")
-    row = _found(_row(question, answers, document), corpus, search)
+    row = _row(question, answers, document)
+    row |= d.document_for(row, library(corpus, search) if corpus else None)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
 
@@ -310,16 +312,6 @@ def _row(question: str, answers: list[str], document: Path | None) -> dict[str, 
     if document is not None:
         row |= {"document": text_in(document), "title": document.stem}
     return row
-
-
-def _found(row: dict[str, Any], corpus: str, search: str) -> dict[str, Any]:
-    """With the passage found first where it has no document; as it is where nothing is found."""
-    from gadfly.corpora import library
-
-    if not corpus or row.get("document"):
-        return row
-    hits = library(corpus, search).search(str(row["question"]), 1)
-    return {**row, "document": hits[0].passage.text, "title": hits[0].passage.title} if hits else row
 
 
 # --- what is seen

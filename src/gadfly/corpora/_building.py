@@ -43,6 +43,7 @@ from gadfly.corpora._reading import File, UnreadableError, absolute, files, read
 from gadfly.corpora._splitting import SIZE
 from gadfly.corpora._types import Document
 from gadfly.corpora._vectors import Vectors
+from gadfly.documents import cut_half_a_line
 from gadfly.errors import GadflyError, InputError, StoreError
 
 __all__ = ["Built", "build"]
@@ -134,11 +135,11 @@ class _Journal:
     def load(self) -> _Journal:
         """Take in what is there; a last line that a kill cut off does not count."""
         if self.path.exists():
-            whole, _, cut = self.path.read_bytes().rpartition(b"\n")
-            for line in whole.splitlines():
-                self._take(json.loads(line))
-            if cut:
-                os.truncate(self.path, len(whole) + 1 if whole else 0)
+            with self.path.open("r+b") as file:
+                cut_half_a_line(file)
+                file.seek(0)
+                for line in file:
+                    self._take(json.loads(line))
         return self
 
     def _take(self, line: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
 from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
 from gadfly.debate._rules import addresses_judge
-from gadfly.debate._sets import cases, question_numbers, read_set, split
+from gadfly.debate._sets import cases, document_for, question_numbers, read_set, split
 from gadfly.debate._skill import skill_slope
 from gadfly.debate._table import (
     Believed,
@@ -83,6 +83,7 @@ __all__ = [
     "cases",
     "contest",
     "debate_table",
+    "document_for",
     "interaction",
     "judge",
     "known_protocols",

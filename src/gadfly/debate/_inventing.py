@@ -11,6 +11,7 @@ from inspect_ai.model import GenerateConfig
 
 from gadfly.corpora import Library
 from gadfly.debate._prompts import one_line
+from gadfly.debate._sets import document_for
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
@@ -79,21 +80,14 @@ class Inventing:
                 reply = await self.inventor.reply(_asked(question, right[0]), seed=seed)
                 usage += reply.usage
                 if wrong := _usable(reply.text, right):
-                    facts = {"wrong": wrong, **await self._shown(case.data)}
+                    shown = await asyncio.to_thread(document_for, case.data, self.library)
                     said = (asked, Turn("target", wrong))
-                    return Transcript(case, said, usage={"target": usage}, metadata=facts)
+                    return Transcript(case, said, usage={"target": usage}, metadata={"wrong": wrong, **shown})
         except CallError as error:
             if error.fatal:
                 raise
             return Transcript(case, (asked,), "failed", error.cause, {"target": usage})
         return Transcript(case, (asked,), "invalid", "no_wrong_answer", {"target": usage})
-
-    async def _shown(self, data: Mapping[str, Any]) -> dict[str, str]:
-        """The document and its title, given or found; empty where there is none."""
-        if not data.get("document") and self.library is not None:
-            hits = await asyncio.to_thread(self.library.search, str(data["question"]), 1)
-            return {"document": hits[0].passage.text, "title": hits[0].passage.title} if hits else {}
-        return {key: str(data[key]) for key in ("document", "title") if data.get(key)}
 
 
 def _asked(question: str, right: str) -> list[tuple[str, str]]:

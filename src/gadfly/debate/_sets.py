@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gadfly.corpora import Library
 from gadfly.debate._protocol import Protocol
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
 
-__all__ = ["alike", "asked_key", "cases", "question_numbers", "read_set", "split"]
+__all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split"]
 
 _TEXTS = ("question", "document", "passage", "title")
 _KNOWN = ("question", "document", "title", "answers", "correct")
@@ -88,6 +89,17 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     given = {"document": row.get("passage"), **row}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
     return kept if correct is None else {**kept, "correct": int(correct)}
+
+
+def document_for(row: Mapping[str, Any], library: Library | None) -> dict[str, str]:
+    """The row's document with its title, or else the passage found first for its question; empty where there is none.
+
+    Raises `CallError` where the library is a search engine that fails.
+    """
+    if row.get("document") or library is None:
+        return {key: str(row[key]) for key in ("document", "title") if row.get(key)}
+    hits = library.search(str(row["question"]), 1)
+    return {"document": hits[0].passage.text, "title": hits[0].passage.title} if hits else {}
 
 
 def alike(one: str, other: str) -> bool:

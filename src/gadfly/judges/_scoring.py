@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from gadfly.documents import cut_half_a_line
 from gadfly.errors import InputError, StoreError
 from gadfly.judges._base import unjudgeable
 from gadfly.judges._reward import Reward
@@ -90,11 +91,11 @@ def _already(output: Path, by: str) -> int:
     if not output.exists():
         return 0
     with output.open("r+b") as file:
-        count, end, last = 0, 0, b""
-        for line in file:
-            if line.endswith(b"\n"):
-                count, end, last = count + 1, end + len(line), line
-        file.truncate(end)
+        cut_half_a_line(file)
+        file.seek(0)
+        count, last = 0, b""
+        for count, last in enumerate(file, 1):  # noqa: B007
+            pass
     try:
         kept = json.loads(last)["by"] if last else by
     except (ValueError, KeyError, TypeError):

@@ -17,6 +17,7 @@ from typing import Any
 
 from gadfly.debate import Chair, JudgeChair, Move, Position, Said, Weighed
 from gadfly.debate._debating import FAULTS
+from gadfly.documents import cut_half_a_line
 from gadfly.errors import CallError, StoreError
 from gadfly.models import System
 from gadfly.transcripts import Usage
@@ -45,9 +46,10 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
-            whole = path.read_bytes()
-            whole = whole[: whole.rfind(b"\n") + 1]
-            os.ftruncate(self._file, len(whole))
+            with path.open("r+b") as file:
+                cut_half_a_line(file)
+                file.seek(0)
+                whole = file.read()
         except OSError as error:
             raise self._trouble(error) from error
         self._kept = {self._key(row): row for row in self._rows(whole)}

@@ -18,10 +18,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from gadfly.documents import cut_half_a_line
 from gadfly.errors import InputError, StoreError
 from gadfly.runs import provenance
 
@@ -111,7 +112,7 @@ class Folder:
     def append(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add lines to `curve` or `rollouts`, in the place of a last one that was cut off by a kill."""
         with (self.path / f"{table}.jsonl").open("a+b") as file:
-            _cut_half_a_line(file)
+            cut_half_a_line(file)
             file.writelines(json.dumps(dict(row)).encode() + b"\n" for row in rows)
 
     def read(self, table: str) -> Iterator[dict[str, Any]]:
@@ -153,12 +154,3 @@ class Folder:
         """Keep the last few, and none that was not finished."""
         for path in [*self.whole_checkpoints[:-KEPT], *self.checkpoints.glob("*.part")]:
             shutil.rmtree(path)
-
-
-def _cut_half_a_line(file: BinaryIO) -> None:
-    """Cut off what follows the last line's end; a file that ends with one is not read."""
-    if size := file.seek(0, os.SEEK_END):
-        file.seek(size - 1)
-        if file.read(1) != b"\n":
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
