@@ -1,6 +1,7 @@
 """Do the intervals of ratings, of the slope and of reliability hold the truth 93 to 97 % of the time?
 
     python benchmarks/debate_ratings.py [--draws 2000]     reliability, which resamples, takes an eighth as many
+    python benchmarks/debate_ratings.py --only ratings,slope     the other rows stay as they are
 
 Scripted debaters of known skill play round robins or Swiss tournaments. Every draw takes its own skills, normal with
 the cell's `spread` (156 points unless it says otherwise), all about one mean. Every pairing debates its questions
@@ -301,20 +302,34 @@ def measured(job: tuple[int, Tournament | Judging | Saying, int]) -> list[dict[s
     return list(rows_of(cell, tallies))
 
 
+KINDS = {"ratings": TOURNAMENTS, "slope": JUDGINGS, "reliability": SAYINGS}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--draws", type=int, default=2_000)
     parser.add_argument("--quick", action="store_true", help="100 draws a cell, and nothing is written")
+    parser.add_argument("--only", default=",".join(KINDS), help="which of these, with commas")
     options, began = parser.parse_args(), time.monotonic()
+    kinds = {name: KINDS[name] for name in options.only.split(",")}
     draws, rows = 100 if options.quick else options.draws, []
-    jobs = [(number, cell, draws) for number, cell in enumerate((*TOURNAMENTS, *JUDGINGS, *SAYINGS))]
+    numbered = enumerate(cell for cells in KINDS.values() for cell in cells)
+    jobs = [
+        (number, cell, draws) for number, cell in numbered if any(cell in these for these in kinds.values())
+    ]
     with ProcessPoolExecutor(max(1, os.cpu_count() or 2)) as pool:
         for (_, cell, _), made in zip(jobs, pool.map(measured, jobs), strict=True):
             rows += made
             shown = "  ".join(f"{one['figure']} {one['coverage']:.1%}" for one in made)
             print(f"{time.monotonic() - began:5.0f} s  {cell}\n         {shown}", flush=True)
+    if options.quick:
+        print(json.dumps(summary(rows), indent=1))
+        return
+    new = {one["figure"] for one in rows}
+    kept = json.loads(RESULTS.read_text("utf-8"))["rows"] if RESULTS.exists() else []
+    rows += [one for one in kept if one["figure"] not in new]
     result = {
         "draws": draws,
         "seconds": round(time.monotonic() - began),
@@ -322,10 +337,9 @@ def main() -> None:
         "rows": rows,
     }
     print(json.dumps(result["summary"], indent=1))
-    if not options.quick:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        print(f"Written to {RESULTS}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"Written to {RESULTS}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ GEE stops at the fit without a prior and at the normal quantile), so they are co
   order 1/N and stays finite where a player won all matches. It is as if observation i had come with h_i more results
   of one half, h_i its leverage: P pseudo-results in all, for P coefficients.
 - *Variance*: the sandwich over clusters with Bell & McCaffrey's correction (2002, Survey Methodology 28:169; "CR2"),
-  exact on average where the model holds, and their degrees of freedom for Student's quantile.
+  exact on average where the model holds, and their degrees of freedom for Student's quantile. Its bread is the
+  curvature of what is maximised (Huber 1967), the prior's too: with few results the prior holds the coefficients.
 - *What the prior hides*: where results part, residuals go to 0 and any sandwich with them. The pseudo-results are
   therefore counted as results that were seen: each adds h_i(½ - p_i)² times the dispersion to the middle of the
   sandwich, which is next to nothing except near 0 and 1 (figures in benchmarks/results/debate_ratings.json).
@@ -40,9 +41,10 @@ SETTLED = 1e-4
 class Sandwich:
     """A fit, kept in the basis of its information.
 
-    `coefficients_P`; `basis_P_P` takes a contrast of coefficients there. Of each cluster: `share_K_P`, what part of the
-    information is the cluster's along each of `directions_K_P_P` (as columns), `scores_K_P` the sum of its residuals
-    in that basis, `sizes_K` how many observations it has. `prior_P_P` is what the pseudo-results add.
+    `coefficients_P`; `basis_P_P` takes a contrast of coefficients to how it moves with the scores there. Of each
+    cluster: `share_K_P`, what part of the information is the cluster's along each of `directions_K_P_P` (as columns),
+    `scores_K_P` the sum of its residuals in that basis, `sizes_K` how many observations it has. `prior_P_P` is what
+    the pseudo-results add.
     """
 
     coefficients_P: Floats
@@ -87,6 +89,7 @@ def logistic(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.intp])
     pseudo_N = dispersion * (Z_N_P**2).sum(1) * (0.5 - means_N) ** 2 / weights_N
     prior_P_P = (Z_N_P * pseudo_N[:, None]).T @ Z_N_P
     sizes_K = np.bincount(labels_N, minlength=k).astype(np.float64)
+    basis_P_P = basis_P_P @ np.linalg.inv(_curvature(Z_N_P, means_N, weights_N))
     return Sandwich(coefficients_P, basis_P_P, share_K_P, directions_K_P_P, scores_K_P, sizes_K, prior_P_P)
 
 
@@ -159,6 +162,18 @@ def _largest(design_N_P: Floats, outcomes_N: Floats) -> Floats:
     if not np.isfinite(found.x).all() or float(np.abs(found.fun).max()) > SETTLED:
         raise GadflyError(f"The logistic fit did not settle ({found.message}); give more or other results.")
     return np.asarray(found.x)
+
+
+def _curvature(Z_N_P: Floats, means_N: Floats, weights_N: Floats) -> Floats:
+    """Minus the second derivative of the log-likelihood under Jeffreys' prior, in the basis of the information.
+
+    With c = 1 - 2p, leverages h and X = Z/√w it is Z'(1 + h - hc²/2w)Z + ½ Σ_ab T_ab·T_ab·', T = Σ_i c_i Z_i Z_i X_i.
+    """
+    leverage_N, lean_N = (Z_N_P**2).sum(1), 1 - 2 * means_N
+    squares_N_PP = (Z_N_P[:, :, None] * Z_N_P[:, None, :]).reshape(len(Z_N_P), -1)
+    third_PP_P = squares_N_PP.T @ (Z_N_P * (lean_N / np.sqrt(weights_N))[:, None])
+    counts_N = 1 + leverage_N * (1 - lean_N**2 / (2 * weights_N))
+    return np.asarray((Z_N_P * counts_N[:, None]).T @ Z_N_P + third_PP_P.T @ third_PP_P / 2)
 
 
 def _whitened(design_N_P: Floats, weights_N: Floats) -> tuple[Floats, Floats]:
