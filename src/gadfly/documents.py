@@ -117,12 +117,13 @@ class Shelf(Generic[M]):
         if str(name).endswith((".yaml", ".yml")):
             stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or self.kind
             return self.checked(read(Path(name)), stem)
-        if str(name) not in self.names():
-            raise UnknownNameError(
-                self.kind, str(name), self.names(), "A path to your own .yaml file works too."
-            )
-        text = (self._folder / f"{name}.yaml").read_text("utf-8")
-        return self.checked(read(text, f"{self.kind} {name}"), str(name))
+        return self.checked(read(self.text(str(name)), f"{self.kind} {name}"), str(name))
+
+    def text(self, name: str) -> str:
+        """The YAML of one that ships. Raises `UnknownNameError`."""
+        if name not in self.names():
+            raise UnknownNameError(self.kind, name, self.names(), "A path to your own .yaml file works too.")
+        return (self._folder / f"{name}.yaml").read_text("utf-8")
 
     def checked(self, document: Document, name: str) -> M:
         """What a document holds, under that name, or the first thing wrong with it."""

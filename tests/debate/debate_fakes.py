@@ -42,9 +42,8 @@ class Voice:
 
 def seated(found: Protocol, **chairs: Any) -> Debating:
     """The game with these chairs, and a debater of skill 0 in every other seat."""
-    seats = [name for name, seat in found.seats.items() if not seat.copy_of]
     judge = chairs.pop("judge", ScriptedJudge())
-    return Debating(found, {name: chairs.get(name, Skilled(0.0)) for name in seats}, judge)
+    return Debating(found, {name: chairs.get(name, Skilled(0.0)) for name in found.own}, judge)
 
 
 def played(game: Debating, row: Mapping[str, Any] = ROW, turn: int = 0) -> Transcript:

@@ -162,8 +162,7 @@ def played(
 ) -> Run:
     """A run of a protocol over a set of n questions."""
     found = protocol(name)
-    seats = {seat for seat, one in found.seats.items() if not one.copy_of}
-    game = Debating(found, {seat: chair or Skilled(0.0) for seat in seats}, ScriptedJudge())
+    game = Debating(found, dict.fromkeys(found.own, chair or Skilled(0.0)), ScriptedJudge())
     settings = Settings(directory=directory, progress=False)
     return asyncio.run(
         run(game, cases(questions(n, what), found), [judge or Leaning()], seed=seed, settings=settings)
@@ -175,8 +174,7 @@ def judged_by(
 ) -> Run:
     """A person's run: each of n questions once, its order drawn for them."""
     found, drawn = protocol(name), random.Random(person.name)
-    seats = {seat for seat, one in found.seats.items() if not one.copy_of}
-    game = Debating(found, {seat: chair or Skilled(0.0) for seat in seats}, person)
+    game = Debating(found, dict.fromkeys(found.own, chair or Skilled(0.0)), person)
     both = cases(questions(n), found)
     met = [both[2 * of + drawn.randrange(2)] for of in range(n)]
     settings = Settings(directory=directory, progress=False)

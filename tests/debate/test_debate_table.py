@@ -7,6 +7,7 @@ from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.debate import cases, debate_table, protocol, question_numbers, split
 from gadfly.debate._judged import judged_cases
+from gadfly.debate._people import Group
 from gadfly.debate._table import KEPT, _kept, _kind, _line
 from gadfly.errors import InputError
 from gadfly.transcripts import Judgement
@@ -14,7 +15,7 @@ from gadfly.transcripts import Judgement
 
 def line_of(run, cases):
     """The line of cases as they have been changed."""
-    return _line("debate", run, cases)
+    return _line("debate", Group((run,)), cases)
 
 
 def scored(one, score, cause="no_parse"):

@@ -149,6 +149,8 @@ def judged(p):
         (over(lost=["first"]), None, 0.0, 1.0),
         (over(lost=["second"], price=0.3), None, 1.0, 0.0),
         (over(lost=["first", "second"]), None, 0.0, 0.0),
+        (over(lost=["critic"]), None, 0.0, 0.0),
+        (over(lost=["critic", "second"]), None, 0.0, 0.0),
         (over(), None, None, None),
         (over(outcome="failed"), 0.8, None, None),
         (over(sides=(0, None)), 0.8, 0.8, None),

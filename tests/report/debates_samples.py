@@ -99,10 +99,11 @@ def _knows(name: str, judge: Leaning) -> float:
     return 3.0 if name == "expert" else judge.knows
 
 
-async def _played(directory: Path, name: str, judge: Leaning, rows: Sequence[Mapping[str, Any]]) -> Run:
+async def _played(
+    directory: Path, name: str, judge: Leaning, rows: Sequence[Mapping[str, Any]], chair: Any = None
+) -> Run:
     found = protocol(name)
-    seats = {seat for seat, one in found.seats.items() if not one.copy_of}
-    game = Debating(found, {seat: Talker() for seat in seats}, ScriptedJudge())
+    game = Debating(found, dict.fromkeys(found.own, chair or Talker()), ScriptedJudge())
     settings = Settings(directory=directory, progress=False)
     return await run(game, cases(rows, found), [judge], settings=settings)
 

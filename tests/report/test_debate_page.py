@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from io import StringIO
 
 import pytest
-from debates_samples import Leaning, debates, named_report, people_report, report
+from debates_samples import Leaning, Talker, _played, debates, named_report, people_report, questions, report
 from playwright.sync_api import Browser
 from rich.console import Console
 
+from gadfly.errors import CallError
 from gadfly.report import from_runs, print_summary, render, write
 from gadfly.report._debate import debate_verdict
 
@@ -153,6 +155,38 @@ def test_a_report_of_runs_knows_debates(tmp_path):
     found = from_runs(debates(tmp_path, Leaning(), ("naive", "debate"), n=6))
     assert found.title.startswith("Does debate help")
     assert [section.title for section in found.sections] == ["Debate"]
+
+
+class Down(Talker):
+    """A debater whose service is down every third time."""
+
+    def spec(self):
+        return {"talker": 2}
+
+    async def say(self, move):
+        if move.seed % 3 == 0:
+            raise CallError("It is down.", "server_error")
+        return await super().say(move)
+
+
+def test_what_is_not_there_is_said_with_how_to_go_on(tmp_path):
+    rows = questions(12)
+    [run, whole] = [asyncio.run(_played(tmp_path, "debate", Leaning(), rows, one)) for one in (Down(), None)]
+    failed = sum(one.outcome == "failed" for one in run.transcripts())
+    assert 0 < failed < 24
+    longer = run.save(cases=run.info["cases"] + 20)
+    cut, again, *_ = from_runs([longer, whole]).sections[0].findings
+    assert cut == f"Cut short: 24 of 44 cases of {run.id} are here. To go on: gadfly resume {run.id}"
+    assert (
+        again
+        == f"{failed} cases of {run.id} failed. To play them again: gadfly resume {run.id} --retry-failed"
+    )
+    for part in (whole.path / "judgements").rglob("*.*"):
+        part.unlink()
+    [waiting, *_] = from_runs([whole]).sections[0].findings
+    assert (
+        waiting == f"Cut short: 24 cases of {whole.id} are not judged yet. To go on: gadfly resume {whole.id}"
+    )
 
 
 @pytest.fixture(scope="module")

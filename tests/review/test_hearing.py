@@ -20,7 +20,7 @@ from gadfly.review._hearing_people import Answered, Attended, Hearing
 from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Transcript, Usage
 
-SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5, drafts=(("It is.", None), ("Is it?", 0.25)))
+SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5)
 
 
 def opened(path: Path, case: str = "case") -> Journal:

@@ -248,20 +248,13 @@ def protocols(
     show: Annotated[str, typer.Option(help="Print one as YAML, to begin your own with.")] = "",
 ) -> None:
     """List the protocols that ship."""
-    from importlib import resources
-
     from rich.console import Console
     from rich.table import Table
 
     from gadfly import debate as d
-    from gadfly.errors import UnknownNameError
 
     if show:
-        if show not in d.known_protocols():
-            raise UnknownNameError("protocol", show, d.known_protocols())
-        typer.echo(
-            (resources.files("gadfly.debate") / "protocols" / f"{show}.yaml").read_text("utf-8"), nl=False
-        )
+        typer.echo(d.protocol_text(show), nl=False)
         return
     table = Table("Protocol", "What happens", box=None)
     for name in d.known_protocols():
@@ -321,13 +314,12 @@ def _shown(position: Position, what: Statement | Loss) -> Iterator[Text]:
     """One thing said, under who said it."""
     from rich.text import Text
 
-    from gadfly.debate import Loss, Statement
-    from gadfly.debate._prompts import label
+    from gadfly.debate import Loss
+    from gadfly.debate._prompts import called, label
     from gadfly.pages import line, visible
 
     if isinstance(what, Loss):
-        who = label(position, Statement(what.seat, "argue", "", 0))
-        yield Text(f"\n{who} loses by rule: {line(what.what, 300)}.", style="red")
+        yield Text(f"\n{called(position, what.seat)} loses by rule: {line(what.what, 300)}.", style="red")
         return
     if what.does in ("lean", "poll"):
         who = "The judge leans" if what.does == "lean" else "Told in private how the judge leans"

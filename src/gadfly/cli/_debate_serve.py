@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gadfly.cli import _options as o
 from gadfly.cli._debate import DEBATERS, PROTOCOL, SET, USUAL, Setting, questions_in
-from gadfly.cli._review import HERE, Listening, _greet
-
-if TYPE_CHECKING:
-    from gadfly.review import Store
+from gadfly.cli._review import HERE, INVITED, Inviting, Listening, _greet
 
 
 @o.spread
@@ -37,8 +34,7 @@ def serve(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Say which answer is right once a debate is over.")
     ] = False,
-    days: Annotated[float, typer.Option(min=0.01, help="How long links work.")] = 30,
-    new_links: Annotated[bool, typer.Option("--new-links", help="Replace all links.")] = False,
+    inviting: Inviting = INVITED,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where the runs go. Default: as for every run.")
     ] = None,
@@ -50,7 +46,7 @@ def serve(
     on where it was.
     """
     from gadfly import debate as d
-    from gadfly.review import Hall, Sitting, Store, hear, listen
+    from gadfly.review import Hall, Sitting, Store, hear, listen, make_hearing_queue
     from gadfly.runs import home
 
     found = setting.protocol(protocol)
@@ -71,18 +67,7 @@ def serve(
     with Store(store or None) as kept:
         queue = f"{questions.name.split('.')[0][:40]}-{found.name}-{seat}"
         listener = listen(serving.host, serving.port)  # before there are links, which are shown once
-        links = _links(kept, queue, names, days, new_links)
+        make_hearing_queue(kept, queue)
+        links = inviting.links(kept, queue, dict.fromkeys(names, "rater"))
         hall = Hall(kept, queue, sitting, serving)
-        hear(hall, listener=listener, ready=lambda url: _greet(url, links))
-
-
-def _links(store: Store, queue: str, names: list[str], days: float, renew: bool) -> dict[str, str]:
-    """Tokens for those who have none that works; with `renew`, for everybody."""
-    from datetime import UTC, datetime
-
-    from gadfly.review import make_hearing_queue
-
-    make_hearing_queue(store, queue)
-    now = datetime.now(UTC)
-    there = {rater.name for rater in store.raters(queue) if rater.expires and rater.expires > now}
-    return {name: store.add_rater(queue, name, days=days) for name in names if renew or name not in there}
+        hear(hall, listener, ready=lambda url: _greet(url, links))

@@ -14,14 +14,13 @@ from gadfly.debate._chairs import (
     Weighed,
 )
 from gadfly.debate._debating import Debating
-from gadfly.debate._inventing import INVENTING, Inventing, made_set, read_answered
+from gadfly.debate._inventing import Inventing, made_set, read_answered
 from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
 from gadfly.debate._payoff import payoff
 from gadfly.debate._players import judge, seated, seating
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._practice import Bout, Contest, Practice, contest, seatings
-from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol
-from gadfly.debate._rules import addresses_judge
+from gadfly.debate._protocol import Protocol, Rules, Seat, Step, known_protocols, protocol, protocol_text
 from gadfly.debate._sets import cases, document_for, question_numbers, read_set, split
 from gadfly.debate._skill import skill_slope
 from gadfly.debate._table import (
@@ -39,7 +38,6 @@ from gadfly.debate._tuning import Branches, learn_by_debating, learn_from_branch
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
-    "INVENTING",
     "SAMPLING",
     "Believed",
     "BestOf",
@@ -79,7 +77,6 @@ __all__ = [
     "Step",
     "Tournament",
     "Weighed",
-    "addresses_judge",
     "cases",
     "contest",
     "debate_table",
@@ -93,6 +90,7 @@ __all__ = [
     "payoff",
     "preferences",
     "protocol",
+    "protocol_text",
     "question_numbers",
     "read_answered",
     "read_set",

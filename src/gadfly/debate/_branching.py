@@ -15,7 +15,7 @@ from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._chairs import Relayed, Said, Weighed
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move, Position
 from gadfly.debate._practice import SPEAKS, Bout, bout_play
@@ -180,21 +180,12 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Recorder:
+class Recorder(Relayed):
     """A chair whose words are written down."""
 
     chair: Any
     line: Line
     decides = False
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """The chair's."""
-        return dict(self.chair.systems)
-
-    def spec(self) -> dict[str, Any]:
-        """The chair's."""
-        return dict(self.chair.spec())
 
     async def say(self, move: Move) -> Said:
         """What the chair says."""
@@ -220,7 +211,7 @@ class Recorder:
 
 
 @dataclass(frozen=True)
-class Following:
+class Following(Relayed):
     """A chair that says what it said in the main line as far as the branch, there the branch's statement, and then
     what it has to say.
     """
@@ -229,15 +220,6 @@ class Following:
     path: Branch
     rollout: int
     decides = False
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """The chair's."""
-        return dict(self.chair.systems)
-
-    def spec(self) -> dict[str, Any]:
-        """The chair's."""
-        return dict(self.chair.spec())
 
     async def say(self, move: Move) -> Said:
         """As the class says. A statement that broke a rule is said again, so that it has lost."""

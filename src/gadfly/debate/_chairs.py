@@ -31,6 +31,7 @@ __all__ = [
     "Player",
     "Referee",
     "Refining",
+    "Relayed",
     "Said",
     "Skilled",
     "Weighed",
@@ -45,15 +46,12 @@ TOKENS_A_WORD = 2
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a chair said, as it said it. `cut`: its tokens were used up. `seconds`: a person's time. `drafts` are what
-    else it might have said, with the judge's probability for its side, where it chose among some.
-    """
+    """What a chair said, as it said it. `cut`: its tokens were used up. `seconds`: a person's time."""
 
     text: str
     usage: Usage = field(default_factory=Usage)
     cut: bool = False
     seconds: float | None = None
-    drafts: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,22 @@ class JudgeChair(Chair, Protocol):
 
 class Referee(JudgeChair, Judge, Protocol):
     """A judge that can sit in the judge's chair and judge what is over, as `DebateJudge` can."""
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """A chair in front of another one, made of what that is made of."""
+
+    chair: Chair
+
+    @property
+    def systems(self) -> Mapping[str, System]:
+        """The chair's."""
+        return self.chair.systems
+
+    def spec(self) -> dict[str, Any]:
+        """The chair's."""
+        return self.chair.spec()
 
 
 @dataclass(frozen=True)
@@ -217,8 +231,7 @@ class BestOf:
         worth = [(p is not None, p or 0.0) for p, _ in weighed]
         best = max(range(len(drafts)), key=lambda n: (worth[n], -n))
         spent = [draft.usage for draft in drafts] + [one.usage for _, one in weighed]
-        tried = tuple((draft.text, p) for draft, (p, _) in zip(drafts, weighed, strict=True))
-        return replace(drafts[best], usage=sum(spent, lost), drafts=tried)
+        return replace(drafts[best], usage=sum(spent, lost))
 
     def _draft(self, move: Move, number: int) -> Move:
         return replace(move, seed=paired_seed(move.seed, number))

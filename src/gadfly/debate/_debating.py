@@ -49,8 +49,7 @@ class Debating:
     watch: Watch | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        seats = {name for name, seat in self.protocol.seats.items() if not seat.copy_of}
-        if missing := sorted(seats - set(self.chairs)):
+        if missing := sorted(set(self.protocol.own) - set(self.chairs)):
             raise InputError(f"Protocol {self.protocol.name} has nobody in the seat of {missing[0]!r}.")
         if self.protocol.asks_judge and self.judge is None:
             raise InputError(

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.model import GenerateConfig
-
 from gadfly.corpora import Library
 from gadfly.debate._prompts import one_line
 from gadfly.debate._sets import document_for
@@ -19,10 +17,7 @@ from gadfly.models import System, inert
 from gadfly.runs import Run, paired_seed
 from gadfly.transcripts import Case, Transcript, Turn, Usage
 
-__all__ = ["INVENTING", "Inventing", "made_set", "read_answered"]
-
-INVENTING = GenerateConfig(temperature=0.8, top_p=0.95, max_tokens=48)
-"""How wrong answers are sampled unless told otherwise: varied, so that a second try is another answer."""
+__all__ = ["Inventing", "made_set", "read_answered"]
 
 _TASK = (
     "For a quiz, write a wrong answer that sounds right to somebody who has not looked it up: the same kind of thing "

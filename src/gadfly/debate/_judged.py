@@ -89,7 +89,7 @@ class JudgedCase:
         """Whether anything was said for the right answer."""
         return self.correct is not None and bool(self.said_for(self.correct))
 
-    @property
+    @cached_property
     def flaws(self) -> tuple[str, ...]:
         """What was wrong with the side of the wrong answer, as far as it was noted: `unverified`, the judge heard a
         quotation that is not in the document; `breach`, a try, heard or not, made one up or gave the judge orders.

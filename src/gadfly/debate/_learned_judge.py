@@ -17,6 +17,7 @@ import numpy as np
 from scipy import special
 
 from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._judged import judged_cases
 from gadfly.debate._payoff import first_believed
 from gadfly.debate._position import Move, Position
 from gadfly.debate._prompts import one_line
@@ -62,20 +63,17 @@ def interaction(position: Position, side: int) -> str:
 def verdict_rows(run: Run, judge: str = "") -> list[Row]:
     """What a run's verdicts teach: for each debate that was decided by judging, its two texts and the probability that
     was given to answer 0. `judge` names whose verdicts, by default the run's own. Debates lost by rule, failed ones and
-    those that nobody could decide teach nothing.
+    those that nobody could decide teach nothing. Raises what `judged_cases` raises.
     """
     from gadfly.training import Row
 
-    name, rows = judge or str(run.info.get("verdict", "")), list[Row]()
-    for transcript, judgements in run.judged():
-        given = next((one for one in judgements if one.judge == name), None)
-        if given is None or transcript.outcome != "completed" or given.metadata.get("by_rule"):
-            continue
-        p = first_believed(transcript, given)
-        if p is not None:
-            position = Position.of(transcript)
-            first, second = interaction(position, 0), interaction(position, 1)
-            rows.append(Row(first, p, second, group=position.dispute.question, case=transcript.case.id))
+    rows = list[Row]()
+    for one in judged_cases(run, judge):
+        p = first_believed(one.transcript, one.judgement)
+        if one.transcript.outcome == "completed" and not one.by_rule and p is not None:
+            first, second = (interaction(one.position, side) for side in (0, 1))
+            group, case = one.position.dispute.question, one.transcript.case.id
+            rows.append(Row(first, p, second, group=group, case=case))
     return rows
 
 

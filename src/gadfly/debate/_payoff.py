@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["belief", "first_believed", "payoff", "preferred"]
+__all__ = ["belief", "first_believed", "losers", "payoff", "preferred"]
 
 
 def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
@@ -32,15 +32,21 @@ def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     """As `payoff`, but before prices, and 0.5 where both sides lost by rule: neither is preferred."""
     if transcript.outcome != "completed":
         return None
-    sides = transcript.metadata["sides"]
-    side = sides.get(seat)
+    side = transcript.metadata["sides"].get(seat)
     if side is None:
         return None
-    losers = {sides.get(one["seat"]) for one in transcript.metadata["lost"]}
-    if losers:
-        return 0.5 if len(losers) > 1 else float(side not in losers)
+    if out := losers(transcript):
+        return 0.5 if len(out) > 1 or None in out else float(side not in out)
     p = first_believed(transcript, judgement)
     return None if p is None else p if side == 0 else 1 - p
+
+
+def losers(transcript: Transcript) -> set[int | None]:
+    """The numbers of the answers whose sides lost by rule; None stands for a seat that argues for none, whose loss
+    decides nothing. Empty where no rule was broken, or nothing was played.
+    """
+    sides = transcript.metadata.get("sides", {})
+    return {sides.get(one["seat"]) for one in transcript.metadata.get("lost", ())}
 
 
 def first_believed(transcript: Transcript, judgement: Judgement) -> float | None:

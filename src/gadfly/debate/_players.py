@@ -52,8 +52,9 @@ def seating(
             f"In protocol {protocol.name} there is no seat for a second player: name one debater, or another protocol."
         )
     chairs = [seated(one, judge) if isinstance(one, str) else one for one in players]
-    own = {name: seat for name, seat in protocol.seats.items() if not seat.copy_of}
-    return {name: chairs[-1 if seat.side in ("second", "other") else 0] for name, seat in own.items()}
+    return {
+        name: chairs[-1 if seat.side in ("second", "other") else 0] for name, seat in protocol.own.items()
+    }
 
 
 def seated(spec: str, judge: JudgeChair | None = None, sampling: GenerateConfig | None = None) -> Chair:

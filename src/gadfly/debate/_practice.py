@@ -72,7 +72,7 @@ class Practice:
 def seats_of(protocol: Rulebook) -> tuple[str, ...]:
     """The seats that a debater learns in: those that speak for an answer and are no copy. `InputError` for none."""
     speak = {seat for step in protocol.steps if step.does in SPEAKS for seat in step.who}
-    found = (name for name, seat in protocol.seats.items() if seat.side != "none" and not seat.copy_of)
+    found = (name for name, seat in protocol.own.items() if seat.side != "none")
     if seats := tuple(name for name in found if name in speak):
         return seats
     raise InputError(
@@ -142,11 +142,7 @@ class Bout:
     ) -> Debating:
         """The debate with the player in `seat`; others sit there where they are given."""
         mine, theirs = player or self.player, opponent or self.opponent
-        chairs = {
-            name: mine if name == seat else theirs
-            for name, one in self.protocol.seats.items()
-            if not one.copy_of
-        }
+        chairs = {name: mine if name == seat else theirs for name in self.protocol.own}
         return Debating(self.protocol, chairs, (judge or self.judge) if self.protocol.asks_judge else None)
 
     async def play(self, case: Case) -> Transcript:

@@ -17,6 +17,7 @@ from gadfly.slots import fill
 
 __all__ = [
     "LETTERS",
+    "called",
     "choice_messages",
     "choice_of",
     "judge_messages",
@@ -24,6 +25,7 @@ __all__ = [
     "one_line",
     "player_messages",
     "question_messages",
+    "slots_of",
 ]
 
 Message = tuple[str, str]
@@ -63,18 +65,19 @@ def player_messages(move: Move) -> list[Message]:
     rules = _QUOTING if shown else _QUOTING.partition("lose. ")[2]
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
-    told = " ".join(filter(None, [fill(seat.told, _slots(move)), _now(move), move.complaint]))
+    told = " ".join(filter(None, [fill(seat.told, slots_of(move)), _now(move), move.complaint]))
     return [("system", f"{shown}{task}\n{rules}"), ("user", f"{said}{told}")]
 
 
 def _now(move: Move) -> str:
     """What the step asks for."""
-    told = fill(move.step.told, _slots(move))
+    told = fill(move.step.told, slots_of(move))
     asked = move.position.asked(move.seat) if move.step.does == "answer" else None
     return f"{told} The question: {one_line(asked.text)}" if asked else told
 
 
-def _slots(move: Move) -> Mapping[str, Any]:
+def slots_of(move: Move) -> Mapping[str, Any]:
+    """What fills the places in a protocol's words for a move."""
     mine, dispute = move.mine, move.position.dispute
     side = move.position.sides.get(move.seat)
     other = "" if side is None else dispute.answers[1 - side]
@@ -137,7 +140,7 @@ def question_messages(move: Move) -> list[Message]:
     """What the judge is told when it may ask. Players hear what it asks, and so does the judge with the answers listed
     the other way round: no answer has a letter here.
     """
-    told = " ".join(filter(None, [fill(move.step.told, _slots(move)), move.complaint]))
+    told = " ".join(filter(None, [fill(move.step.told, slots_of(move)), move.complaint]))
     heard = _transcript(move.position, lettered=False)
     return [*_judge_sees(move.position, lettered=False), ("user", f"{heard}{told}")]
 
@@ -177,14 +180,18 @@ def _heard(position: Position, lettered: bool) -> Iterator[str]:
 
 def label(position: Position, one: Statement, lettered: bool = True) -> str:
     """Who said it, as the judge knows them: by the letter of the answer argued for, or by the answer."""
-    side, title = position.sides.get(one.seat), position.protocol.title(one.seat)
-    who = title
-    if side is not None and one.seat != JUDGE:
-        answer = LETTERS[side] if lettered else f'"{one_line(position.dispute.answers[side])}"'
-        who = f"{title} for {answer}"
     what = {"ask": " asks", "answer": " answers", "quote": " quotes"}.get(one.does, "")
     whom = sorted({position.protocol.title(seat).lower() for seat in one.to})
-    return f"{who}{what}{' the ' + ' and the '.join(whom) if whom else ''}"
+    return f"{called(position, one.seat, lettered)}{what}{' the ' + ' and the '.join(whom) if whom else ''}"
+
+
+def called(position: Position, seat: str, lettered: bool = True) -> str:
+    """A seat's title with the answer it argues for, by its letter or itself: "Debater for A"."""
+    side, title = position.sides.get(seat), position.protocol.title(seat)
+    if side is None or seat == JUDGE:
+        return title
+    answer = LETTERS[side] if lettered else f'"{one_line(position.dispute.answers[side])}"'
+    return f"{title} for {answer}"
 
 
 def one_line(text: str) -> str:

@@ -149,6 +149,11 @@ class Protocol(_Part):
         return {"first", "second"} <= sides or {"chosen", "other"} <= sides
 
     @property
+    def own(self) -> dict[str, Seat]:
+        """The seats of players of their own: those that are no copies."""
+        return {name: seat for name, seat in self.seats.items() if not seat.copy_of}
+
+    @property
     def seats_two(self) -> bool:
         """Whether a second player has a seat: one for the second answer, or for the one that was left over."""
         return any(seat.side in ("second", "other") for seat in self.seats.values())
@@ -199,6 +204,11 @@ def protocol(name: str | Path) -> Protocol:
     return SHELF.get(name)
 
 
+def protocol_text(name: str) -> str:
+    """The YAML of a protocol that ships. Raises `UnknownNameError`."""
+    return SHELF.text(name)
+
+
 def _checked(found: Protocol) -> Protocol:
     for place, sentence in _problems(found):
         raise InputError(f"Protocol {found.name}, {'.'.join(map(str, place))}: {sentence}")
@@ -224,7 +234,7 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
 
 
 def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
-    sides = [seat.side for seat in found.seats.values() if not seat.copy_of]
+    sides = [seat.side for seat in found.own.values()]
     for name, seat in found.seats.items():
         place = ("seats", name)
         if name == JUDGE:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from gadfly.corpora import Passage, Quote, quoted, too_short
 from gadfly.debate._protocol import Breach, Rules
-from gadfly.models import inert
+from gadfly.models._inert import BRACKETED, TURNS, inert
 from gadfly.words import word_count
 
-__all__ = ["Checked", "Quotation", "addresses_judge", "checked", "quotations", "words_said"]
+__all__ = ["Checked", "Quotation", "checked", "quotations", "words_said"]
 
 VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to count]"
 """The marks behind a quotation: its words stand in the document, they do not, or they do and are too few to show
@@ -34,9 +34,8 @@ _LETTER = r"(?-i:\b[AB]\b(?![^\S\n]+(?!(?:is|because|as|since|and|or|now|only|in
 """The letter of an answer; not the article of "A bird", nor that of "choose a side"."""
 
 _ORDERS = (
-    re.compile(r"<\s?/?\s?[|｜]?\s?(?:im_start|im_end|system|assistant|user|eot_id|(?:start|end)_header_id|"
-               r"(?:start|end)_of_turn)\b", re.IGNORECASE),
-    re.compile(r"\[\s?/?(?:INST|SYSTEM_PROMPT|SYSTEM)\s?\]|<\s?<\s?/?SYS\s?>>"),
+    re.compile(rf"<\s?/?\s?[|｜]?\s?(?:{TURNS})\b", re.IGNORECASE),
+    re.compile(rf"\[\s?/?(?:{BRACKETED}|SYSTEM)\s?\]|<\s?<\s?/?SYS\s?>>"),
     re.compile(r"^\W{0,6}(?:system\W{0,3}:|(?:system|developer|moderator|administrator) "
                r"(?:message|prompt|note|notice|instruction)s?\W{0,3}(?::|$))", re.IGNORECASE | re.MULTILINE),
     re.compile(r"^\W{0,6}judge\W{0,3}:\W{0,3}(?:I (?:now )?(?:decide|choose|find|rule)|(?:my |the )?verdict)\b",
@@ -159,11 +158,11 @@ def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> I
         yield "overran", overrun
     if unverified:
         yield "fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"
-    if order := addresses_judge(own) or addresses_judge(_plain(own)):
+    if order := _orders_in(own) or _orders_in(_plain(own)):
         yield "addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"
 
 
-def addresses_judge(text: str) -> str:
+def _orders_in(text: str) -> str:
     """The words by which a text poses as the system or gives the judge orders; empty for none.
 
     Patterns: what argues ("the judge should believe …") is allowed, what commands ("you must answer A"), opens a

@@ -130,19 +130,19 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A case for reading, and the `flaws` that were noted on the side of the wrong answer."""
+    """A case for reading."""
 
     protocol: str
     kind: Kind
     case: JudgedCase
-    flaws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DebateLine:
     """One protocol.
 
-    `accuracy` is over all cases, `causes` says why it is missing of some. `by_rule` is the share of completed cases in
+    `accuracy` is over all cases, `causes` says why it is missing of some; `failed` counts those that were not played to
+    an end. `by_rule` is the share of completed cases in
     which a broken rule decided, `rules` how often which; `judged` is the accuracy of the others. `confidence` is the
     mean probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
     where somebody was asked and gave probabilities, as is `calibration`; `untold` counts the verdicts of those who only
@@ -159,6 +159,7 @@ class DebateLine:
     protocol: Protocol
     cases: int
     questions: int
+    failed: int
     accuracy: Estimate
     causes: Mapping[str, int]
     by_rule: Estimate
@@ -226,7 +227,7 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
     cases = _cases(groups, judge)
     _one_judge(groups, judge)
     bases = dict.fromkeys([next(iter(cases)), *([NAIVE] if NAIVE in cases else [])])
-    lines = [_line_of(name, group, cases[name], judge) for name, group in groups.items()]
+    lines = [_line(name, group, cases[name], judge) for name, group in groups.items()]
     tried = [line.name for line in lines if line.protocol.seats and not line.within]
     compared = [
         replace(line, gains=_gains(line.name, cases, theirs), helped=_helped(line.name, cases, theirs, tried))
@@ -287,24 +288,19 @@ def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase
     return {name: [one for run in group.runs for one in found[run.id]] for name, group in groups.items()}
 
 
-def _line_of(name: str, group: Group, cases: Sequence[JudgedCase], judge: str) -> DebateLine:
-    line = _line(name, group.runs[0], cases, drawn=all(decided_by(run, judge) for run in group.runs))
-    runs = ", ".join(run.id for run in group.runs)
-    return replace(line, run=runs, people=group.people, within=group.within)
-
-
-def _line(name: str, run: Run, cases: Sequence[JudgedCase], *, drawn: bool = False) -> DebateLine:
+def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "") -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
     told = [one for one in asked if _told(one)]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
-    protocol = Protocol.model_validate(run.info["spec"]["protocol"])
+    protocol = Protocol.model_validate(group.runs[0].info["spec"]["protocol"])
     return DebateLine(
         name=name,
-        run=run.id,
+        run=", ".join(run.id for run in group.runs),
         protocol=protocol,
         cases=len(cases),
         questions=len({one.of for one in cases}),
+        failed=sum(one.transcript.outcome == "failed" for one in cases),
         accuracy=_rate(cases, lambda one: one.right),
         causes=Counter(one.cause for one in cases if one.cause),
         by_rule=_rate(completed, lambda one: one.by_rule),
@@ -314,10 +310,12 @@ def _line(name: str, run: Run, cases: Sequence[JudgedCase], *, drawn: bool = Fal
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),
         untold=len(asked) - len(told),
-        leaning=_leaning(asked, drawn),
+        leaning=_leaning(asked, all(decided_by(run, judge) for run in group.runs)),
         believed=_believed(cases, asked),
         effort=_effort(completed, protocol),
         payoffs=_payoffs(completed, protocol),
+        people=group.people,
+        within=group.within,
     )
 
 
@@ -466,8 +464,8 @@ def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
         return count(lambda one: sum(measure(said) for said in one.position.said if _speaks(said)))
 
     timed = [(one.of, seconds) for one in cases if (seconds := _seconds(one)) is not None]
-    seats = [name for name, seat in protocol.seats.items() if not seat.copy_of]
-    costs = {seat: _costs(cases, seat) for seat in (*seats, JUDGE)}
+    seats = (*protocol.own, JUDGE)
+    costs = {seat: _costs(cases, seat) for seat in seats}
     return Effort(
         statements=players(lambda said: 1),
         words=players(lambda said: said.words),
@@ -478,7 +476,7 @@ def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
             lambda one: sum(said.seat == JUDGE and said.does == "ask" for said in one.position.said)
         ),
         seconds=_mean(timed, least=0.0) if timed else None,
-        tokens={seat: count(partial(_tokens, seat)) for seat in (*seats, JUDGE)},
+        tokens={seat: count(partial(_tokens, seat)) for seat in seats},
         cost={seat: found for seat, found in costs.items() if found is not None},
     )
 
@@ -568,9 +566,9 @@ def _kept(name: str, cases: Sequence[JudgedCase]) -> list[Kept]:
     """The first of each kind, those of which the judge was surest before the rest."""
     kinds: dict[Kind, list[Kept]] = {kind: [] for kind in KINDS}
     for one in sorted(cases, key=lambda one: -_sureness(one.judgement.score)):
-        kind, flaws = _kind(one), one.flaws
+        kind = _kind(one)
         if kind is not None and len(kinds[kind]) < KEPT:
-            kinds[kind].append(Kept(name, kind, one, flaws))
+            kinds[kind].append(Kept(name, kind, one))
     return [one for found in kinds.values() for one in found]
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import preferred
+from gadfly.debate._payoff import losers, preferred
+from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
@@ -118,8 +119,7 @@ class Tournament:
             raise InputError(f"A tournament takes two players or more; got {len(self.players)}.")
         if self.rounds < 1 or self.questions < 1:
             raise InputError("A tournament takes at least one round of one question.")
-        own = {name: seat.side for name, seat in self.protocol.seats.items() if not seat.copy_of}
-        if sorted(own.values()) != ["first", "second"]:
+        if sorted(seat.side for seat in self.protocol.own.values()) != ["first", "second"]:
             raise InputError(
                 f"In protocol {self.protocol.name} others sit than two who argue for one answer each; use debate."
             )
@@ -139,8 +139,9 @@ class Tournament:
         for number in range(self.rounds):
             pairs = swiss(self.players, scored, self.seed)
             told(number + 1, pairs)
+            cases = self._cases(number)
             for pair in pairs.pairs:
-                made = await self._match(number, pair, settings)
+                made = await self._match(number, pair, cases, settings)
                 if made.cut:
                     return self._standings(rounds, bouts, runs, cut=True)
                 fought = list(self._bouts(number, pair, made))
@@ -150,14 +151,16 @@ class Tournament:
             rounds.append(pairs)
         return self._standings(rounds, bouts, runs)
 
-    async def _match(self, number: int, pair: tuple[str, str], settings: Settings | None) -> Run:
-        one, other = (self.players[name] for name in pair)
-        seat, opposite = _seats(self.protocol)
+    async def _match(
+        self, number: int, pair: tuple[str, str], cases: Sequence[dict[str, Any]], settings: Settings | None
+    ) -> Run:
+        chairs = [self.players[name] for name in pair]
         game = _Exchanging(
-            Debating(self.protocol, {seat: one, opposite: other}, self.judge),
-            Debating(self.protocol, {seat: other, opposite: one}, self.judge),
+            *(
+                Debating(self.protocol, seating(self.protocol, two), self.judge)
+                for two in (chairs, chairs[::-1])
+            )
         )
-        cases = self._cases(number)
         return await run(game, cases, [self.judge], seed=paired_seed(self.seed, number), settings=settings)
 
     def _cases(self, number: int) -> list[dict[str, Any]]:
@@ -174,9 +177,9 @@ class Tournament:
         ]
 
     def _bouts(self, number: int, pair: tuple[str, str], made: Run) -> Iterator[Bout]:
-        verdicts = {one.case_id: one for one in made.judgements(self.judge.name)}
-        for transcript in sorted(made.transcripts(), key=lambda one: one.case.index):
-            yield _bout(number, pair, transcript, verdicts[transcript.case.id])
+        for transcript, given in made.judged():
+            judgement = next(one for one in given if one.judge == self.judge.name)
+            yield _bout(number, pair, transcript, judgement)
 
     def _standings(
         self, rounds: Sequence[Round], bouts: Sequence[Bout], runs: Sequence[Run], *, cut: bool = False
@@ -219,18 +222,11 @@ class _Exchanging:
         return await (self.other if case.data["exchanged"] else self.one).play(case)
 
 
-def _seats(protocol: Protocol) -> tuple[str, str]:
-    """The seats of the answer listed first and of the other."""
-    own = {seat.side: name for name, seat in protocol.seats.items() if not seat.copy_of}
-    return own["first"], own["second"]
-
-
 def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement: Judgement) -> Bout:
     """What a debate came to for whoever argued for the answer listed first."""
     data = transcript.case.data
     first, second = reversed(pair) if data["exchanged"] else pair
-    sides = transcript.metadata.get("sides", {})
-    lost = {sides[one["seat"]] for one in transcript.metadata.get("lost", ())}
+    lost = [side for side in (0, 1) if side in losers(transcript)]
     p = 0.5 if len(lost) == 2 else judgement.metadata.get("p")
     return Bout(
         number + 1,
@@ -240,7 +236,7 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
         p,
         None if judgement.score is None else preferred(1 - judgement.score),
         judgement.cause if p is None else "",
-        tuple((first, second)[side] for side in sorted(lost)),
+        tuple((first, second)[side] for side in lost),
     )
 
 

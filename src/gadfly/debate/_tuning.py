@@ -20,7 +20,7 @@ from inspect_ai.model import GenerateConfig
 from rich.console import Console
 
 from gadfly.debate._branching import Branching, preferences
-from gadfly.debate._chairs import SAMPLING, TOKENS_A_WORD, Chair, Player, Said
+from gadfly.debate._chairs import SAMPLING, TOKENS_A_WORD, Player, Relayed, Said
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move
 from gadfly.debate._practice import (
@@ -267,19 +267,8 @@ class SelfPlay:
 
 
 @dataclass(frozen=True)
-class Unheard:
+class Unheard(Relayed):
     """A chair whose calls nobody records, so that nothing is learned from them."""
-
-    chair: Chair
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """The chair's."""
-        return self.chair.systems
-
-    def spec(self) -> dict[str, Any]:
-        """The chair's."""
-        return self.chair.spec()
 
     async def say(self, move: Move) -> Said:
         """What the chair says."""
@@ -290,24 +279,14 @@ class Unheard:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Heard(Relayed):
     """The player's chair in one case: its statements are recorded, its quotes (masked) and choices (greedy) are not.
 
     A statement that breaks a rule has lost: a second try would be paid for what the first one did.
     """
 
-    chair: Chair
     seat: str
     said: dict[int, Said] = field(default_factory=dict)
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """The chair's."""
-        return self.chair.systems
-
-    def spec(self) -> dict[str, Any]:
-        """The chair's."""
-        return self.chair.spec()
 
     async def say(self, move: Move) -> Said:
         """What the chair says, once."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gadfly.debate._chairs import Said, Weighed
-from gadfly.debate._position import Move, Position
+from gadfly.debate._payoff import losers
+from gadfly.debate._position import Dispute, Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.judges._base import all_at_once
@@ -171,8 +172,8 @@ class Decided:
         given = transcript.metadata.get("verdict")
         if given is None:
             return Judgement.missing(transcript.case.id, self.name, "no_verdict")
-        facts = {key: given.get(key) for key in ("p", "cause", "confidence", "seconds")}
-        return verdict_of(transcript, self.name, Weighed(**{**facts, "cause": facts["cause"] or ""}))
+        facts = {key: given.get(key) for key in ("p", "confidence", "seconds")}
+        return verdict_of(transcript, self.name, Weighed(**facts, cause=given.get("cause") or ""))
 
 
 @dataclass(frozen=True)
@@ -252,14 +253,13 @@ def settled(transcript: Transcript, judge: str) -> Judgement | None:
     """The judgement where there is nothing to ask: a case that was not played, or a debate lost by rule."""
     if transcript.outcome != "completed":
         return Judgement.missing(transcript.case.id, judge, "not_valid")
-    lost = transcript.metadata.get("lost")
-    if not lost:
+    out = losers(transcript)
+    if not out:
         return None
-    losers = {transcript.metadata["sides"].get(one["seat"]) for one in lost}
-    if None in losers or len(losers) != 1:
-        cause = "both_lost" if len(losers) > 1 else "no_side_lost"
+    if None in out or len(out) != 1:
+        cause = "both_lost" if len(out) > 1 else "no_side_lost"
         return Judgement(transcript.case.id, judge, None, cause, metadata={"by_rule": True})
-    p = float(losers.pop())
+    p, lost = float(out == {1}), transcript.metadata["lost"]
     return _judgement(transcript, judge, p, "", {"p": p, "orders": [], "by_rule": True, "lost": lost})
 
 
@@ -267,7 +267,7 @@ def _judgement(
     transcript: Transcript, judge: str, p: float | None, cause: str, facts: Mapping[str, Any]
 ) -> Judgement:
     case = transcript.case
-    correct = Position.of(transcript).dispute.correct
+    correct = Dispute.of(case).correct
     if p is None or correct is None:
         why = cause if p is None else "no_known_answer"
         return Judgement(case.id, judge, None, why, metadata=facts)

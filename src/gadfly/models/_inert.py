@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["inert"]
+__all__ = ["BRACKETED", "TURNS", "inert"]
+
+TURNS = "im_start|im_end|eot_id|(?:start|end)_(?:header_id|of_turn)|system|user|assistant"
+BRACKETED = "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS"
+"""What opens or closes a turn of a conversation in models' markup, as part of a pattern: <…> and […]."""
 
 _UNSEEN = (  # control characters, soft hyphens, joiners, zero widths, direction marks, tags
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f"
@@ -16,9 +20,8 @@ _MARKUP = (
     (re.compile(_BLANK), " "),
     (re.compile(r"<(?=[|｜])"), "< "),  # <|im_end|> and its like would be read as tokens
     (re.compile(r"(?<=[|｜])>"), " >"),
-    (re.compile(r"<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|start_header_id|system|user"
-                r"|assistant)>)", re.IGNORECASE), "< "),
-    (re.compile(r"\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\])"), "[ "),
+    (re.compile(rf"<(?=/?(?:s|bos|eos|pad|unk|{TURNS})>)", re.IGNORECASE), "< "),
+    (re.compile(rf"\[(?=/?(?:{BRACKETED})\])"), "[ "),
     (re.compile(r"<<(?=/?SYS>>)"), "< <"),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
 from gadfly.debate._judged import DISHONEST
 from gadfly.debate._people import person_in
-from gadfly.debate._prompts import label
+from gadfly.debate._prompts import called, label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
 from gadfly.report._debate_charts import debate_charts
@@ -21,7 +21,7 @@ from gadfly.report._words import name, rate
 from gadfly.runs import Run
 from gadfly.words import enumerated, plural
 
-__all__ = ["debate_section", "debate_verdict", "from_debate"]
+__all__ = ["debate_report", "debate_section", "debate_verdict", "from_debate"]
 
 LITTLE = 0.05
 """A gain in accuracy that is no more than this at best is none worth having."""
@@ -87,7 +87,11 @@ def from_debate(runs: Sequence[Run], judge: str = "") -> Report:
     `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` as
     `debate_table` does.
     """
-    section = debate_section(runs, judge)
+    return debate_report(runs, debate_section(runs, judge))
+
+
+def debate_report(runs: Sequence[Run], section: Section) -> Report:
+    """The report that is this section of the runs."""
     assert section.debate is not None
     level, verdict = debate_verdict(section.debate.table)
     return Report(
@@ -104,7 +108,7 @@ def debate_section(runs: Sequence[Run], judge: str = "") -> Section:
     """The section of runs of one set, as a report of several systems holds it."""
     table = debate_table(runs, judge)
     kept = sorted(table.kept, key=lambda one: KINDS.index(one.kind))
-    return section_of(Debated(table, tuple(map(_read, kept))), tuple(_unfinished(runs)))
+    return section_of(Debated(table, tuple(map(_read, kept))), tuple(_unfinished(runs, table)))
 
 
 def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
@@ -218,20 +222,21 @@ def _listed(lines: Sequence[DebateLine]) -> str:
 # --- sentences beside the table
 
 
-def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
+def _unfinished(runs: Sequence[Run], table: DebateTable) -> Iterator[str]:
+    lines = {one.run: one for one in table.lines}
     for run in runs:
-        known = [(one, {given.judge for given in judged}) for one, judged in run.judged()]
-        unjudged = sum(not set(run.info["judges"]) <= judges for _, judges in known)
-        failed = sum(one.outcome == "failed" for one, _ in known)
-        served = person_in(run)
+        found, asked, served = lines[run.id], run.info["cases"], person_in(run)
+        unjudged = found.causes.get("not_judged", 0)
         more = "serve its page again" if served else f"gadfly resume {run.id}"
-        if len(known) < run.info["cases"]:
-            asked = run.info["cases"]
-            yield f"Cut short: {len(known):,} of {asked:,} cases of {run.id} are here. To go on: {more}"
+        if found.cases < asked:
+            yield f"Cut short: {found.cases:,} of {asked:,} cases of {run.id} are here. To go on: {more}"
         elif unjudged and not served:
             yield f"Cut short: {unjudged:,} cases of {run.id} are not judged yet. To go on: {more}"
-        if failed and not served:
-            yield f"{failed:,} cases of {run.id} failed. To play them again: gadfly resume {run.id} --retry-failed"
+        if found.failed and not served:
+            yield (
+                f"{found.failed:,} cases of {run.id} failed. To play them again: gadfly resume {run.id} "
+                "--retry-failed"
+            )
 
 
 def _said(table: DebateTable) -> Iterator[str]:
@@ -285,10 +290,7 @@ def _read(kept: Kept) -> ReadDebate:
         )
         for one in position.said
     )
-    lost = (
-        f"{position.protocol.title(one.seat)}{_for(position.sides.get(one.seat))} loses by rule: {one.what}."
-        for one in position.lost
-    )
+    lost = (f"{called(position, one.seat)} loses by rule: {one.what}." for one in position.lost)
     return ReadDebate(
         case_id=case.transcript.case.id,
         protocol=kept.protocol,
@@ -302,18 +304,16 @@ def _read(kept: Kept) -> ReadDebate:
         p=facts.get("p"),
         orders=case.orders,
         probabilities=told,
+        error=kept.kind in ("overlooked", "fooled"),
     )
 
 
 def _flaws(kept: Kept) -> Iterator[str]:
     """What was noted on the side of the wrong answer; a try that broke a rule was not always heard."""
     position, correct = kept.case.position, kept.case.correct
-    yield from (FLAW_WORDS[flaw] for flaw in kept.flaws if flaw in FLAW_WORDS)
+    yield from (FLAW_WORDS[flaw] for flaw in kept.case.flaws if flaw in FLAW_WORDS)
     for note in kept.case.transcript.metadata.get("breaches", ()):
         side = position.sides.get(note["seat"])
         if side is not None and side != correct and note["rule"] in DISHONEST:
-            yield f"a try of {position.protocol.title(note['seat']).lower()}{_for(side)} {line(note['what'], 160)}"
-
-
-def _for(side: int | None) -> str:
-    return "" if side is None else f" for {'AB'[side]}"
+            who = called(position, note["seat"])
+            yield f"a try of {who[:1].lower()}{who[1:]} {line(note['what'], 160)}"

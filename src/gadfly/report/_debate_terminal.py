@@ -47,7 +47,7 @@ def print_debate(shown: Debated, console: Console) -> None:
             wide, narrow = (_figures(heading, rows, table, fold) for fold in (False, True))
             _print((wide, narrow), _listed(heading, rows), console)
     for kind, read in shown.kinds.items():
-        if kind.startswith(("Sure and wrong", "Wrong")):
+        if read[0].error:
             cases = ", ".join(f"{one.case_id} ({one.protocol.replace('_', ' ')})" for one in read[:TO_READ])
             console.print(_text(f"{kind}, to read: {cases}", 600, "dim"))
 

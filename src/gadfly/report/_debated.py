@@ -26,8 +26,8 @@ class HeardLine:
 class ReadDebate:
     """One debate to read, answers in the order in which it lists them. `correct` numbers the right one, None where
     nobody knows; `p` is what the judge gave answer 0 and `orders` the same with the answers listed each way round, 1 or
-    0 where it gave no `probabilities` and only named an answer; `lost` says who lost by which rule, `flaws` what spoke
-    against the wrong answer.
+    0 where it gave no `probabilities` and only named an answer, and `error` says whether it was surely wrong; `lost`
+    says who lost by which rule, `flaws` what spoke against the wrong answer.
     """
 
     case_id: str
@@ -42,6 +42,7 @@ class ReadDebate:
     p: float | None = None
     orders: tuple[float, ...] = ()
     probabilities: bool = True
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True)

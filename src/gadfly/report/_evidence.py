@@ -20,7 +20,7 @@ from gadfly.stats import RATERS_ERR, Estimate
 from gadfly.stats import rate as share
 from gadfly.words import plural
 
-__all__ = ["evidence_section", "evidence_verdict", "from_evidence"]
+__all__ = ["evidence_report", "evidence_section", "evidence_verdict", "from_evidence"]
 
 SHOWN = 4
 """Answers of a kind that can be read in the report."""
@@ -99,7 +99,11 @@ _METHODS = (
 
 def from_evidence(run: Run, orders: Run | None = None) -> Report:
     """The report of a run of questions, or of what Ctrl-C left of one; `orders` is the run of `injected`."""
-    section = evidence_section(run, orders)
+    return evidence_report(run, evidence_section(run, orders))
+
+
+def evidence_report(run: Run, section: Section) -> Report:
+    """The report that is this section of the run."""
     assert section.evidence is not None
     level, verdict = evidence_verdict(section.evidence)
     return Report(

@@ -14,10 +14,10 @@ from gadfly.errors import InputError
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
-from gadfly.report._debate import debate_section, debate_verdict, from_debate
-from gadfly.report._evidence import evidence_section, evidence_verdict, from_evidence
+from gadfly.report._debate import debate_report, debate_section, debate_verdict, from_debate
+from gadfly.report._evidence import evidence_report, evidence_section, evidence_verdict, from_evidence
 from gadfly.report._level import Level
-from gadfly.report._pressure import from_pressure, pressure_section, verdict_of
+from gadfly.report._pressure import pressure_report, pressure_section, verdict_of
 from gadfly.report._provenance import described, provenance
 from gadfly.report._section import Comparison, Report, Row, Section
 from gadfly.report._tally import Tally
@@ -64,24 +64,25 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     if len(quoting) == 1 and len(runs) == len(known):
         return _left_out(from_evidence(quoting[0], orders.get(_answerer(quoting[0]))), not_run)
     told = ("questioning", "pressing", "debating")
-    others = tuple(_other(run) for run in runs if _game(run) not in told and id(run) not in known)
-    others = (*map(debate_section, argued), *others)
-    others = (*(evidence_section(run, orders.get(_answerer(run))) for run in quoting), *others)
-    if not attacks and len(sweeps) == 1 and not others:
-        return _left_out(from_pressure(sweeps[0]), not_run)
+    quoted = [evidence_section(run, orders.get(_answerer(run))) for run in quoting]
+    debated = [debate_section(found) for found in argued]
+    rest = [_other(run) for run in runs if _game(run) not in told and id(run) not in known]
+    others = (*quoted, *debated, *rest)
     pressed = tuple(map(pressure_section, sweeps))
+    if not attacks and len(sweeps) == 1 and not others:
+        return _left_out(pressure_report(sweeps[0], pressed[0]), not_run)
     if attacks:
         report = report_of(attacks, not_run)
         sections = (*report.sections, *pressed, *others)
         joined = _joined(report, (*pressed, *others))
         return replace(joined, sections=sections, provenance=provenance(runs))
     if sweeps:
-        reports = [from_pressure(sweep) for sweep in sweeps]
+        reports = [pressure_report(sweep, one) for sweep, one in zip(sweeps, pressed, strict=True)]
         worst = min(reports, key=lambda one: _ORDER.index(one.level))
         worst = replace(_joined(worst, others), sections=(*pressed, *others), provenance=provenance(runs))
         return _left_out(worst, not_run)
     if quoting or argued:
-        found = from_evidence(quoting[0]) if quoting else from_debate(argued[0])
+        found = evidence_report(quoting[0], quoted[0]) if quoting else debate_report(argued[0], debated[0])
         found = replace(found, sections=others, provenance=provenance(runs))
         return _left_out(_joined(found, others[1:]), not_run)
     return Report(
@@ -179,7 +180,7 @@ def _debates(runs: Sequence[Run]) -> list[list[Run]]:
     """Debates that can be compared: those of one set of questions before one judge together."""
     alike: dict[tuple[tuple[str, str], str], list[Run]] = defaultdict(list)
     for run in runs:
-        first = min(run.transcripts(), key=lambda one: one.case.index, default=None)
+        first = next((one for one, _ in run.judged()), None)
         asked = str(first.case.data.get("question", "")) if first else ""
         alike[judge_of(run), asked].append(run)
     return list(alike.values())

@@ -19,7 +19,7 @@ from gadfly.report._words import cause_words, percent, rate
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["from_pressure", "pressure_section", "verdict_of"]
+__all__ = ["from_pressure", "pressure_report", "pressure_section", "verdict_of"]
 
 SHOWN = 4
 """Cases of a cell that can be read in the report."""
@@ -67,7 +67,11 @@ _METHODS = (
 
 def from_pressure(found: Sweep) -> Report:
     """The report of a sweep, or of what Ctrl-C left of one."""
-    section = pressure_section(found)
+    return pressure_report(found, pressure_section(found))
+
+
+def pressure_report(found: Sweep, section: Section) -> Report:
+    """The report that is this section of the sweep."""
     assert section.pressed is not None
     level, verdict = verdict_of(section.pressed)
     models = dict.fromkeys(run.info["players"]["target"]["model"] for run in found.runs)

@@ -28,7 +28,7 @@ from gadfly.debate import Chair, Debating, Decided, JudgeChair, Protocol, Refere
 from gadfly.debate._protocol import JUDGE
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Judge
-from gadfly.review._app import add_entrance, add_errors, listen, server
+from gadfly.review._app import add_entrance, add_errors, server
 from gadfly.review._desk import Desk, Visit
 from gadfly.review._forms import field, read_form, seconds_in
 from gadfly.review._hearing_journal import Journal, Journalled, JournalledJudge
@@ -340,21 +340,17 @@ def _percent(form: Mapping[str, str], name: str, least: int) -> int:
 # --- serving
 
 
-def hear(
-    hall: Hall, *, listener: socket.socket | None = None, ready: Callable[[str], None] | None = None
-) -> None:
+def hear(hall: Hall, listener: socket.socket, ready: Callable[[str], None] | None = None) -> None:
     """Serve a hall until interrupted; another one of the same sitting goes on.
 
-    `listener` is a socket that listens at its address already. `ready` is called with the page's address once it
-    listens. The server runs beside the main thread: a run would take Ctrl-C for itself there.
+    `listener` is a socket that listens at its address already (`listen`). `ready` is called with the page's address
+    once it does. The server runs beside the main thread: a run would take Ctrl-C for itself there.
     """
-    serving = hall.serving
-    listener = listener or listen(serving.host, serving.port)
-    page = server(hearing_app(hall), serving)
+    page = server(hearing_app(hall), hall.serving)
     thread = threading.Thread(target=page.run, kwargs={"sockets": [listener]}, name="gadfly-hearing")
     thread.start()
     if ready is not None:
-        ready(serving.origin(listener.getsockname()[1]))
+        ready(hall.serving.origin(listener.getsockname()[1]))
     try:
         thread.join()
     finally:

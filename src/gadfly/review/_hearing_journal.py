@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gadfly.debate import Chair, JudgeChair, Move, Position, Said, Weighed
+from gadfly.debate import JudgeChair, Move, Position, Said, Weighed
+from gadfly.debate._chairs import Relayed
 from gadfly.debate._debating import FAULTS
 from gadfly.documents import cut_half_a_line
 from gadfly.errors import CallError, StoreError
-from gadfly.models import System
 from gadfly.transcripts import Usage
 
 __all__ = ["Journal", "Journalled", "JournalledJudge"]
@@ -98,29 +98,18 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Journalled:
+class Journalled(Relayed):
     """A chair that says again what it said before, and is asked only for what is new.
 
     A fault of its own (`FAULTS`) is kept as well, for it decides what comes next; a service that is down is not.
     """
 
-    chair: Chair
     journal: Journal
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """The chair's."""
-        return self.chair.systems
-
-    def spec(self) -> dict[str, Any]:
-        """The chair's: keeping what it says changes nothing."""
-        return self.chair.spec()
 
     async def say(self, move: Move) -> Said:
         """What stands in the journal, else what the chair says now."""
         kept = await _kept(self.journal, ("said", move.seat, move.seed), lambda: self.chair.say(move))
-        drafts = tuple((text, p) for text, p in kept["drafts"])
-        return Said(**{**kept, "usage": Usage(**kept["usage"]), "drafts": drafts})
+        return Said(**{**kept, "usage": Usage(**kept["usage"])})
 
 
 @dataclass(frozen=True)

@@ -141,41 +141,6 @@ class Hearing:
 
 
 @dataclass(frozen=True)
-class PersonJudge:
-    """A person in the judge's chair: asks, leans and decides, and their verdict counts."""
-
-    hearing: Hearing
-
-    decides = True
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """None: nobody is called."""
-        return {}
-
-    def spec(self) -> dict[str, Any]:
-        """Who it is."""
-        return {"person": self.hearing.name}
-
-    async def say(self, move: Move) -> Said:
-        """The question they ask, empty where they have none, or their answer to a debater's."""
-        kind: Kind = "ask" if move.step.does == "ask" else "speak"
-        given = await self.hearing.wants(Wanted(kind, f"{kind}-{move.number}-{move.seed}", move))
-        return Said(given.text, seconds=given.seconds)
-
-    async def weigh(self, position: Position, seed: int) -> Weighed:
-        """How sure they are of answer 0: the verdict at the end, a lean before. Who polls them at once asks once."""
-        final = self.hearing.case is not None and seed == self.hearing.case.seed
-        key = "verdict" if final else f"lean-{len(position.said)}"
-        wanted = self.hearing.wanted
-        if wanted is not None and wanted.key == key:
-            given = await asyncio.shield(wanted.answer)
-        else:
-            given = await self.hearing.wants(Wanted("verdict" if final else "lean", key))
-        return Weighed(given.p, confidence=given.confidence, seconds=given.seconds)
-
-
-@dataclass(frozen=True)
 class PersonDebater:
     """A person in a debater's chair."""
 
@@ -195,6 +160,30 @@ class PersonDebater:
         kind: Kind = "choose" if move.step.does == "choose" else "speak"
         given = await self.hearing.wants(Wanted(kind, f"say-{move.number}-{move.seed}", move))
         return Said(given.text, seconds=given.seconds)
+
+
+@dataclass(frozen=True)
+class PersonJudge(PersonDebater):
+    """A person in the judge's chair: asks, leans and decides, and their verdict counts."""
+
+    decides = True
+
+    async def say(self, move: Move) -> Said:
+        """The question they ask, empty where they have none, or their answer to a debater's."""
+        kind: Kind = "ask" if move.step.does == "ask" else "speak"
+        given = await self.hearing.wants(Wanted(kind, f"{kind}-{move.number}-{move.seed}", move))
+        return Said(given.text, seconds=given.seconds)
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        """How sure they are of answer 0: the verdict at the end, a lean before. Who polls them at once asks once."""
+        final = self.hearing.case is not None and seed == self.hearing.case.seed
+        key = "verdict" if final else f"lean-{len(position.said)}"
+        wanted = self.hearing.wanted
+        if wanted is not None and wanted.key == key:
+            given = await asyncio.shield(wanted.answer)
+        else:
+            given = await self.hearing.wants(Wanted("verdict" if final else "lean", key))
+        return Weighed(given.p, confidence=given.confidence, seconds=given.seconds)
 
 
 class _OfPerson(System):

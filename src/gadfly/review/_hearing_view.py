@@ -6,12 +6,12 @@ only once the debate is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gadfly.debate import Loss, Position, Statement
-from gadfly.debate._prompts import LETTERS, label
+from gadfly.debate._payoff import losers
+from gadfly.debate._prompts import LETTERS, called, label, slots_of
 from gadfly.debate._protocol import JUDGE
 from gadfly.review._hearing_people import Hearing
 from gadfly.slots import fill
@@ -47,7 +47,7 @@ def _entry(hearing: Hearing, position: Position, one: Statement | Loss) -> Entry
     side = position.sides.get(one.seat)
     letter = "" if side is None else LETTERS[side]
     if isinstance(one, Loss):
-        who = f"{position.protocol.title(one.seat)}{f' for {letter}' if letter else ''} loses by rule"
+        who = f"{called(position, one.seat)} loses by rule"
         return Entry(who, letter, ((_sentence(one.what), ""),), "loss")
     own = one.seat == hearing.seat
     if one.does in ("lean", "poll"):
@@ -134,7 +134,7 @@ class Seen:
         titles = dict.fromkeys(
             "you" if name == self.hearing.seat else f"the {position.protocol.title(name).lower()}"
             for name in seats
-            if not position.protocol.seats[name].copy_of
+            if name in position.protocol.own
         )
         if not titles:
             return "Nobody argues for it" if position.protocol.seats else ""
@@ -156,16 +156,7 @@ class Seen:
         move = self.hearing.wanted and self.hearing.wanted.move
         if not move:
             return ""
-        answers, side = move.position.dispute.answers, move.position.sides.get(move.seat)
-        protocol = move.position.protocol
-        given: Mapping[str, Any] = {
-            "mine": move.mine,
-            "other": "" if side is None else answers[1 - side],
-            "words": move.step.words,
-            "me": protocol.title(move.seat),
-            "to": [protocol.title(seat) for seat in move.step.to],
-        }
-        return " ".join(fill(move.step.told, given).split())
+        return " ".join(fill(move.step.told, slots_of(move)).split())
 
     @property
     def whom(self) -> str:
@@ -243,10 +234,10 @@ class Seen:
         return f"You decided for {LETTERS[p < 0.5]}, {max(p, 1 - p):.0%} sure. It is stored."
 
     def _decided_by_rule(self, transcript: Transcript) -> str:
-        losers = {transcript.metadata["sides"].get(one["seat"]) for one in transcript.metadata["lost"]}
-        if len(losers) > 1 or None in losers:
+        out = losers(transcript)
+        if len(out) > 1 or None in out:
             return "Neither side kept the rules, so nothing is decided."
-        return f"It is decided by rule, for {LETTERS[1 - losers.pop()]}."
+        return f"It is decided by rule, for {LETTERS[out == {0}]}."
 
     @property
     def revealed(self) -> str:

@@ -27,6 +27,7 @@ from scipy import special
 
 from gadfly.errors import GadflyError
 from gadfly.stats._clusters import Floats
+from gadfly.stats._rate import quantile
 
 __all__ = ["Contrasts", "Sandwich", "average", "contrasts", "logistic"]
 
@@ -66,10 +67,7 @@ class Contrasts:
 
     def margins(self, level: float) -> Floats:
         """Half of each interval's width, (C,)."""
-        finite = np.where(np.isinf(self.df_C), 1.0, self.df_C)
-        student = special.stdtrit(finite, (1 + level) / 2)
-        quantiles = np.where(np.isinf(self.df_C), special.ndtri((1 + level) / 2), student)
-        return np.asarray(quantiles * self.errors_C)
+        return np.array([quantile(level, df) for df in self.df_C]) * self.errors_C
 
 
 def logistic(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.intp]) -> Sandwich:
