@@ -28,13 +28,16 @@ without spaces is one.
 
 
 _COUNTED = regex.compile(
-    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED)[\p{L}\p{N}\p{M}_'’]){0,29}|[\p{S}]".replace("UNSPACED", _UNSPACED)
+    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED|(?<=\p{Ll})\p{Lu})[\p{L}\p{N}\p{M}_'’]){0,29}|[\p{S}]".replace(
+        "UNSPACED", _UNSPACED
+    )
 )
 
 
 def word_count(text: str) -> int:
     """How much was said, by a measure that nobody slips past by joining words: letters and digits in a row, up to 30 of
-    them; each character of a script that is written without spaces; each symbol. Punctuation is free.
+    them or to a capital behind a small letter; each character of a script that is written without spaces; each symbol.
+    Punctuation is free.
     """
     return sum(1 for _ in _COUNTED.finditer(text))
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from debate_samples import Honest, Person, judged_by, played
+from debate_samples import Honest, Leaning, Person, judged_by, played, questions
 
-from gadfly.debate import DebateTable, debate_table
+from gadfly.debate import DebateTable, Debating, ScriptedJudge, Skilled, cases, debate_table, protocol
+from gadfly.errors import InputError
+from gadfly.runs import Run, Settings, run
 
 ANN, BEN, EVE = Person("ann", knows=1.0), Person("ben", knows=1.0), Person("eve", knows=1.0)
 
@@ -62,6 +68,41 @@ def test_runs_that_differ_in_more_than_the_person_stay_apart(tmp_path: Path) -> 
     found = debate_table([judged_by(tmp_path, ANN, n=4), judged_by(tmp_path, BEN, chair=Honest(1.0), n=4)])
     assert [len(line.people) for line in found.lines] == [1, 1]
     assert len({line.name for line in found.lines}) == 2
+
+
+@dataclass(frozen=True)
+class Arguer(Skilled):
+    """A person who debates before a model."""
+
+    def spec(self) -> dict[str, Any]:
+        return {"person": self.name}
+
+
+def argued_by(directory: Path, name: str) -> Run:
+    """A person's debates, each question once."""
+    found, drawn = protocol("debate"), random.Random(name)
+    game = Debating(found, {"first": Arguer(0.5, name), "second": Skilled(0.0)}, ScriptedJudge())
+    both = cases(questions(20), found)
+    met = [both[2 * of + drawn.randrange(2)] for of in range(20)]
+    return asyncio.run(run(game, met, [Leaning()], settings=Settings(directory, progress=False)))
+
+
+@pytest.mark.parametrize("names", [("ann",), ("ann", "ben", "eve")])
+def test_people_who_debate_are_compared_with_the_model_alone_question_by_question(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    alone = played(tmp_path, "naive", n=20)
+    found = debate_table([alone, *(argued_by(tmp_path, name) for name in names)])
+    base = found.lines[0].accuracy.point
+    for line in found.lines[1:]:
+        gain = line.gains["naive"]
+        assert (gain.n, gain.missing) == (line.cases, 0)
+        assert gain.point == pytest.approx((line.accuracy.point or 0) - (base or 0))
+
+
+def test_a_persons_verdicts_are_not_compared_with_a_models(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"different judges \(judge and people\)"):
+        debate_table([played(tmp_path, "naive", n=6), judged_by(tmp_path, ANN, n=6)])
 
 
 @pytest.mark.parametrize(("bias", "prefers"), [(1.5, True), (0.0, False)])

@@ -14,6 +14,7 @@ from gadfly.debate import (
     Move,
     Player,
     Position,
+    Said,
     ScriptedJudge,
     Skilled,
     cases,
@@ -270,6 +271,44 @@ def test_a_debater_that_stops_answering_loses(cause: str) -> None:
     assert rule_of(debate(second=failing(cause))) == ("second", "stopped")
     noted = seated(protocol("debate").changed(rules={"loses": ()}), second=failing(cause))
     assert not played(noted).metadata["lost"] and played(noted).metadata["breaches"]
+
+
+class Slow(Voice):
+    """Speaks, and is not heard, after the other one's service has failed."""
+
+    async def say(self, move: Move) -> Said:
+        await asyncio.sleep(0.01)
+        return Said("Seeds.", Usage(1_000, 200))
+
+
+class Down(Voice):
+    async def say(self, move: Move) -> Said:
+        raise CallError("It is down.", "server_error", usage=Usage(700, 0))
+
+
+def test_what_a_failed_case_took_is_counted_on_both_sides() -> None:
+    transcript = debate(first=Slow(""), second=Down(""))
+    assert (transcript.outcome, transcript.cause) == ("failed", "server_error")
+    assert transcript.usage == {"first": Usage(1_000, 200), "second": Usage(700, 0)}
+
+
+def test_all_questions_are_put_to_the_one_who_answers() -> None:
+    steps = [
+        {"who": ["first", "second"], "does": "ask", "to": ["judge"], "told": "Ask the judge."},
+        {"who": ["judge"], "does": "answer", "told": "Answer."},
+    ]
+    found = protocol("debate").changed(opening=steps, round=[], rounds=0)
+    asked = []
+
+    class Answers(ScriptedJudge):
+        async def say(self, move: Move) -> Said:
+            asked.append(question_messages(move)[-1][1])
+            assert len(move.position.asked("judge")) == 2
+            return Said("Both, I think.")
+
+    transcript = played(seated(found, first=Voice("Why alpha?"), second=Voice("Why beta?"), judge=Answers()))
+    assert "Why alpha?" in asked[0] and "Why beta?" in asked[0]
+    assert transcript.said_by("judge")[0].text == "Both, I think."
 
 
 def test_one_who_falls_silent_is_told_and_may_speak_again() -> None:

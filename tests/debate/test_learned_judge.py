@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def test_the_same_interaction_reads_the_other_way_round_from_the_other_side() ->
     assert "Debater, for it:\n| Seeds, I say." in first and "Debater, against it:\n| Seeds, I say." in second
     assert "Which words of the document show it?" in first and "Judge leans: 50%" in first
     assert interaction(position.exchanged(), 1) == first and interaction(position.exchanged(), 0) == second
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_of_what_is_said_at_once_what_is_for_an_answer_comes_first(turn: int) -> None:
+    position = Position.of(played(seated(protocol("open_debate")), turn=turn))
+    for side in (0, 1):
+        whose = re.findall(r"Debater, (for|against) it", interaction(position, side))
+        assert whose[-4:] == ["for", "against"] * 2
 
 
 def test_the_document_is_part_of_it_where_the_judge_sees_it_and_only_there() -> None:

@@ -83,12 +83,34 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ("side: second}", "side: second, hears: statement}", "say whose"),
         ("words: 30", "does: lean", "only the judge leans"),
         ("words: 30", "does: ask", "say to whom"),
+        ("side: second}", "side: second, copy_of: second}", "copies have none"),
+        ("side: second}", "side: second, copy_of: third}", "copies have none"),
+        (
+            "side: second}",
+            "side: second, copy_of: first}",
+            "a copy argues for what its original does, or for nothing: side: first",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_played_says_where_and_why(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert said in broken(tmp_path, old, new)
+
+
+def test_nobody_speaks_for_an_answer_that_is_not_chosen_yet() -> None:
+    found = protocol("open_debate")
+    with pytest.raises(InputError, match="'lead' has no answer to argue for yet"):
+        found.changed(opening=found.spec()["opening"][::-1])
+
+
+def test_a_copy_argues_for_what_its_original_chose() -> None:
+    found = protocol("open_debate")
+    copy = {**found.spec()["seats"]["lead"], "copy_of": "lead"}
+    asked = found.changed(seats={**found.spec()["seats"], "again": copy})
+    transcript = played(seated(asked))
+    sides = transcript.metadata["sides"]
+    assert sides["again"] == sides["lead"] == 1 - sides["rival"]
 
 
 def test_changing_a_protocol_makes_another_game() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,25 @@ from hearing_samples import ROWS, Debater, model_judge, sitting, tolerant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.debate import Move, Position, Said, ScriptedJudge, debate_table, known_protocols, protocol
+from gadfly.debate import (
+    DebateJudge,
+    Move,
+    Position,
+    Said,
+    ScriptedJudge,
+    debate_table,
+    known_protocols,
+    protocol,
+)
 from gadfly.errors import CallError, InputError, StoreError
+from gadfly.models import System, model_of
 from gadfly.review._hearing import Sitting
 from gadfly.review._hearing_journal import Journal, Journalled
 from gadfly.review._hearing_people import Answered, Attended, Hearing
+from gadfly.review._hearing_view import Seen
 from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Transcript, Usage
+from tiny_models import tiny_model
 
 SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5)
 
@@ -123,6 +136,10 @@ def test_everybody_meets_each_question_once_and_the_same_way_every_time(tmp_path
             {"protocol": protocol("cross_examination"), "seat": "first", "judge": model_judge()},
             "no person can",
         ),
+        (
+            {"protocol": protocol("cross_examination"), "seat": "first_copy", "judge": model_judge()},
+            "no seat 'first_copy' for a person",
+        ),
     ],
 )
 def test_what_cannot_be_heard_is_said_before_the_page_opens(
@@ -200,14 +217,14 @@ def test_two_peoples_runs_differ_and_name_them(tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-async def heard(found: Sitting, name: str) -> Run:
+async def heard(found: Sitting, name: str, text: str = "Why?") -> Run:
     """A person's whole run, who answers whatever they are asked at once."""
     hearing, game = found.hearing(name)
     settings = Settings(found.output, concurrency=1, progress=False)
     playing = asyncio.create_task(run(game, found.cases_of(name), found.judges(), settings=settings))
     while not playing.done():
         if hearing.wanted is not None and not hearing.wanted.answer.done():
-            await hearing.give(hearing.wanted, Sat.GIVES)
+            await hearing.give(hearing.wanted, replace(Sat.GIVES, text=text))
         await asyncio.sleep(0)
     return playing.result()
 
@@ -219,3 +236,61 @@ def test_what_two_people_decided_is_told_under_their_names_and_together(tmp_path
     assert (table.judge, [line.name for line in table.lines]) == ("ann and ben", names)
     assert [line.cases for line in table.lines] == [4, 2, 2]
     assert table.lines[0].leaning.listed_first is not None
+
+
+def test_a_consultants_debates_before_a_model_of_this_machine_come_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    judge = DebateJudge.of(System(model_of(tiny_model(chat=True))))
+    found = sitting(tmp_path, protocol=tolerant("consultancy"), seat="consultant", judge=judge, rows=ROWS * 2)
+    made = asyncio.run(asyncio.wait_for(heard(found, "ann"), 60))
+    assert (made.status, len(list(made.judgements(judge.name)))) == ("complete", 4)
+
+
+class Down(Debater):
+    """A debater whose service is down from the second round on."""
+
+    async def say(self, move: Move) -> Said:
+        if move.number >= 2:
+            raise CallError("It is down.", "server_error")
+        return await super().say(move)
+
+
+def test_the_right_answer_of_a_debate_that_may_be_played_again_is_not_told(tmp_path: Path) -> None:
+    sat = Sat(sitting(tmp_path, Down(), protocol=tolerant("debate"), reveal=True))
+    seen = Seen(sat.hearing, reveal=True)
+    assert "could not be finished" in seen.ending and seen.revealed == ""
+
+
+def test_one_who_argues_for_nothing_is_told_that_words_are_cut(tmp_path: Path) -> None:
+    found = sitting(tmp_path, protocol=protocol("debate_red_team"), seat="red_team", judge=ScriptedJudge())
+    sat = Sat(found)
+    assert not Seen(sat.hearing).may_lose
+    assert Seen(Sat(replace(found, seat="first", output=tmp_path / "other")).hearing).may_lose
+
+
+def test_the_time_of_who_has_no_question_counts_and_reading_ones_own_does_not(tmp_path: Path) -> None:
+    silent = sitting(tmp_path, protocol=tolerant(), rows=ROWS[:1])
+    asks = replace(silent, output=tmp_path / "asks")
+    none, some = (
+        asyncio.run(heard(one, "ann", text)) for one, text in ((silent, ""), (asks, "Why is it so?"))
+    )
+    quiet, curious = (debate_table([one]).lines[0].effort for one in (none, some))
+    leans_asks_and_verdict = 5.0
+    for effort in (quiet, curious):
+        assert effort.seconds is not None and effort.seconds.point == leans_asks_and_verdict
+        assert effort.read.point == effort.words.point
+    assert (quiet.questions.point, curious.questions.point) == (0, 2)
+
+
+class Mute(Debater):
+    """Its calls come to nothing, and are paid for."""
+
+    async def say(self, move: Move) -> Said:
+        raise CallError("It said nothing.", "empty_reply", usage=Usage(1_000, 500))
+
+
+def test_what_a_fault_took_is_counted_on_the_page_too(tmp_path: Path) -> None:
+    transcript = Sat(sitting(tmp_path, Mute(), protocol=protocol("debate"))).transcript
+    tries = protocol("debate").rules.tries
+    assert transcript.usage["first"] == Usage(1_000 * tries, 500 * tries)

@@ -27,13 +27,27 @@ MOST_SPANS = 8
 
 GAP = regex.compile(r"\s*\[(?:\.\.\.|…)\]\s*")
 
+UNSEEN = (
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+"""Joiners, direction marks, selectors and tags, from the first code of each kind to its last: what models are shown has
+none of them.
+"""
+
 SAME = {
     **dict.fromkeys("‘’‚‛′`´", "'"),
     **dict.fromkeys("“”„‟″«»", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **{char: unicodedata.normalize("NFKC", char) for char in "…ﬀﬁﬂﬃﬄﬅﬆ"},
-    **dict.fromkeys("\u00ad\u200b\u200e\u200f\u2060\ufeff", ""),
-    **{chr(code): "" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    **dict.fromkeys("\u00ad\u034f\u061c\ufeff", ""),
+    **{chr(code): "" for first, last in UNSEEN for code in range(first, last + 1)},
 }
 """Characters that a copyist writes in another way, and the one way in which they are compared."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from gadfly.debate._chairs import Chair, JudgeChair, Said
+from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed
 from gadfly.debate._position import Loss, Move, Position, Statement
 from gadfly.debate._prompts import choice_of
 from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
@@ -23,7 +23,7 @@ from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
-from gadfly.words import first_words
+from gadfly.words import first_words, word_count
 
 __all__ = ["FAULTS", "Debating"]
 
@@ -31,6 +31,8 @@ FAULTS = ("empty_reply", "bad_reply", "timeout")
 """Causes of a failed call that are the player's own: it said nothing, nothing that can be read, or took too long. With
 any other cause (a service that is down, or refuses the request or its length) the case has failed, and nobody has lost.
 """
+
+W = TypeVar("W", Said, Weighed)
 
 Watch = Callable[[Position, Statement | Loss], None]
 """Is told of each thing said, and of a loss, as it happens, with the position after it."""
@@ -115,6 +117,7 @@ class _Table:
     notes: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] | None = None
     moves: int = 0
+    passed: float = 0.0
 
     async def play(self) -> None:
         for number, step in enumerate(self.game.protocol.steps):
@@ -123,23 +126,27 @@ class _Table:
                 return
         judge = self.game.judge
         if judge is not None and judge.decides:
-            weighed = await judge.weigh(self.position, self.case.seed)
-            self._spent(JUDGE, weighed.usage)
+            weighed = await self._paid(JUDGE, judge.weigh(self.position, self.case.seed))
             self.verdict = {k: getattr(weighed, k) for k in ("p", "cause", "confidence", "seconds")}
 
     async def _step(self, number: int, step: Step) -> None:
-        """All seats of a step at once; what they said is heard afterwards, in the order of the seats."""
+        """All seats of a step at once; what they said is heard afterwards, in the order of the seats. A call that fails
+        is raised when all are done, so that what they took is known.
+        """
         seats = [s for s in step.who if step.does != "answer" or self.position.asked(s)]
         first, self.moves = self.moves, self.moves + len(seats)
         moves = [
             Move(self.position, seat, step, paired_seed(self.case.seed, first + n), first + n)
             for n, seat in enumerate(seats)
         ]
-        for found in await asyncio.gather(*(self._moved(move, number) for move in moves)):
+        made = await asyncio.gather(*(self._moved(move, number) for move in moves), return_exceptions=True)
+        if failed := [one for one in made if isinstance(one, BaseException)]:
+            raise min(failed, key=lambda one: isinstance(one, CallError) and not one.fatal)
+        for found in made:
             if isinstance(found, Loss):
                 self.position = replace(self.position, lost=(*self.position.lost, found))
                 self._told(found)
-            elif found is not None:
+            elif isinstance(found, Statement):
                 self.position = self.position.saying(found)
                 self._told(found)
 
@@ -154,8 +161,7 @@ class _Table:
     async def _leant(self, move: Move, number: int) -> Statement:
         """The judge's lean, said aloud or to one who polls."""
         assert self.game.judge is not None
-        weighed = await self.game.judge.weigh(self.position, move.seed)
-        self._spent(JUDGE, weighed.usage)
+        weighed = await self._paid(JUDGE, self.game.judge.weigh(self.position, move.seed))
         shown = "The judge cannot say." if weighed.p is None else f"{weighed.p:.0%} for the first answer"
         private = move.step.does == "poll"
         return Statement(
@@ -165,12 +171,13 @@ class _Table:
     async def _judge_spoke(self, move: Move, number: int) -> Statement | None:
         """A question of the judge's, cut where it is too long; None where it has none."""
         assert self.game.judge is not None
-        said = await self.game.judge.say(move)
-        self._spent(JUDGE, said.usage)
+        said = await self._paid(JUDGE, self.game.judge.say(move))
         most = int(move.step.words * self.game.protocol.rules.slack)
         text = first_words(" ".join(checked(said.text, most, self.game.protocol.rules).text.split()), most)
-        to = tuple(seat for seat in move.step.to)
-        return Statement(JUDGE, move.step.does, text, number, to, seconds=said.seconds) if text else None
+        if not word_count(text):
+            self.passed += said.seconds or 0.0
+            return None
+        return Statement(JUDGE, move.step.does, text, number, move.step.to, seconds=said.seconds)
 
     async def _spoke(self, move: Move, number: int) -> Statement | Loss | None:
         """What a player said, or its loss where it broke a rule once too often; None where it had to be silent."""
@@ -206,16 +213,15 @@ class _Table:
         """One try at a move. A player's own fault in a call is a breach as any other."""
         owner = self.game.protocol.seats[move.seat].copy_of or move.seat
         try:
-            said = await self.game.chairs[owner].say(move)
+            said = await self._paid(owner, self.game.chairs[owner].say(move))
         except CallError as error:
             if error.fatal or error.cause not in FAULTS:
                 raise
-            said = Said("", error.usage or Usage())
+            said = Said("")
             found = Checked("", breaches=(("stopped", f"could not go on ({error.cause})"),))
         else:
             chose = move.step.does == "choose"
             found = Checked(said.text) if chose else self._checked(move, said)
-        self._spent(owner, said.usage)
         return said, found
 
     def _note(self, move: Move, number: int, said: Said, found: Checked) -> None:
@@ -233,11 +239,21 @@ class _Table:
 
     def _chose(self, move: Move, said: Said, number: int) -> Statement:
         side = 1 if said.text.strip() == "1" else 0
-        self.position = self.position.choosing(move.seat, side)
+        self.position = self.position.choosing(side)
         return Statement(move.seat, "choose", choice_of(self.position, side), number)
 
-    def _spent(self, seat: str, usage: Usage) -> None:
-        self.usage[seat] = self.usage.get(seat, Usage()) + usage
+    async def _paid(self, seat: str, call: Awaitable[W]) -> W:
+        """What a seat's call gives; what it took is counted, and so it is where it fails."""
+        used = Usage()
+        try:
+            found = await call
+            used = found.usage
+        except CallError as error:
+            used = error.usage or used
+            raise
+        finally:
+            self.usage[seat] = self.usage.get(seat, Usage()) + used
+        return found
 
     def _told(self, what: Statement | Loss) -> None:
         if self.game.watch is not None:
@@ -260,6 +276,7 @@ class _Table:
             "breaches": self.notes,
             "spent": {seat: _spent(position, seat) for seat in (*position.protocol.seats, JUDGE)},
             "verdict": self.verdict,
+            "passed_s": self.passed,
             **{key: self.case.data[key] for key in ("of", "swapped", "assigned") if key in self.case.data},
         }
         return Transcript(self.case, tuple(turns), outcome, cause, self.usage, facts)

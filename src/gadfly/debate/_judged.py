@@ -24,13 +24,14 @@ DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 @dataclass(frozen=True)
 class JudgedCase:
     """A debate, or what stands in its place, and what the judge made of it. `place` tells apart the cases of question
-    `of`, which are played side by side in every protocol.
+    `of`, which are played side by side in every protocol, and `person` names who took part in it.
     """
 
     position: Position
     transcript: Transcript
     judgement: Judgement
     place: int = 0
+    person: str = ""
 
     @property
     def of(self) -> int:

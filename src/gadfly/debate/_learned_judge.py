@@ -19,7 +19,7 @@ from scipy import special
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._judged import judged_cases
 from gadfly.debate._payoff import first_believed
-from gadfly.debate._position import Move, Position
+from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import one_line
 from gadfly.debate._protocol import JUDGE
 from gadfly.debate._verdict import settled, verdict_of
@@ -50,7 +50,7 @@ def interaction(position: Position, side: int) -> str:
     told, document = list[str](), seen.dispute.document
     if seen.protocol.document and document is not None:
         told.append(f"Document, {one_line(document.title)}:\n{as_material(document.text)}")
-    for one in seen.heard(JUDGE):
+    for one in sorted(seen.heard(JUDGE), key=lambda one: (one.step, _turn(seen, one))):
         if one.does == "lean":
             told.append(f"Judge leans: {'cannot say' if one.lean is None else f'{one.lean:.0%}'}")
         elif one.text.strip():
@@ -58,6 +58,11 @@ def interaction(position: Position, side: int) -> str:
             told.append(f"{seen.protocol.title(one.seat)}{whose}:\n{as_material(one.text)}")
     asked = (f"Question: {one_line(seen.dispute.question)}", f"Answer: {mine}", f"Instead of: {other}")
     return "\n\n".join((*told, *asked))
+
+
+def _turn(seen: Position, one: Statement) -> int:
+    """Among what was said at once: first what is for answer 0, last what is against it."""
+    return {0: 0, None: 1, 1: 2}[seen.sides.get(one.seat)]
 
 
 def verdict_rows(run: Run, judge: str = "") -> list[Row]:
@@ -139,4 +144,4 @@ class RewardJudge:
 
 def _weighed(members_K: np.ndarray[Any, Any]) -> Weighed:
     p = float(members_K.mean())
-    return Weighed(p, orders=(p, p))
+    return Weighed(p)

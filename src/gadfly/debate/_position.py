@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gadfly.corpora import Passage, Quote
-from gadfly.debate._protocol import JUDGE, Protocol, Step
+from gadfly.debate._protocol import CHOSEN, JUDGE, Protocol, Step
 from gadfly.debate._rules import Quotation, quotations, words_said
 from gadfly.errors import InputError
 from gadfly.transcripts import Case, Transcript
@@ -145,10 +145,13 @@ class Position:
         """After these were said."""
         return replace(self, said=(*self.said, *statements))
 
-    def choosing(self, seat: str, side: int) -> Position:
-        """After a seat chose its answer; the seat that takes the other one has it too then."""
-        others = {name: 1 - side for name, one in self.protocol.seats.items() if one.side == "other"}
-        return replace(self, sides={**self.sides, **others, seat: side})
+    def choosing(self, side: int) -> Position:
+        """After the seat that chooses chose that answer; the seat that takes the other one has it too then."""
+        seats = self.protocol.seats.items()
+        chosen = {
+            name: side if one.side == "chosen" else 1 - side for name, one in seats if one.side in CHOSEN
+        }
+        return replace(self, sides={**self.sides, **chosen})
 
     def exchanged(self) -> Position:
         """The same seen with the answers listed the other way round; what was said at once comes the other way round
@@ -187,17 +190,13 @@ class Position:
         before = [
             one for one in self.said if one.step < argued.step and (not one.private or one.seat == original)
         ]
-        asked = [one for one in self.said if seat in one.to][-1:]
-        return (*before, argued, *asked)
+        return (*before, argued, *self.asked(seat))
 
-    def asked(self, seat: str) -> Statement | None:
-        """The question put to a seat that it has not answered yet."""
-        for one in reversed(self.said):
-            if one.seat == seat and one.does == "answer":
-                return None
-            if one.does == "ask" and seat in one.to:
-                return one
-        return None
+    def asked(self, seat: str) -> tuple[Statement, ...]:
+        """The questions put to a seat since it last answered."""
+        answered = [n for n, one in enumerate(self.said) if one.seat == seat and one.does == "answer"]
+        since = self.said[answered[-1] + 1 :] if answered else self.said
+        return tuple(one for one in since if one.does == "ask" and seat in one.to)
 
 
 @dataclass(frozen=True)

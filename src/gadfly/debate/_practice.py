@@ -80,16 +80,22 @@ def seats_of(protocol: Rulebook) -> tuple[str, ...]:
     )
 
 
-def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook) -> list[dict[str, Any]]:
+def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 0) -> list[dict[str, Any]]:
     """The cases of a practice: for each question, side by side, one for each seat to learn in.
 
     Where the case assigns an answer, there are two for each seat, one for each answer. Which answer is listed first
-    changes from question to question. `pair` numbers what shares its seeds.
+    changes from question to question. `pair` is the seed of what shares it.
     """
     cases: list[dict[str, Any]] = []
     for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for seat in seats_of(protocol):
-            one = {**row, "of": of, "pair": number, "seat": seat, "swapped": bool(number % 2)}
+            one = {
+                **row,
+                "of": of,
+                "pair": paired_seed(seed, number),
+                "seat": seat,
+                "swapped": bool(number % 2),
+            }
             if not protocol.assigns:
                 cases.append(one)
                 continue
@@ -153,7 +159,7 @@ class Bout:
 async def bout_play(table: Debating, case: Case) -> Transcript:
     """A debate of a case that says whose seat the player's is, with the seed that its pair shares."""
     pair = case.data.get("pair")
-    shared = case if pair is None else replace(case, seed=paired_seed(0, int(pair)))
+    shared = case if pair is None else replace(case, seed=int(pair))
     played = await table.play(shared)
     return replace(played, case=case, metadata={**played.metadata, "player": case.data["seat"]})
 

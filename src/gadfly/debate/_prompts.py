@@ -72,8 +72,10 @@ def player_messages(move: Move) -> list[Message]:
 def _now(move: Move) -> str:
     """What the step asks for."""
     told = fill(move.step.told, slots_of(move))
-    asked = move.position.asked(move.seat) if move.step.does == "answer" else None
-    return f"{told} The question: {one_line(asked.text)}" if asked else told
+    asked = move.position.asked(move.seat) if move.step.does == "answer" else ()
+    if not asked:
+        return told
+    return f"{told} The question{'s' * (len(asked) > 1)}: {' '.join(one_line(one.text) for one in asked)}"
 
 
 def slots_of(move: Move) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from gadfly.errors import InputError
 from gadfly.slots import Template, slots
 
 __all__ = [
+    "CHOSEN",
     "JUDGE",
     "NAIVE",
     "Breach",
@@ -38,6 +39,9 @@ JUDGE = "judge"
 
 NAIVE = "naive"
 """The protocol of the judge alone, which the others are compared with."""
+
+CHOSEN = ("chosen", "other")
+"""Sides that are known once one was chosen."""
 
 Side = Literal["first", "second", "assigned", "chosen", "other", "none"]
 """What a seat argues for: the answer listed first or second, the one the case assigns, the one the seat chooses itself,
@@ -226,9 +230,17 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
             ("seats",),
             f"{NAIVE} names the judge alone, which the others are compared with: rename the file.",
         )
+    chosen = False
     for part in ("opening", "round", "closing"):
         for n, step in enumerate(getattr(found, part)):
             yield from _step_problems(found, step, (part, n))
+            chosen = chosen or step.does == "choose"
+            for seat in () if chosen else step.who:
+                if seat in found.seats and found.seats[seat].side in CHOSEN:
+                    yield (
+                        (part, n),
+                        f"seat {seat!r} has no answer to argue for yet: let one be chosen before.",
+                    )
     if found.round and not found.rounds:
         yield ("rounds",), "there are steps of a round, so say how often: rounds: 2."
 
@@ -239,8 +251,10 @@ def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
         place = ("seats", name)
         if name == JUDGE:
             yield place, "the judge has a seat in every protocol; leave it out."
-        if seat.copy_of and seat.copy_of not in found.seats:
-            yield (*place, "copy_of"), f"there is no seat {seat.copy_of!r} to be a copy of."
+        if seat.copy_of and seat.copy_of not in found.own:
+            yield (*place, "copy_of"), f"there is no seat {seat.copy_of!r} to be a copy of; copies have none."
+        elif seat.copy_of and seat.side not in (its := found.seats[seat.copy_of].side, "none"):
+            yield (*place, "side"), f"a copy argues for what its original does, or for nothing: side: {its}."
         if seat.hears == "statement" and not seat.copy_of:
             yield (*place, "hears"), "only a copy hears no more than a statement: say whose, copy_of: SEAT."
         yield from _slot_problems(seat.told, (*place, "told"))
@@ -266,8 +280,8 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
         yield place, f"the judge asks, answers or leans; it does not {step.does}."
     for seat in step.who:
         side = found.seats[seat].side if seat in found.seats else "none"
-        if step.does == "choose" and side != "chosen":
-            yield place, f"seat {seat!r} cannot choose: its side is {side}, not chosen."
+        if step.does == "choose" and (side != "chosen" or seat not in found.own):
+            yield place, f"seat {seat!r} cannot choose: its side is {side}, not chosen, or it is a copy."
         if step.does in ("quote", "poll") and side == "none":
             yield place, f"seat {seat!r} argues for no answer, so it has nothing to {step.does} for."
         if side == "none" and {"mine", "other"} & slots(step.told):

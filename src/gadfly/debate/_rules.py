@@ -28,7 +28,9 @@ _QUOTE = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|$)", re.IGNORECASE | 
 _TAG = re.compile(f"{_OPEN}|{_CLOSE}", re.IGNORECASE)
 _BRACKETED = re.compile(r"[\[［〔【⟦]([^\[\]］〕】⟧]{0,80})[\]］〕】⟧]")
 _LIKE_A_MARK = re.compile("verif|notinthedoc|tooshort")
-_LOOKALIKES = str.maketrans("аеіορсνуτԁ0", "aeiopcvytdo")
+_LOOKALIKES = str.maketrans(
+    "аеіορсνуτԁ0ıιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "aeiopcvytdoiifabcdefghijklmnoprstuvwyz"
+)
 
 _LETTER = r"(?-i:\b[AB]\b(?![^\S\n]+(?!(?:is|because|as|since|and|or|now|only|in|for|to|if)\b)[a-z]))"
 """The letter of an answer; not the article of "A bird", nor that of "choose a side"."""
@@ -76,7 +78,7 @@ def checked(
     """
     quotes, unverified = list[Quote](), list[str]()
     shown, own, count = list[str](), list[str](), 0
-    for n, part in enumerate(_QUOTE.split(raw.strip())):
+    for n, part in enumerate(_QUOTE.split(_without_empty(raw.strip()))):
         if n % 2 == 0:
             shown.append(_plain(part))
             own.append(part)
@@ -85,13 +87,9 @@ def checked(
         quote = quoted(part, passages)
         text = inert(" ".join(quote.text.split())) if quote else " ".join(_plain(part).split())
         count += word_count(text)
+        own.append(f'"{"…" if quote else part}"')
         if quote:
             quotes.append(quote)
-        else:
-            own.append(part)
-        if not word_count(text):
-            shown.append(text)
-            continue
         absent = quote is None and not too_short(part, passages)
         if absent:
             unverified.append(text)
@@ -100,8 +98,15 @@ def checked(
     overrun = ""
     if cut or count > words * rules.slack:
         overrun = f"said {count:,} words{' and was cut' if cut else ''} where {words:,} are allowed"
-    breaches = _breaches(text, " ".join(own), unverified, overrun)
+    breaches = _breaches(text, "".join(own), unverified, overrun)
     return Checked(text, tuple(quotes), tuple(unverified), tuple(breaches))
+
+
+def _without_empty(raw: str) -> str:
+    """Without the tags of quotations that hold no word, whatever that puts together."""
+    while (found := _QUOTE.sub(lambda one: one[0] if word_count(_plain(one[1])) else one[1], raw)) != raw:
+        raw = found
+    return raw
 
 
 def words_said(text: str) -> int:
@@ -151,7 +156,7 @@ def _unmarked(found: re.Match[str]) -> str:
 
 
 def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:
-    if not text:
+    if not word_count(text):
         yield "stopped", "said nothing"
         return
     if overrun:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -244,13 +245,12 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
 
 def _one_judge(groups: Mapping[str, Group], judge: str) -> None:
     """Raises `InputError` where a difference between two lines would be one between two judges."""
-    judges = {
-        name: judge_of(run, judge)
+    judges = [
+        (name, ("people", "") if decided_by(run, judge) else judge_of(run, judge))
         for name, group in groups.items()
         for run in group.runs
-        if not decided_by(run, judge)
-    }
-    for (one, by_one), (other, by_other) in pairwise(judges.items()):
+    ]
+    for (one, by_one), (other, by_other) in pairwise(judges):
         if by_one != by_other:
             how = (
                 "asked in different ways"
@@ -268,17 +268,12 @@ def _named(people: Sequence[str]) -> str:
 
 
 def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase]]:
-    """The cases of each line. A person's have places of their own, the same in every line, so that they are paired with
-    that person's in other protocols.
-    """
+    """The cases of each line, with the person who took part in them."""
     runs = {run.id: run for group in groups.values() for run in group.runs}
-    people = list(dict.fromkeys(filter(None, map(person_in, runs.values()))))
-    found: dict[str, list[JudgedCase]] = {}
-    for run in runs.values():
-        found[run.id], person = judged_cases(run, judge), person_in(run)
-        if person:
-            slot = people.index(person)
-            found[run.id] = [replace(one, place=one.place * len(people) + slot) for one in found[run.id]]
+    found = {
+        run.id: [replace(one, person=person_in(run)) for one in judged_cases(run, judge)]
+        for run in runs.values()
+    }
     head = next(iter(found))
     for other in found:
         if not same_questions(found[head], found[other]):
@@ -360,12 +355,30 @@ def _gains(
 
 
 def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float = LEVEL) -> Estimate:
-    """The difference in accuracy over cases that come in either, a case that one lacks being missing."""
-    a, b = ({(one.of, one.place): one.right for one in side} for side in (ours, theirs))
+    """The difference in accuracy over cases that come in either, a case that one lacks being missing. Where people take
+    part in one side alone, each of their cases is compared with the mean of its question's in the other.
+    """
+    a, b = ({(one.of, one.person, one.place): one.right for one in side} for side in (ours, theirs))
     keys = sorted(a.keys() | b.keys())
+    ours_people, theirs_people = (any(person for _, person, _ in side) for side in (a, b))
+    if ours_people != theirs_people:
+        keys = sorted(a if ours_people else b)
+        lone = _means(theirs if ours_people else ours)
+        means = {key: lone.get(key[0]) for key in keys}
+        a, b = (a, means) if ours_people else (means, b)
+    clusters = [of for of, _, _ in keys]
     return paired_difference(
-        [a.get(key) for key in keys], [b.get(key) for key in keys], [of for of, _ in keys], level=level
+        [a.get(key) for key in keys], [b.get(key) for key in keys], clusters, level=level
     )
+
+
+def _means(cases: Sequence[JudgedCase]) -> dict[int, float | None]:
+    """The share of a question's verdicts that are right."""
+    found: dict[int, float | None] = {}
+    for of, its in by_question(cases).items():
+        known = [one.right for one in its if one.right is not None]
+        found[of] = fmean(known) if known else None
+    return found
 
 
 def _helped(
@@ -471,11 +484,11 @@ def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
         words=players(lambda said: said.words),
         quotes=players(lambda said: len(said.quotes)),
         unverified=players(lambda said: len(said.unverified)),
-        read=count(lambda one: sum(said.words for said in one.position.heard(JUDGE) if said.does != "lean")),
+        read=count(lambda one: sum(said.words for said in one.position.heard(JUDGE) if said.seat != JUDGE)),
         questions=count(
             lambda one: sum(said.seat == JUDGE and said.does == "ask" for said in one.position.said)
         ),
-        seconds=_mean(timed, least=0.0) if timed else None,
+        seconds=replace(_mean(timed, least=0.0), missing=len(cases) - len(timed)) if timed else None,
         tokens={seat: count(partial(_tokens, seat)) for seat in seats},
         cost={seat: found for seat, found in costs.items() if found is not None},
     )
@@ -487,13 +500,14 @@ def _speaks(said: Statement) -> bool:
 
 
 def _seconds(one: JudgedCase) -> float | None:
-    """A person's time: for the verdict, and for what it asked or how it leant before, told to one or to several who
-    polled it at once.
+    """A person's time: for the verdict, and for what it asked, or did not, or how it leant before, told to one or to
+    several who polled it at once. None where there is no verdict of theirs, as in a debate that a rule decided.
     """
     verdict = one.judgement.metadata.get("seconds")
     before = (said for said in one.position.said if said.seat == JUDGE or said.does == "poll")
     spoke = {said.step: said.seconds or 0.0 for said in before}
-    return None if verdict is None else float(verdict) + sum(spoke.values())
+    passed = float(one.transcript.metadata.get("passed_s", 0.0))
+    return None if verdict is None else float(verdict) + sum(spoke.values()) + passed
 
 
 def _tokens(seat: str, one: JudgedCase) -> int:

@@ -34,7 +34,7 @@ from gadfly.debate._practice import (
 )
 from gadfly.errors import InputError
 from gadfly.models import System
-from gadfly.runs import Settings, run
+from gadfly.runs import Settings, paired_seed, run
 from gadfly.transcripts import Case, Judgement, Transcript
 
 if TYPE_CHECKING:
@@ -136,13 +136,15 @@ class Iteration:
         opponent = Player.of(_playing(self.base, start)) if frozen else player
         bout = Bout(self.practice.protocol, player, opponent, self.practice.judge)
         game = Branching(bout, self.how.alternatives, self.how.rollouts)
-        once = seatings(self.practice.rows, self.practice.protocol)
-        total = len(self.practice.rows)
+        preferring = self.how.preferring
+        seed = paired_seed(preferring.seed if preferring else 0, self.number)
         cases = [
-            one | {"pair": one["pair"] + again * total} for again in range(self.how.branches) for one in once
+            one
+            for again in range(self.how.branches)
+            for one in seatings(self.practice.rows, self.practice.protocol, paired_seed(seed, again))
         ]
         settings = Settings(directory=self.folder.path / f"branches-{self.number}")
-        made = asyncio.run(run(game, cases, seed=self.number, settings=settings))
+        made = asyncio.run(run(game, cases, seed=seed, settings=settings))
         if made.cut:
             raise KeyboardInterrupt
         found = preferences(made, self.how.gamma)

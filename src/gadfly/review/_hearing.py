@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from fastapi.concurrency import run_in_threadpool as in_thread
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from gadfly.debate import Chair, Debating, Decided, JudgeChair, Protocol, Referee, cases
+from gadfly.debate import Chair, DebateJudge, Debating, Decided, JudgeChair, Protocol, Referee, cases
 from gadfly.debate._protocol import JUDGE
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Judge
@@ -32,7 +32,15 @@ from gadfly.review._app import add_entrance, add_errors, server
 from gadfly.review._desk import Desk, Visit
 from gadfly.review._forms import field, read_form, seconds_in
 from gadfly.review._hearing_journal import Journal, Journalled, JournalledJudge
-from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonDebater, PersonJudge, Wanted
+from gadfly.review._hearing_people import (
+    Answered,
+    Attended,
+    Hearing,
+    OfPerson,
+    PersonDebater,
+    PersonJudge,
+    Wanted,
+)
 from gadfly.review._hearing_view import CONFIDENCE, Seen, entries
 from gadfly.review._records import DeniedError, QueueSpec
 from gadfly.review._security import Gate, Serving
@@ -71,9 +79,11 @@ class Sitting:
     def __post_init__(self) -> None:
         if not self.rows:
             raise InputError("The set holds no question: name one that gadfly debate make wrote.")
-        if self.seat != JUDGE and self.seat not in self.protocol.seats:
-            known = ", ".join([JUDGE, *self.protocol.seats])
-            raise InputError(f"Protocol {self.protocol.name} has no seat {self.seat!r}. Known: {known}.")
+        if self.seat != JUDGE and self.seat not in self.protocol.own:
+            known = ", ".join([JUDGE, *self.protocol.own])
+            raise InputError(
+                f"Protocol {self.protocol.name} has no seat {self.seat!r} for a person. Known: {known}."
+            )
         if any(seat.copy_of == self.seat for seat in self.protocol.seats.values()):
             raise InputError(
                 f"Protocol {self.protocol.name} asks a copy of {self.seat!r} without its memory, which no person can "
@@ -104,8 +114,12 @@ class Sitting:
         return hearing, game
 
     def judges(self) -> list[Judge]:
-        """Who judges what was played."""
-        return [Decided()] if self.judge is None or self.seat == JUDGE else [self.judge]
+        """Who judges what was played, one debate after the other."""
+        if self.judge is None or self.seat == JUDGE:
+            return [Decided()]
+        if isinstance(self.judge, DebateJudge):
+            return [replace(self.judge, system=OfPerson.of(self.judge.system))]
+        return [self.judge]
 
 
 class Hall(Desk):

@@ -139,10 +139,10 @@ async def _kept(
         except CallError as error:
             if error.fatal or error.cause not in FAULTS:
                 raise
-            journal.put(*key, error=str(error), cause=error.cause)
+            journal.put(*key, error=str(error), cause=error.cause, usage=asdict(error.usage or Usage()))
         row = journal.get(*key)
         assert row is not None
     if "outcome" not in row:
-        raise CallError(row["error"], row["cause"])
+        raise CallError(row["error"], row["cause"], usage=Usage(**row["usage"]))
     outcome: dict[str, Any] = row["outcome"]
     return outcome

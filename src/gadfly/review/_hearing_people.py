@@ -18,7 +18,7 @@ from gadfly.review._hearing_journal import Journal
 from gadfly.review._records import RefusedError
 from gadfly.transcripts import Case, Transcript
 
-__all__ = ["Answered", "Attended", "Hearing", "PersonDebater", "PersonJudge", "Wanted"]
+__all__ = ["Answered", "Attended", "Hearing", "OfPerson", "PersonDebater", "PersonJudge", "Wanted"]
 
 Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose"]
 
@@ -186,8 +186,13 @@ class PersonJudge(PersonDebater):
         return Weighed(given.p, confidence=given.confidence, seconds=given.seconds)
 
 
-class _OfPerson(System):
-    """A player in a run with a person, of which no seed makes the same again."""
+class OfPerson(System):
+    """A model in a run with a person, of which no seed makes the same again."""
+
+    @classmethod
+    def of(cls, one: System) -> OfPerson:
+        """That model."""
+        return cls(one.model, one.system_prompt, one.sampling, one.retry)
 
     @property
     def reproducible(self) -> bool:
@@ -210,10 +215,7 @@ class Attended:
     @property
     def players(self) -> Mapping[str, System]:
         """The game's models."""
-        return {
-            role: _OfPerson(one.model, one.system_prompt, one.sampling, one.retry)
-            for role, one in self.game.players.items()
-        }
+        return {role: OfPerson.of(one) for role, one in self.game.players.items()}
 
     def spec(self) -> dict[str, Any]:
         """The game's, which names the person."""

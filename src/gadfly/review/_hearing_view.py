@@ -166,10 +166,10 @@ class Seen:
 
     @property
     def asked(self) -> str:
-        """The question that a debater is to answer; empty for none."""
+        """The question that is to be answered, or several; empty for none."""
         move = self.hearing.wanted and self.hearing.wanted.move
-        found = move.position.asked(move.seat) if move and move.step.does == "answer" else None
-        return found.text if found else ""
+        found = move.position.asked(move.seat) if move and move.step.does == "answer" else ()
+        return " ".join(one.text for one in found)
 
     @property
     def words(self) -> tuple[int, int] | None:
@@ -180,10 +180,21 @@ class Seen:
         return move.step.words, int(move.step.words * move.position.protocol.rules.slack)
 
     @property
+    def may_lose(self) -> bool:
+        """Whether they argue for an answer: the judge, and who argues for none, lose nothing."""
+        position = self.position
+        return (
+            not self.judges
+            and position is not None
+            and position.protocol.seats[self.hearing.seat].side != "none"
+        )
+
+    @property
     def loses(self) -> bool:
         """Whether more words than that lose the debate."""
         move = self.hearing.wanted and self.hearing.wanted.move
-        return bool(move and "overran" in move.position.protocol.rules.loses and not self.judges)
+        rules = move.position.protocol.rules if move else None
+        return bool(rules and "overran" in rules.loses and self.may_lose)
 
     @property
     def lean(self) -> float:
@@ -241,9 +252,9 @@ class Seen:
 
     @property
     def revealed(self) -> str:
-        """Which answer is right, as a sentence, where that may be shown."""
+        """Which answer is right, as a sentence, where that may be shown: not of a debate that may be played again."""
         transcript, position = self.hearing.transcript, self.position
-        if not self.reveal or transcript is None or position is None:
+        if not self.reveal or transcript is None or position is None or transcript.outcome != "completed":
             return ""
         correct = position.dispute.correct
         if correct is None:

@@ -41,7 +41,7 @@
   // as gadfly.words counts them
   const UNSPACED = "[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}\\p{sc=Thai}\\p{sc=Laoo}\\p{sc=Khmr}\\p{sc=Mymr}々ー]";
   const COUNTED = new RegExp(
-    `${UNSPACED}|[\\p{L}\\p{N}_](?:(?!${UNSPACED})[\\p{L}\\p{N}\\p{M}_'’]){0,29}|\\p{S}`,
+    `${UNSPACED}|[\\p{L}\\p{N}_](?:(?!${UNSPACED}|(?<=\\p{Ll})\\p{Lu})[\\p{L}\\p{N}\\p{M}_'’]){0,29}|\\p{S}`,
     "gu",
   );
   const count = () => {
