@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from gadfly.models._scripted import ScriptedAPI
+
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -79,6 +81,12 @@ def gadfly(
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def talker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted models that have something to say, "It is so.", where they are named for the first time."""
+    monkeypatch.setattr(ScriptedAPI.__init__, "__defaults__", (None, None, None, lambda *_: "It is so."))
 
 
 @pytest.fixture(scope="session")

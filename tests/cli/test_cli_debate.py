@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -35,11 +37,12 @@ def said(*arguments: str) -> str:
 
 
 MODELS = ("--debaters", "scripted/model", "--judge", "scripted/model")
+TALKERS = ("--debaters", "scripted/talker", "--judge", "scripted/talker")
 
 
-def test_a_debate_can_be_watched(questions: Path) -> None:
+def test_a_debate_can_be_watched(questions: Path, talker: None) -> None:
     shown = said(
-        "play", "What does it eat?", "--answers", "seeds,snails", *MODELS, "--protocol", "interactive_debate"
+        "play", "What does it eat?", "--answers", "seeds,snails", *TALKERS, "--protocol", "interactive_debate"
     )
     assert "Debater for A" in shown and "The judge leans" in shown and "No verdict" in shown
 
@@ -100,8 +103,8 @@ def test_making_a_set_destroys_nothing(tmp_path: Path, questions: Path, output: 
     assert complaint in str(result.exception) and out.read_text() in ("precious\n", qa.read_text())
 
 
-def test_the_statements_of_a_debate_cannot_pose_as_what_gadfly_prints(questions: Path) -> None:
-    lines = said("play", "Who?", "--answers", "a,b", *MODELS).splitlines()
+def test_the_statements_of_a_debate_cannot_pose_as_what_gadfly_prints(questions: Path, talker: None) -> None:
+    lines = said("play", "Who?", "--answers", "a,b", *TALKERS).splitlines()
     at = lines.index("Debater for A")
     assert lines[at + 1].startswith("| ")
 
@@ -180,3 +183,19 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
 def test_what_cannot_be_played_is_refused_in_one_sentence(arguments: tuple[str, ...], complaint: str) -> None:
     result = CliRunner().invoke(app, ["debate", *arguments])
     assert result.exit_code != 0 and complaint in str(result.exception)
+
+
+def test_a_set_that_is_there_survives_ctrl_c(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(cut=True, transcripts=list, id="cut")
+
+    monkeypatch.setattr("gadfly.runs.run", cut)
+    monkeypatch.setattr("gadfly.debate.made_set", lambda made: [{"question": "One?"}])
+    before, source = questions.read_text(), questions.with_name("qa.jsonl")
+    source.write_text('{"question": "Who?", "answers": ["Ann"]}\n')
+    arguments = ["debate", "make", str(source), "--model", "scripted/x", "-o"]
+    result = CliRunner().invoke(app, [*arguments, str(questions)])
+    assert (result.exit_code, questions.read_text()) == (130, before) and "is as it was" in result.output
+    fresh = questions.with_name("fresh.jsonl")
+    CliRunner().invoke(app, [*arguments, str(fresh)])
+    assert json.loads(fresh.read_text()) == {"question": "One?"}

@@ -47,8 +47,11 @@ def test_the_table_has_ratings_with_intervals_differences_and_the_side(
     assert "nothing is known of what skill does" in said
 
 
-def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(questions: Path) -> None:
-    said = given(questions, "--output", str(questions.parent / "found.json"))
+def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(
+    questions: Path, talker: None
+) -> None:
+    found = ("--output", str(questions.parent / "found.json"))
+    said = given(questions, *found, players="scripted/talker,scripted/another")
     assert "Round 1 of 1: scripted/" in said.output and "No ratings: No debate has a verdict" in said.output
     kept = json.loads((questions.parent / "found.json").read_text())
     assert [(one["score"]["point"], one["score"]["missing"]) for one in kept["players"]] == [(None, 4)] * 2

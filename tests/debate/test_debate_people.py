@@ -13,6 +13,7 @@ from debate_samples import Honest, Leaning, Person, judged_by, played, questions
 
 from gadfly.debate import DebateTable, Debating, ScriptedJudge, Skilled, cases, debate_table, protocol
 from gadfly.errors import InputError
+from gadfly.report import from_runs
 from gadfly.runs import Run, Settings, run
 
 ANN, BEN, EVE = Person("ann", knows=1.0), Person("ben", knows=1.0), Person("eve", knows=1.0)
@@ -118,3 +119,13 @@ def test_a_person_who_prefers_what_is_listed_first_is_found_out(
 def test_of_a_model_asked_both_ways_there_is_no_such_share(tmp_path: Path) -> None:
     [line] = debate_table([played(tmp_path, "naive", n=6)]).lines
     assert (line.leaning.listed_first, line.people) == (None, ())
+
+
+def test_a_second_run_of_one_person_is_a_line_of_its_own(tmp_path: Path) -> None:
+    runs = [judged_by(tmp_path, person, n=n) for person, n in ((ANN, 6), (ANN, 12), (BEN, 12))]
+    assert len({run.id for run in runs}) == 3
+    found = debate_table(runs)
+    assert sorted(line.cases for line in found.lines) == [6, 12, 12, 18]
+    assert {line.people for line in found.tried} == {("ann", "ben"), ("ann",)}
+    assert all(line.accuracy.clusters <= 12 for line in found.lines)
+    assert from_runs(runs[:2]).sections[0].debate is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ from gadfly.debate import (
     judge,
     made_set,
     protocol,
+    question_numbers,
     read_answered,
     read_set,
     seating,
+    split,
 )
 from gadfly.errors import CallError, InputError
 from gadfly.models import System, scripted
@@ -159,10 +162,30 @@ def test_a_set_has_two_cases_a_question_and_says_which_line_is_wrong(tmp_path: P
         ('{"question": "Who?", "answers": ["Ann", " ann "]}', "are the same"),
         ('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 2}', "0 or 1"),
         ('{"answers": ["Ann", "Bob"]}', "no words"),
+        ('{"question": "Who?", "answers": ["Ann", "Bob"], "document": false}', "is text, got bool"),
+        ('{"question": "Who?", "answers": ["Ann", "Bob"], "passage": 0}', "is text, got int"),
     ):
         file.write_text(line + "\n")
         with pytest.raises(InputError, match=f"Line 1.*{said}"):
             read_set(file)
+
+
+def test_an_empty_document_leaves_the_passage(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    row = {"question": "Who?", "answers": ["Ann", "Bob"], "document": None, "passage": "Ann did."}
+    file.write_text(json.dumps(row) + "\n")
+    for read in (read_set, read_answered):
+        assert [one["document"] for one in read(str(file))] == ["Ann did."]
+
+
+def test_a_question_with_other_wrong_answers_is_one_question() -> None:
+    rows = [
+        {"question": "Who built it?", "answers": ["Ann", wrong], "correct": 0, "document": "Ann built it."}
+        for wrong in ("Bob", "Cid", "Dan")
+    ]
+    other = {**rows[0], "document": "Bob built it."}
+    assert question_numbers([*rows, other]) == [0, 0, 0, 3]
+    assert split(rows, 1 / 3) == (rows[:2], [])
 
 
 def test_the_right_answer_is_a_whole_number_however_it_was_written(tmp_path: Path) -> None:

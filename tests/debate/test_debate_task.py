@@ -7,10 +7,13 @@ import pytest
 from debate_samples import Honest, played, questions
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import read_eval_log
+from inspect_ai.scorer import SampleScore, Score
 
 from gadfly._registry import debate
+from gadfly.debate import DebateJudge
 from gadfly.models import scripted
 from gadfly.runs import export
+from gadfly.runs._inspect import failure_rate
 
 
 @pytest.fixture
@@ -96,3 +99,9 @@ def test_an_exported_debate_says_who_speaks_for_what(tmp_path):
     assert {"Question", "Debater for A", "Debater for B"} <= speakers <= {
         "Question", "Debater for A", "Debater for B", "Red team", "Rules"
     }  # fmt: skip
+
+
+def test_a_tie_is_half_a_failure():
+    scores = [SampleScore(score=Score(value=value)) for value in (0.5, 0.5, 0.2, 0.9)]
+    assert failure_rate(0.5, DebateJudge.tie)(scores) == 0.5
+    assert failure_rate(0.5)(scores) == 0.75

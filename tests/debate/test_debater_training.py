@@ -39,12 +39,13 @@ from gadfly.debate import (
     protocol,
     seatings,
 )
-from gadfly.debate._chairs import Weighed
+from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._practice import contest_of
 from gadfly.debate._tuning import _match
 from gadfly.errors import InputError
 from gadfly.models import LocalModel, System, model_of
 from gadfly.runs import Settings, open_run, run
-from gadfly.training import Preferring, Reinforcement, confidence, trainable
+from gadfly.training import Folder, Preferring, Reinforcement, Trained, confidence, trainable
 from gadfly.training._rollouts import Rollouts
 from gadfly.transcripts import Case, Judgement, Transcript
 from tiny_models import SHAPE
@@ -219,6 +220,19 @@ def test_the_stronger_player_wins_from_either_seat(tmp_path):
     assert worth == pytest.approx([0.8808] * 8, abs=1e-3)
 
 
+def test_what_a_players_copy_breaks_is_the_players_loss(tmp_path):
+    class Copied(Skilled):
+        async def say(self, move):
+            return Said("word " * 500) if move.seat.endswith("_copy") else await super().say(move)
+
+    game = Bout(protocol("cross_examination"), Copied(1.0), Skilled(1.0), ScriptedJudge())
+    made = asyncio.run(
+        run(game, seatings(ROWS, game.protocol), [game.judge], settings=Settings(tmp_path, progress=False))
+    )
+    found = contest_of(made, game.judge.name)
+    assert (found.wins.point, found.broke.point, found.opponent_broke.point) == (0, 1, 0)
+
+
 # --- branches
 
 
@@ -370,6 +384,34 @@ def test_the_frozen_opponent_is_the_start_and_the_trained_player_is_not():
     players = match.game(System(model_of(policy))).players
     assert players["player"].model.api.local is policy
     assert players["opponent"].model.api.local is model
+
+
+def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_path, monkeypatch):
+    called = []
+
+    def reinforce(base, match, output, settings, **_):
+        """A training that collapses at step 30, by the rules of the real one."""
+        folder = Folder(output)
+        if not (folder.done and folder.info["steps"] >= settings.steps):
+            called.append(settings.steps)
+            end, why = (30, "collapsed") if settings.steps >= 30 else (settings.steps, "")
+            (folder.checkpoints / f"checkpoint-{end}").mkdir(parents=True)
+            (folder.path / "adapter_model.safetensors").touch()
+            folder.append("curve", [{"step": end}])
+            folder.note(status="collapsed" if why else "complete", steps=settings.steps, ended=why)
+        return Trained(folder.path, list(folder.read("curve")), folder.info["ended"])
+
+    measured = []
+    monkeypatch.setattr("gadfly.training.reinforce", reinforce)
+    monkeypatch.setattr("gadfly.debate._tuning._match", lambda *_: None)
+    monkeypatch.setattr("gadfly.debate._tuning._measured", lambda folder, step, *_: measured.append(step))
+    (tmp_path / "out").mkdir()
+    for _ in range(2):
+        found = learn_by_debating(
+            base(), practice(), tmp_path / "out", Reinforcement(steps=100, batch=4, group=4)
+        )
+        assert found.ended == "collapsed"
+    assert (called, measured) == ([25, 50], [25, 30, 30])
 
 
 @pytest.mark.parametrize("method", ["dpo", "rl"])

@@ -19,6 +19,7 @@ from gadfly.debate import (
     protocol,
     verdict_rows,
 )
+from gadfly.debate._judged import judged_cases
 from gadfly.errors import InputError
 from gadfly.judges import Reward
 from gadfly.runs import Run, Settings, run
@@ -116,3 +117,13 @@ def test_a_reward_model_of_labels_is_no_judge_of_debates(trunk: RewardSettings) 
     rows = to_rows([Row(f"text {n}", float(n % 2)) for n in range(40)])
     with pytest.raises(InputError, match="gadfly debate learn"):
         RewardJudge(train_reward("labels", rows, trunk))
+
+
+def test_questions_it_learned_from_say_nothing_of_how_good_it_is(tmp_path: Path, learned: Reward) -> None:
+    judge, game = RewardJudge(learned), seated(protocol("debate"))
+    rows = [{**ROW, "question": f"What does pipit {n} eat?"} for n in (3, 99)]
+    settings = Settings(directory=tmp_path, progress=False)
+    made = asyncio.run(run(game, cases(rows, game.protocol), [judge], settings=settings))
+    told = [one.cause for one in judged_cases(made)]
+    assert told == ["learned_from"] * 2 + [""] * 2
+    assert all(one.score is not None for one in made.judgements(judge.name))

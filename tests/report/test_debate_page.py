@@ -13,7 +13,8 @@ from rich.console import Console
 
 from gadfly.errors import CallError
 from gadfly.report import from_runs, print_summary, render, write
-from gadfly.report._debate import debate_verdict
+from gadfly.report._debate import debate_verdict, section_of
+from gadfly.report._debated import Debated
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,29 @@ def test_gains_that_are_small_for_certain_make_debate_useless(made):
     ]
     level, words = debate_verdict(replace(table, lines=tuple(lines)))
     assert (level, words.startswith("Debate is useless to this judge here")) == ("warn", True)
+
+
+def test_a_judge_that_refuses_most_false_advice_is_not_said_to_believe_anybody(made):
+    table = made.sections[0].debate.table
+    line = table.line("consultancy")
+    believing = replace(line.believed, follows=replace(line.accuracy, point=0.64, low=0.59, high=0.7))
+    for low, said in ((0.22, False), (0.51, True)):
+        misled = replace(line.accuracy, point=low + 0.05, low=low, high=low + 0.1)
+        changed = replace(line, believed=replace(believing, misled=misled))
+        findings = section_of(Debated(replace(table, lines=(changed,)))).findings
+        assert any("right or wrong" in one for one in findings) == said
+
+
+def test_how_the_judge_was_asked_is_said_as_it_was(made, people):
+    def right(report):
+        return dict(report.sections[0].methods)["Right"]
+
+    table = made.sections[0].debate.table
+    once = replace(
+        table, lines=tuple(replace(one, leaning=replace(one.leaning, flips=None)) for one in table.lines)
+    )
+    assert "asked twice" in right(made) and "A person meets" in right(people)
+    assert "asked once about each" in dict(section_of(Debated(once)).methods)["Right"]
 
 
 def test_where_nobody_debated_debate_is_not_called_useless(made):

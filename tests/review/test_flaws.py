@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,16 @@ def test_more_are_drawn_after_those_that_were(tmp_path: Path) -> None:
     draw_into(store, QUEUE, frame_of(run, "scripted_judge"), Drawing(policy("uniform"), 100))
     items = [item.case_id for made in store.draws(QUEUE, run.id) for item in made.items]
     assert len(set(items)) == len(items) == 8
+
+
+def test_what_another_judge_got_wrong_goes_into_another_queue(tmp_path: Path) -> None:
+    run = debates(tmp_path)
+    store = drawn(tmp_path, run, 3)
+    other = replace(frame_of(run, "scripted_judge"), judge="other")
+    with pytest.raises(
+        InputError, match="holds debates that scripted_judge got wrong; make another queue for other"
+    ):
+        draw_into(store, QUEUE, other, Drawing(policy("uniform"), 100))
 
 
 def test_flaws_are_counted_by_whose_and_where_and_what(tmp_path: Path) -> None:

@@ -206,8 +206,12 @@ def make(
     told = "".join(f"; {one}" for one in left if one)
     if not found and not made.cut:
         raise InputError(f"No question of {len(rows):,} got a wrong answer{told}. {output} is as it was.")
-    if found:
-        output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
+    if made.cut and output.exists():
+        typer.echo(f"{output} is as it was; the same command goes on.")
+    elif found:
+        draft = output.with_name(f"{output.name}.part")
+        draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
+        draft.replace(output)
         typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{told}.")
         typer.echo(f"Next: gadfly debate eval {output} --debaters {model} --judge {model}")
     o.interrupted([made])
@@ -240,7 +244,9 @@ def learn(
     typer.echo(f"Learning from {len(rows):,} verdicts.")
     source = Source("", tuple(run.id for run in opened))
     keep(train_reward(name, to_rows(rows, source), made_of.settings()))
-    typer.echo(f"To have it decide: gadfly debate eval SET --judge reward:{name} --debaters MODEL")
+    typer.echo(
+        f"To have it decide, about other questions: gadfly debate eval SET --judge reward:{name} --debaters MODEL"
+    )
 
 
 @app.command("protocols")

@@ -413,12 +413,12 @@ def _flaw_lines(found: Flaws) -> Iterator[tuple[str, Estimate]]:
     from gadfly.pages import line
 
     yield "a flaw is seen, the judge being wrong", found.when_wrong
-    yield "a flaw is seen, the judge being right", found.when_right
     yield "  of these, with the wrong answer", found.dishonest
     for place, estimate in found.places.items():
         yield f"  in its author's statement {place}", estimate
     for kind, estimate in found.kinds.items():
         yield f"  {line(kind, 40).lower()}", estimate
+    yield "a flaw is seen, the judge being right", found.when_right
 
 
 @app.command("export")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from gadfly.runs import Run
     from gadfly.training import Trained
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train attackers and reward models.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Train attackers, debaters and reward models."
+)
 
 METHODS = ("sft", "dpo", "rl")
 

@@ -144,12 +144,11 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         if isinstance(correct, bool) or not isinstance(correct, int) or not 0 <= correct < len(answers):
             raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
         answers = [answers[correct]]
-    texts = {"document": row.get("document", row.get("passage")), "title": row.get("title")}
-    told = {key: value for key, value in texts.items() if value}
-    for key, value in told.items():
-        if not isinstance(value, str):
-            raise InputError(f'Line {number}: "{key}" is text, got {type(value).__name__}.')
-    return {"question": question, "answers": answers, **told}
+    for key in ("document", "passage", "title"):
+        if not isinstance(row.get(key, ""), str | None):
+            raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
+    texts = {"document": row.get("document") or row.get("passage"), "title": row.get("title")}
+    return {"question": question, "answers": answers, **{key: text for key, text in texts.items() if text}}
 
 
 def _is_text(value: object) -> bool:

@@ -15,7 +15,10 @@ from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["DISHONEST", "JudgedCase", "judged_cases"]
+__all__ = ["DISHONEST", "LEARNED_FROM", "JudgedCase", "judged_cases"]
+
+LEARNED_FROM = "learned_from"
+"""Marks the verdict of a judge that learned from the same question: how it decides there says nothing of others."""
 
 DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 """Breaches that say something of who is right; too many words, or none, do not."""
@@ -23,14 +26,13 @@ DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 
 @dataclass(frozen=True)
 class JudgedCase:
-    """A debate, or what stands in its place, and what the judge made of it. `place` tells apart the cases of question
-    `of`, which are played side by side in every protocol, and `person` names who took part in it.
+    """A debate, or what stands in its place, what the judge made of it, and the `person` who took part in it, where one
+    did.
     """
 
     position: Position
     transcript: Transcript
     judgement: Judgement
-    place: int = 0
     person: str = ""
 
     @property
@@ -126,21 +128,21 @@ class JudgedCase:
 def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:
     """The cases of a run by index with the verdicts of `judge`, by default the one that the run names first.
 
-    A case that it has not judged is missing (`not_judged`). Raises `InputError` for a run that is no debate, or that
-    the judge has not judged at all.
+    A case that it has not judged is missing (`not_judged`), and so is one whose question it learned from. Raises
+    `InputError` for a run that is no debate, or that the judge has not judged at all.
     """
     protocol = _protocol_of(run)
     name = judge or str(run.info.get("verdict", ""))
     known = run.info.get("judges", {})
     if name not in known:
         raise InputError(f"{name!r} has not judged run {run.id}; these have: {', '.join(known) or 'none'}.")
-    found, places = [], defaultdict[int, int](int)
+    found = []
     for transcript, judgements in run.judged():
-        given = next((one for one in judgements if one.judge == name), None)
-        judgement = given or Judgement.missing(transcript.case.id, name, "not_judged")
-        one = JudgedCase(_position(transcript, protocol), transcript, judgement)
-        found.append(JudgedCase(one.position, transcript, judgement, places[one.of]))
-        places[one.of] += 1
+        judgement = next((one for one in judgements if one.judge == name), None)
+        if judgement is None or judgement.metadata.get(LEARNED_FROM):
+            why = "not_judged" if judgement is None else LEARNED_FROM
+            judgement = Judgement.missing(transcript.case.id, name, why)
+        found.append(JudgedCase(_position(transcript, protocol), transcript, judgement))
     return found
 
 
@@ -168,8 +170,8 @@ def by_question(cases: Iterable[JudgedCase]) -> dict[int, list[JudgedCase]]:
 
 def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:
     """Whether the questions that both have are the same ones."""
-    ours, theirs = ({one.of: _asked(one) for one in side} for side in (a, b))
-    return all(ours[of] == theirs[of] for of in ours.keys() & theirs.keys())
+    ours, theirs = ({of: set(map(_asked, its)) for of, its in by_question(side).items()} for side in (a, b))
+    return not any(ours[of].isdisjoint(theirs[of]) for of in ours.keys() & theirs.keys())
 
 
 def _asked(one: JudgedCase) -> tuple[str, ...]:

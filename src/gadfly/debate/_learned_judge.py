@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
 
 from gadfly.debate._chairs import Said, Weighed
-from gadfly.debate._judged import judged_cases
+from gadfly.debate._judged import LEARNED_FROM, judged_cases
 from gadfly.debate._payoff import first_believed
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import one_line
 from gadfly.debate._protocol import JUDGE
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.errors import InputError
-from gadfly.judges import Reward
+from gadfly.judges import Reward, question_key
 from gadfly.judges._model import as_material
 from gadfly.models import System
 from gadfly.runs import Run
@@ -93,6 +93,7 @@ class RewardJudge:
     threshold: float = 0.5
 
     decides = False
+    tie = 0.5
 
     def __post_init__(self) -> None:
         if self.reward.kind != "pairs":
@@ -124,13 +125,19 @@ class RewardJudge:
         return Said("")
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities."""
+        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities, and
+        `learned_from` in the metadata says that its question was among those learned from.
+        """
         found = [settled(one, self.name) for one in transcripts]
         asked = [n for n, over in enumerate(found) if over is None]
         positions = [Position.of(transcripts[n]) for n in asked]
         members, spreads = await asyncio.to_thread(self._members, positions)
         for n, row, spread in zip(asked, members, spreads, strict=True):
-            found[n] = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
+            verdict = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
+            learned = question_key(transcripts[n].case.data["question"]) in self.reward.card.questions
+            found[n] = replace(
+                verdict, metadata={**verdict.metadata, **({LEARNED_FROM: True} if learned else {})}
+            )
         return [one for one in found if one is not None]
 
     def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -144,4 +151,4 @@ class RewardJudge:
 
 def _weighed(members_K: np.ndarray[Any, Any]) -> Weighed:
     p = float(members_K.mean())
-    return Weighed(p)
+    return Weighed(p, orders=(p, p))  # it reads either answer's side, whichever is listed first

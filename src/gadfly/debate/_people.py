@@ -59,11 +59,14 @@ def judge_of(run: Run, judge: str = "") -> tuple[str, str]:
 def grouped(runs: Sequence[Run]) -> dict[str, Group]:
     """The lines of a comparison by name: a run's protocol, with what tells it from others of the same protocol.
 
-    Runs of several people that differ in nothing else are a line together, which each person's own line follows.
+    Runs of several people that differ in nothing else are a line together, which each person's own line follows; of one
+    person's only the first is among them.
     """
     alike: dict[str, list[Run]] = {}
     for run in {run.id: run for run in runs}.values():
-        alike.setdefault(_but_for_the_person(run) if person_in(run) else run.id, []).append(run)
+        key, person = _but_for_the_person(run) if person_in(run) else run.id, person_in(run)
+        again = any(person_in(one) == person for one in alike.get(key, ()))  # of more questions, say
+        alike.setdefault(run.id if again else key, []).append(run)
     times = Counter(_protocol(members[0]) for members in alike.values())
     found: dict[str, Group] = {}
     for members in alike.values():
@@ -73,7 +76,8 @@ def grouped(runs: Sequence[Run]) -> dict[str, Group]:
         found[name] = Group(tuple(members))
         if len(members) > 1:
             for run in members:
-                found[f"{called} ({person_in(run) if only else run.id})"] = Group((run,), name)
+                part = person_in(run) if only else f"{run.id}, {person_in(run)}"
+                found[f"{called} ({part})"] = Group((run,), name)
     return found
 
 

@@ -232,7 +232,9 @@ def _won(transcript: Transcript, judgement: Judgement) -> float | None:
 
 
 def _broke(transcript: Transcript, mine: bool) -> bool | None:
-    """Whether the player, or another seat, lost by rule; None where the case failed."""
+    """Whether the player, its copies among it, or another seat lost by rule; None where the case failed."""
     if transcript.outcome != "completed":
         return None
-    return any((one["seat"] == transcript.metadata["player"]) == mine for one in transcript.metadata["lost"])
+    seats = transcript.metadata["protocol"]["seats"]
+    lost = (seats[one["seat"]]["copy_of"] or one["seat"] for one in transcript.metadata["lost"])
+    return any((seat == transcript.metadata["player"]) == mine for seat in lost)

@@ -55,7 +55,9 @@ def _unknown(lacking: Sequence[Mapping[str, Any]], of: int) -> str:
 
 def _agree(numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
     """Raises `InputError` where a question is asked twice, and each time another answer is right."""
-    for number, row, of in zip(numbers, rows, question_numbers(rows), strict=True):
+    seen: dict[tuple[str, ...], int] = {}
+    for n, (number, row) in enumerate(zip(numbers, rows, strict=True)):
+        of = seen.setdefault(asked_key(row["question"], row["answers"], row.get("document", "")), n)
         first = rows[of]
         rights = [one["answers"][one["correct"]] for one in (first, row) if "correct" in one]
         if len(rights) == 2 and not alike(*rights):
@@ -66,7 +68,7 @@ def _agree(numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     for key in _TEXTS:
-        if not isinstance(row.get(key) or "", str):
+        if not isinstance(row.get(key, ""), str | None):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
     if not (row.get("question") or "").strip():
         raise InputError(f'Line {number} has no words under "question".')
@@ -86,7 +88,7 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise InputError(
             f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
         )
-    given = {"document": row.get("passage"), **row}
+    given = {**row, "document": row.get("document") or row.get("passage")}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
     return kept if correct is None else {**kept, "correct": int(correct)}
 
@@ -112,12 +114,12 @@ def _plain(text: str) -> str:
 
 
 def question_numbers(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The number of each row's question: its own, or that of the first row that asks the same (`asked_key`)."""
-    seen: dict[tuple[str, ...], int] = {}
-    return [
-        seen.setdefault(asked_key(row["question"], row["answers"], row.get("document", "")), number)
-        for number, row in enumerate(rows)
-    ]
+    """The number of each row's question: its own, or that of the first row that asks the same of the same document,
+    whichever answers it offers.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    keys = ((_plain(row["question"]), _plain(row.get("document", ""))) for row in rows)
+    return [seen.setdefault(key, number) for number, key in enumerate(keys)]
 
 
 def asked_key(question: str, answers: Sequence[str], document: str = "") -> tuple[str, ...]:

@@ -358,7 +358,10 @@ def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float
     """The difference in accuracy over cases that come in either, a case that one lacks being missing. Where people take
     part in one side alone, each of their cases is compared with the mean of its question's in the other.
     """
-    a, b = ({(one.of, one.person, one.place): one.right for one in side} for side in (ours, theirs))
+    a, b = (
+        {(one.of, one.person, one.transcript.case.index): one.right for one in side}
+        for side in (ours, theirs)
+    )
     keys = sorted(a.keys() | b.keys())
     ours_people, theirs_people = (any(person for _, person, _ in side) for side in (a, b))
     if ours_people != theirs_people:

@@ -191,21 +191,26 @@ def learn_by_debating(
     settings = settings or Reinforcement()
     match, spec = _match(base, practice, start), _described(base, practice, start)
     folder = Folder(output)
-    stops = range(every, settings.steps, every) if practice.measured else ()
-    for step in (*stops, settings.steps):
-        if step < settings.steps and _is_past(folder, step):
-            continue
+    stops = [
+        step
+        for step in range(every, settings.steps, every)
+        if practice.measured and not _is_past(folder, step)
+    ]
+    if folder.done and folder.info.get("ended"):
+        stops = [folder.info["steps"]]
+    else:
+        stops.append(settings.steps)
+    for step in stops:
         trained = reinforce(base, match, output, replace(settings, steps=step), start=start, spec=spec)
-        _measured(folder, step, base, practice, output, start)
+        last = trained.curve[-1]["step"] if trained.curve else step
+        _measured(folder, last, base, practice, output, start)
         if trained.ended:
             break
     return trained
 
 
 def _is_past(folder: Folder, step: int) -> bool:
-    """Whether a training has gone on beyond that step, or ended before it."""
-    if folder.done and folder.info.get("ended"):
-        return True
+    """Whether a training has gone on beyond that step."""
     last = folder.last_checkpoint
     return last is not None and (
         int(last.name.rpartition("-")[2]) > step or any(row["step"] == step for row in folder.read("wins"))

@@ -85,6 +85,7 @@ class DebateJudge:
     _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     decides = False
+    tie = 0.5
 
     def __post_init__(self) -> None:
         if self.orders not in (1, 2):
@@ -161,6 +162,8 @@ class Decided:
     name: str = "verdict"
     threshold: float = 0.5
 
+    tie = 0.5
+
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """What stands in each transcript; missing where nobody decided."""
         return [self._one(transcript) for transcript in transcripts]
@@ -189,6 +192,7 @@ class ScriptedJudge:
     systems: Mapping[str, System] = field(default_factory=dict)
 
     decides = False
+    tie = 0.5
 
     def spec(self) -> dict[str, Any]:
         """Its two numbers."""

@@ -115,7 +115,9 @@ def _scorer(judge: Judge, by_question: bool) -> Scorer:
     """The judge as an Inspect scorer of the same name."""
     spread = stderr(cluster="of") if by_question else stderr()
 
-    @scorer(metrics=[failure_rate(judge.threshold), mean(), spread], name=judge.name)
+    failing = failure_rate(judge.threshold, getattr(judge, "tie", 1.0))
+
+    @scorer(metrics=[failing, mean(), spread], name=judge.name)
     def factory() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
             row = state.store.get(KEY)
@@ -130,12 +132,15 @@ def _scorer(judge: Judge, by_question: bool) -> Scorer:
 
 
 @metric
-def failure_rate(threshold: float) -> Metric:
-    """The share of scored samples that reach the judge's threshold; NaN for none. Unscored samples do not count."""
+def failure_rate(threshold: float, tie: float = 1.0) -> Metric:
+    """The share of scored samples that reach the judge's threshold; NaN for none. Unscored samples do not count, and
+    one that is exactly there counts `tie`: one half where a judge decides between two.
+    """
 
     def compute(scores: list[SampleScore]) -> Value:
         values = [sample.score.as_float() for sample in scores]
-        return sum(value >= threshold for value in values) / len(values) if values else float("nan")
+        failed = sum(tie if value == threshold else value > threshold for value in values)
+        return failed / len(values) if values else float("nan")
 
     return compute
 
