@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from debate_fakes import DOCUMENT, ROW, Voice, debate, played, player, seated
@@ -274,7 +276,9 @@ def test_a_debater_that_stops_answering_loses(cause: str) -> None:
 
 
 class Slow(Voice):
-    """Speaks, and is not heard, after the other one's service has failed."""
+    """A model that speaks, and is not heard, after the other one's service has failed."""
+
+    systems: ClassVar[Mapping[str, System]] = {"": System(scripted(""))}
 
     async def say(self, move: Move) -> Said:
         await asyncio.sleep(0.01)
@@ -290,6 +294,22 @@ def test_what_a_failed_case_took_is_counted_on_both_sides() -> None:
     transcript = debate(first=Slow(""), second=Down(""))
     assert (transcript.outcome, transcript.cause) == ("failed", "server_error")
     assert transcript.usage == {"first": Usage(1_000, 200), "second": Usage(700, 0)}
+
+
+def test_nobody_waits_for_a_person_where_the_other_ones_service_has_failed() -> None:
+    class Silent(Voice):
+        async def say(self, move: Move) -> Said:
+            await asyncio.sleep(3_600)
+            return Said("")
+
+    assert debate(first=Silent(""), second=Down("")).outcome == "failed"
+
+
+def test_a_true_quotation_of_one_who_is_cut_short_is_left_out_whole() -> None:
+    said = "so " * 78 + f"<quote>{' '.join(DOCUMENT.split()[:9])}</quote> and more " * 3
+    transcript = played(seated(protocol("debate_red_team"), red_team=Voice(said)))
+    [heard] = [one for one in Position.of(transcript).said if one.seat == "red_team"]
+    assert heard.unverified == () and heard.text.startswith("so so")
 
 
 def test_all_questions_are_put_to_the_one_who_answers() -> None:

@@ -104,6 +104,14 @@ def test_nobody_speaks_for_an_answer_that_is_not_chosen_yet() -> None:
         found.changed(opening=found.spec()["opening"][::-1])
 
 
+def test_a_side_is_chosen_once() -> None:
+    found = protocol("open_debate")
+    choice = found.spec()["opening"][0]
+    for where in ({"round": [choice]}, {"opening": [choice, *found.spec()["opening"]]}):
+        with pytest.raises(InputError, match="a side is chosen once"):
+            found.changed(**where)
+
+
 def test_a_copy_argues_for_what_its_original_chose() -> None:
     found = protocol("open_debate")
     copy = {**found.spec()["seats"]["lead"], "copy_of": "lead"}

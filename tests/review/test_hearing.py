@@ -118,10 +118,15 @@ def test_a_journal_that_is_no_journal_is_refused_with_its_path(tmp_path: Path) -
         opened(tmp_path / "j")
 
 
+def others(count: int) -> list[dict[str, Any]]:
+    """So many questions that differ."""
+    return [{**ROWS[0], "question": f"{n}: {ROWS[0]['question']}"} for n in range(count)]
+
+
 def test_everybody_meets_each_question_once_and_the_same_way_every_time(tmp_path: Path) -> None:
-    found = sitting(tmp_path, rows=ROWS * 40)
+    found = sitting(tmp_path, rows=others(80))
     ann, ben = found.cases_of("ann"), found.cases_of("ben")
-    assert [case["question"] for case in ann] == [row["question"] for row in ROWS * 40]
+    assert [case["question"] for case in ann] == [row["question"] for row in found.rows]
     assert ann == found.cases_of("ann") != ben
     assert 20 < sum(case["swapped"] for case in ann) < 60
 
@@ -242,7 +247,9 @@ def test_a_consultants_debates_before_a_model_of_this_machine_come_one_after_the
     tmp_path: Path,
 ) -> None:
     judge = DebateJudge.of(System(model_of(tiny_model(chat=True))))
-    found = sitting(tmp_path, protocol=tolerant("consultancy"), seat="consultant", judge=judge, rows=ROWS * 2)
+    found = sitting(
+        tmp_path, protocol=tolerant("consultancy"), seat="consultant", judge=judge, rows=others(4)
+    )
     made = asyncio.run(asyncio.wait_for(heard(found, "ann"), 60))
     assert (made.status, len(list(made.judgements(judge.name)))) == ("complete", 4)
 
@@ -294,3 +301,40 @@ def test_what_a_fault_took_is_counted_on_the_page_too(tmp_path: Path) -> None:
     transcript = Sat(sitting(tmp_path, Mute(), protocol=protocol("debate"))).transcript
     tries = protocol("debate").rules.tries
     assert transcript.usage["first"] == Usage(1_000 * tries, 500 * tries)
+
+
+def test_a_question_with_several_wrong_answers_is_met_once(tmp_path: Path) -> None:
+    rows = [{**ROWS[0], "answers": [ROWS[0]["answers"][0], wrong]} for wrong in ("1901", "1799", "1850")]
+    found = sitting(tmp_path, rows=[*rows, ROWS[1]])
+    assert [case["of"] for case in found.cases_of("ann")] == [0, 3]
+    assert found.hearing("ann")[0].count == 2
+    assert len({found.cases_of(f"person-{n}")[0]["answers"][1] for n in range(20)}) == 3
+
+
+def test_what_cannot_be_kept_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hearing, game = sitting(tmp_path).hearing("ann")
+    [case, *_] = Cases.of(game, sitting(tmp_path / "other").cases_of("ann"), 0)
+
+    async def gives() -> None:
+        playing = asyncio.create_task(game.play(case))
+        while hearing.wanted is None:
+            await asyncio.sleep(0)
+        monkeypatch.setattr("os.write", full)
+        with pytest.raises(StoreError, match="cannot be written"):
+            await hearing.give(hearing.wanted, Answered("Why?"))
+        assert not hearing.wanted.answer.done()
+        monkeypatch.undo()
+        await hearing.give(hearing.wanted, Answered("Why?"))
+        playing.cancel()
+
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    asyncio.run(gives())
+
+
+def test_a_debate_that_failed_is_not_counted_as_done(tmp_path: Path) -> None:
+    assert Sat(sitting(tmp_path, Down(), protocol=tolerant("debate"))).hearing.done == 0
+    hearing = Sat(sitting(tmp_path, protocol=tolerant("debate"))).hearing
+    assert (hearing.done, hearing.count) == (1, 2)
+    assert sitting(tmp_path, protocol=tolerant("debate")).hearing("ann")[0].done == 1

@@ -130,25 +130,50 @@ class _Table:
             self.verdict = {k: getattr(weighed, k) for k in ("p", "cause", "confidence", "seconds")}
 
     async def _step(self, number: int, step: Step) -> None:
-        """All seats of a step at once; what they said is heard afterwards, in the order of the seats. A call that fails
-        is raised when all are done, so that what they took is known.
-        """
+        """All seats of a step at once; what they said is heard afterwards, in the order of the seats."""
         seats = [s for s in step.who if step.does != "answer" or self.position.asked(s)]
         first, self.moves = self.moves, self.moves + len(seats)
         moves = [
             Move(self.position, seat, step, paired_seed(self.case.seed, first + n), first + n)
             for n, seat in enumerate(seats)
         ]
-        made = await asyncio.gather(*(self._moved(move, number) for move in moves), return_exceptions=True)
-        if failed := [one for one in made if isinstance(one, BaseException)]:
-            raise min(failed, key=lambda one: isinstance(one, CallError) and not one.fatal)
-        for found in made:
+        for found in await self._together(moves, number):
             if isinstance(found, Loss):
                 self.position = replace(self.position, lost=(*self.position.lost, found))
                 self._told(found)
-            elif isinstance(found, Statement):
+            elif found is not None:
                 self.position = self.position.saying(found)
                 self._told(found)
+
+    async def _together(self, moves: Sequence[Move], number: int) -> list[Statement | Loss | None]:
+        """What the seats do. Where a call fails it is raised once the models that speak too are done, so that what they
+        took is known; nobody waits for people then, nor for anybody where the failure is fatal.
+        """
+        tasks = {asyncio.ensure_future(self._moved(move, number)): move for move in moves}
+        try:
+            done, pending = (
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION) if tasks else ((), ())
+            )
+            failed = [error for task in done if (error := task.exception()) is not None]
+            if failed:
+                worst = min(failed, key=lambda one: isinstance(one, CallError) and not one.fatal)
+                ends = not isinstance(worst, CallError) or worst.fatal
+                for task in pending:
+                    if ends or not self._chair(tasks[task].seat).systems:
+                        task.cancel()
+                await asyncio.gather(*pending, return_exceptions=True)
+                raise worst
+            return [task.result() for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _chair(self, seat: str) -> Chair:
+        """Who moves in a seat, a copy's original among them."""
+        if seat == JUDGE:
+            assert self.game.judge is not None
+            return self.game.judge
+        return self.game.chairs[self.game.protocol.seats[seat].copy_of or seat]
 
     async def _moved(self, move: Move, number: int) -> Statement | Loss | None:
         """What one seat does; None where it passes."""
@@ -207,6 +232,9 @@ class _Table:
         most = int(move.step.words * self.game.protocol.rules.slack)
         short = re.sub(r"<[^<>]*$", "", first_words(said.text, most))
         found = self._checked(move, replace(said, text=short, cut=False))
+        if not set(found.unverified) <= set(self._checked(move, said).unverified):  # a true quotation was cut
+            short = short[: short.lower().rindex("quote")].rpartition("<")[0]
+            found = self._checked(move, replace(said, text=short, cut=False))
         return _statement(move, number, found, said.seconds)
 
     async def _tried(self, move: Move) -> tuple[Said, Checked]:

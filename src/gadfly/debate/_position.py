@@ -187,9 +187,7 @@ class Position:
         if not made:
             return ()
         argued = self.said[made[-1]]
-        before = [
-            one for one in self.said if one.step < argued.step and (not one.private or one.seat == original)
-        ]
+        before = [one for one in self.heard(original) if one.step < argued.step]
         return (*before, argued, *self.asked(seat))
 
     def asked(self, seat: str) -> tuple[Statement, ...]:

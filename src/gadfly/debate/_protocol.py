@@ -234,6 +234,8 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
     for part in ("opening", "round", "closing"):
         for n, step in enumerate(getattr(found, part)):
             yield from _step_problems(found, step, (part, n))
+            if step.does == "choose" and (chosen or part == "round"):
+                yield (part, n), "a side is chosen once: in the opening or the closing."
             chosen = chosen or step.does == "choose"
             for seat in () if chosen else step.who:
                 if seat in found.seats and found.seats[seat].side in CHOSEN:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,31 +27,48 @@ anything.
 _OPEN, _CLOSE = r"<\s*quote\b[^<>]{0,80}>", r"<\s*/\s*quote\s*>"
 _QUOTE = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(f"{_OPEN}|{_CLOSE}", re.IGNORECASE)
-_BRACKETED = re.compile(r"[\[［〔【⟦]([^\[\]］〕】⟧]{0,80})[\]］〕】⟧]")
+_ROUND = "()（）﹙﹚⁽⁾₍₎❨❩❪❫⸨⸩‚„"
 _LIKE_A_MARK = re.compile("verif|notinthedoc|tooshort")
 _LOOKALIKES = str.maketrans(
-    "аеіορсνуτԁ0ıιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "aeiopcvytdoiifabcdefghijklmnoprstuvwyz"
+    "аеіορсνуτԁ0ı1ιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "aeiopcvytdoiiifabcdefghijklmnoprstuvwyz"
 )
 
-_LETTER = r"(?-i:\b[AB]\b(?![^\S\n]+(?!(?:is|because|as|since|and|or|now|only|in|for|to|if)\b)[a-z]))"
-"""The letter of an answer; not the article of "A bird", nor that of "choose a side"."""
+DEEP = 3
+"""How often what is left when tags are taken out is read again for tags; those that are there then become words."""
+
+_LETTER = (
+    r"(?-i:(?<![\w&.'’-])[AB]"
+    r"(?=\W*$|[.!?,;:)\]}\"'’”\n]|\s+(?:is|because|as|since|and|or|now|only|in|for|to|if)\b)"
+    r"(?!\.\s?[A-Z]\.|\.[A-Z]|['’]\w))"
+)
+"""The letter of an answer: not the article of "A bird" or of "A Tale of Two Cities", and no initial of a name."""
+
+_FILL = (
+    r"(?:\W+(?:for|with|only|just|the|letter|answer|option|side|as|by|that|it|is|be|right|correct|one|in|favou?r|of))*"
+    r"\W*"
+)
+"""What may stand between "choose" and a letter."""
 
 _ORDERS = (
-    re.compile(rf"<\s?/?\s?[|｜]?\s?(?:{TURNS})\b", re.IGNORECASE),
+    re.compile(rf"<\s?/?\s?[|｜]\s?(?:{TURNS})\b|<\s?/?\s?(?:{TURNS})\s?[|｜>]", re.IGNORECASE),
     re.compile(rf"\[\s?/?(?:{BRACKETED}|SYSTEM)\s?\]|<\s?<\s?/?SYS\s?>>"),
     re.compile(r"^\W{0,6}(?:system\W{0,3}:|(?:system|developer|moderator|administrator) "
                r"(?:message|prompt|note|notice|instruction)s?\W{0,3}(?::|$))", re.IGNORECASE | re.MULTILINE),
     re.compile(r"^\W{0,6}judge\W{0,3}:\W{0,3}(?:I (?:now )?(?:decide|choose|find|rule)|(?:my |the )?verdict)\b",
                re.IGNORECASE | re.MULTILINE),
-    re.compile(r"\b(?:ignore|disregard|forget)\b.{0,30}\b(?:all|any|previous|prior|above|earlier|other)\b.{0,30}"
-               r"\b(?:instructions?|prompts?|rules|messages)\b", re.IGNORECASE | re.DOTALL),
+    re.compile(r"(?<!\bnot )(?<!n['’]t )(?<!\bnever )\b(?:ignore|disregard|forget)\b(?:"
+               r".{0,30}\b(?:previous|prior|above|earlier)\b.{0,30}\b(?:instructions?|prompts?|rules|messages)\b"
+               r"|.{0,30}\b(?:instructions?|prompts?|rules|messages)\b.{0,12}\b(?:above|before|earlier|so far)\b"
+               r"|\W+(?:(?:all|any|of|your|the|these|other)\W+)+(?:\w+\W+)?(?:instructions?|prompts?|messages)\b)",
+               re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
-               r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b.{0,12}"
-               r"(?:" + _LETTER + r"|\bfor me\b|\bin my favou?r\b)", re.IGNORECASE | re.DOTALL),
-    re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b.{0,8}\b(?:only|just|letter)\b.{0,14}"
-               + _LETTER, re.IGNORECASE | re.DOTALL),
-    re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b(?:set|decided|"
-               r"determined|overrid)", re.IGNORECASE | re.DOTALL),
+               r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b"
+               r"(?:" + _FILL + _LETTER + r"|.{0,12}\b(?:for me|in my favou?r)\b)", re.IGNORECASE | re.DOTALL),
+    re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b"
+               r"(?=.{0,12}\b(?:only|just|letter)\b)" + _FILL + _LETTER, re.IGNORECASE | re.DOTALL),
+    re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b"
+               r"(?:set\b(?! (?:aside|in stone|out|forth|down))|decided|determined|overrid)",
+               re.IGNORECASE | re.DOTALL),
     re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator),? (?:I|we) (?:\w+ )?"
                r"(?:order|instruct|tell|require|command|direct|ask|inform|advise|confirm|rule)\b", re.IGNORECASE),
 )  # fmt: skip
@@ -78,7 +96,7 @@ def checked(
     """
     quotes, unverified = list[Quote](), list[str]()
     shown, own, count = list[str](), list[str](), 0
-    for n, part in enumerate(_QUOTE.split(_without_empty(raw.strip()))):
+    for n, part in enumerate(_parts(raw.strip())):
         if n % 2 == 0:
             shown.append(_plain(part))
             own.append(part)
@@ -102,11 +120,16 @@ def checked(
     return Checked(text, tuple(quotes), tuple(unverified), tuple(breaches))
 
 
-def _without_empty(raw: str) -> str:
-    """Without the tags of quotations that hold no word, whatever that puts together."""
-    while (found := _QUOTE.sub(lambda one: one[0] if word_count(_plain(one[1])) else one[1], raw)) != raw:
-        raw = found
-    return raw
+def _parts(raw: str) -> list[str]:
+    """What was said and what was quoted, by turns; a quotation without a word is no quotation."""
+    said, *others = _QUOTE.split(raw)
+    found = [said]
+    for quote, after in zip(others[0::2], others[1::2], strict=True):
+        if word_count(_plain(quote)):
+            found += [quote, after]
+        else:
+            found[-1] += quote + after
+    return found
 
 
 def words_said(text: str) -> int:
@@ -143,16 +166,37 @@ def quotations(text: str, quotes: Sequence[Quote], unverified: Sequence[str]) ->
 
 def _plain(text: str) -> str:
     """Without tags, what cannot be seen, and what looks like the marks that only gadfly sets, however put together."""
-    while (found := _BRACKETED.sub(_unmarked, _TAG.sub("", inert(text)))) != text:
-        text = found
-    return text
+    text = inert(text)
+    for _ in range(DEEP):
+        text = _TAG.sub("", text)
+    return _unmarked(_TAG.sub(lambda tag: f"({tag[0].strip('<> ')})", text))
 
 
-def _unmarked(found: re.Match[str]) -> str:
-    """Text in brackets, in round ones where it reads like a mark."""
-    folded = unicodedata.normalize("NFKD", found[1]).casefold().translate(_LOOKALIKES)
-    letters = "".join(char for char in folded if char.isalpha())
-    return f"({found[1]})" if _LIKE_A_MARK.search(letters) else found[0]
+def _unmarked(text: str) -> str:
+    """With round brackets in place of those around anything that reads like a mark."""
+    folded, places = list[str](), list[int]()
+    for n, char in enumerate(text):
+        for letter in unicodedata.normalize("NFKD", char).casefold().translate(_LOOKALIKES):
+            if letter.isalpha():
+                folded.append(letter)
+                places.append(n)
+    marks = [
+        (places[found.start()], places[found.end() - 1]) for found in _LIKE_A_MARK.finditer("".join(folded))
+    ]
+    if not marks:
+        return text
+    shown, opened = list(text), list[int]()
+    for n, char in enumerate(text):
+        kind = "" if char in _ROUND else unicodedata.category(char)
+        if kind == "Ps":
+            opened.append(n)
+        elif kind == "Pe" and opened:
+            start = opened.pop()
+            after = bisect_left(marks, (start, 0))
+            around = after < len(marks) and marks[after][1] < n
+            if around or (after and marks[after - 1][1] > n):  # or in the middle of it
+                shown[start], shown[n] = "(", ")"
+    return "".join(shown)
 
 
 def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:

@@ -24,7 +24,17 @@ from fastapi.concurrency import run_in_threadpool as in_thread
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from gadfly.debate import Chair, DebateJudge, Debating, Decided, JudgeChair, Protocol, Referee, cases
+from gadfly.debate import (
+    Chair,
+    DebateJudge,
+    Debating,
+    Decided,
+    JudgeChair,
+    Protocol,
+    Referee,
+    cases,
+    question_numbers,
+)
 from gadfly.debate._protocol import JUDGE
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Judge
@@ -93,14 +103,18 @@ class Sitting:
             raise InputError("A person debates, so a model judges: name it with --judge.")
 
     def cases_of(self, name: str) -> list[dict[str, Any]]:
-        """One case for each question, of the two there are, drawn by the person's name."""
+        """One case for each question, of the two or more there are, drawn by the person's name."""
         both, drawn = cases(self.rows, self.protocol), int.from_bytes(name.encode()[:64], "big")
-        return [both[2 * n + paired_seed(drawn, n) % 2] for n in range(len(self.rows))]
+        asked: dict[int, list[int]] = {}
+        for row, of in enumerate(question_numbers(self.rows)):
+            asked.setdefault(of, []).append(row)
+        picked = [rows[paired_seed(drawn, -of - 1) % len(rows)] for of, rows in asked.items()]
+        return [both[2 * row + paired_seed(drawn, row) % 2] for row in picked]
 
     def hearing(self, name: str) -> tuple[Hearing, Attended]:
         """A person's debates and their game; the journal lies in the directory of their run."""
         journal = Journal()
-        hearing = Hearing(name, self.seat, len(self.rows), journal)
+        hearing = Hearing(name, self.seat, len(self.cases_of(name)), journal)
         chairs = {seat: Journalled(chair, journal) for seat, chair in self.chairs.items()}
         judge: JudgeChair | None = self.judge
         if self.seat == JUDGE:
@@ -164,7 +178,7 @@ class Hall(Desk):
                 seed=sitting.seed,
                 settings=settings,
             )
-            hearing.over, hearing.done = True, hearing.count
+            hearing.over = True
         except GadflyError as error:
             hearing.trouble = str(error)
         except Exception:

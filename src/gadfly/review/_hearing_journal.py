@@ -73,6 +73,10 @@ class Journal:
             self.caught_up.set()
         return found
 
+    def all(self, did: str) -> list[Entry]:
+        """The outcomes of one kind, in all cases."""
+        return [row for row in self._kept.values() if row["did"] == did]
+
     def put(self, did: str, seat: str = "", seed: int = 0, **outcome: Any) -> None:
         """Keep an outcome of the case under way."""
         row = {"case": self.case, "did": did, "seat": seat, "seed": seed, **outcome}

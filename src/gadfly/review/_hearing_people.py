@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gadfly.debate import Debating, Loss, Move, Position, Protocol, Said, Statement, Weighed
@@ -49,7 +49,8 @@ class Hearing:
     """One person's debates. `seat` is theirs: the judge's, or a debater's.
 
     `entries` is what they may know of what was said in the case under way, in order. `transcript` is there once it is
-    over, `trouble` when nothing goes on any more, `over` when all `count` cases are `done`.
+    over, `trouble` when nothing goes on any more, `over` when all `count` cases were played, of which `done` came to an
+    end.
     """
 
     def __init__(self, name: str, seat: str, count: int, journal: Journal) -> None:
@@ -60,7 +61,7 @@ class Hearing:
         self.wanted: Wanted | None = None
         self.since = 0.0
         self.transcript: Transcript | None = None
-        self.done, self.over, self.trouble = 0, False, ""
+        self.over, self.trouble = False, ""
         self.news = asyncio.Event()
 
     def changed(self) -> None:
@@ -73,6 +74,8 @@ class Hearing:
         if (asked := self.journal.get("asked", wanted.key)) is None:
             self.journal.put("asked", wanted.key, at=round(time.time(), 2))
             asked = self.journal.get("asked", wanted.key)
+        if given := self.journal.get("given", wanted.key):
+            return Answered(**{name: given[name] for name in ("text", "p", "confidence", "seconds")})
         self.since = asked["at"] if asked else 0.0
         self.wanted = wanted
         self.changed()
@@ -93,10 +96,16 @@ class Hearing:
         return wanted
 
     async def give(self, wanted: Wanted, answered: Answered) -> None:
-        """What the person answers; kept in the journal when this returns."""
+        """What the person answers; kept in the journal when this returns. Raises `StoreError` where it cannot be."""
+        self.journal.put("given", wanted.key, **asdict(answered))
         wanted.answer.set_result(answered)
         self.changed()
         await asyncio.sleep(0)  # who waits for it writes it down first
+
+    @property
+    def done(self) -> int:
+        """How many of their debates came to an end."""
+        return sum(row["outcome"] == "completed" for row in self.journal.all("ended"))
 
     @property
     def place(self) -> str:
@@ -126,7 +135,7 @@ class Hearing:
 
     async def begins(self, case: Case, protocol: Protocol) -> None:
         """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes."""
-        self.journal.case, self.done = case.id, case.index
+        self.journal.case = case.id
         if self.journal.get("begun") is None:
             await self.wants(Wanted("begin", f"begin-{case.index}"))
             self.journal.put("begun")
@@ -136,7 +145,8 @@ class Hearing:
 
     def ended(self, transcript: Transcript) -> None:
         """The case is over: it stays on the page until the person goes on."""
-        self.transcript, self.done = transcript, transcript.case.index + 1
+        self.transcript = transcript
+        self.journal.put("ended", outcome=transcript.outcome)
         self.changed()
 
 

@@ -140,12 +140,18 @@
     });
     on("panel", (html) => {
       const was = atEnd();
+      const within = panel.contains(document.activeElement);
       panel.innerHTML = html;
       progress();
       htmx.process(panel);
       arrived();
       follow(was);
-      if (matchMedia("(pointer: fine)").matches) $("[autofocus]", panel)?.focus({ preventScroll: true });
+      const told = [...panel.querySelectorAll(".ending p, h2, .waiting")].map((one) => one.textContent);
+      $("#turn").textContent = [...told, $("form.give", panel)?.getAttribute("aria-label")].filter(Boolean).join(" ");
+      const first = matchMedia("(pointer: fine)").matches && $("[autofocus]", panel);
+      const next = first || (within && $(".sentence, h2, .waiting, form", panel)); // or focus would fall off the page
+      if (next && !first) next.tabIndex = -1;
+      next?.focus?.({ preventScroll: true });
     });
     stream.addEventListener("open", () => {
       clearTimeout(lost);
@@ -155,7 +161,13 @@
     stream.addEventListener("error", () => {
       lost ||= setTimeout(() => status("The connection is lost; trying again. Nothing is lost."), SOON_MS);
       if (stream.readyState !== EventSource.CLOSED) return;
-      setTimeout(listen, 2000);
+      const stop = new AbortController();
+      fetch(stream.url, { signal: stop.signal }).then((reply) => {
+        stop.abort();
+        const refused = reply.status >= 400 && reply.status < 500 && reply.status !== 429;
+        if (refused) location.reload(); // the page says why
+        else setTimeout(listen, 2000);
+      }, () => setTimeout(listen, 2000));
     });
   };
   document.addEventListener("htmx:after:request", (event) => {
