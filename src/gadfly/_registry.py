@@ -76,8 +76,8 @@ def verified_quotes(
 
 @task
 def debate(
-    set: str,  # noqa: A002 - what a user types: -T set=s.jsonl
-    judge: str,
+    set: str = "",  # noqa: A002 - what a user types: -T set=s.jsonl
+    judge: str = "",
     protocol: str = "debate",
     debaters: str | list[str] = "",
     rounds: int | None = None,
@@ -95,6 +95,8 @@ def debate(
     from gadfly.runs import as_task
 
     named = debaters.split(",") if isinstance(debaters, str) else debaters
+    if not set or not judge:
+        raise PrerequisiteError("Name the questions and who judges: -T set=SET.jsonl -T judge=MODEL.")
     try:
         found, rows = d.protocol(protocol).resized(rounds, words), d.read_set(set)
         decider = d.judge(judge, orders)

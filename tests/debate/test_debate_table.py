@@ -45,6 +45,12 @@ def test_a_verdict_is_right_below_one_half_and_a_tie_is_half_right(runs):
     assert (made.accuracy.point, made.accuracy.n) == (2.5 / 4, 4)
 
 
+def test_a_tie_that_rounding_moved_is_a_tie(runs):
+    cases = judged_cases(runs["naive"])[:2]
+    made = line_of(runs["naive"], [scored(one, 0.5 + 7.5e-9) for one in cases])
+    assert made.accuracy.point == 0.5
+
+
 def test_what_nobody_could_tell_is_missing_with_its_cause(runs):
     cases = judged_cases(runs["naive"])[:4]
     failed = replace(cases[1].transcript, outcome="failed", cause="rate_limited")

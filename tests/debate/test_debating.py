@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -24,7 +25,7 @@ from gadfly.debate import (
 )
 from gadfly.debate._prompts import judge_messages, player_messages, question_messages
 from gadfly.errors import CallError, InputError
-from gadfly.models import System, scripted
+from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
 from gadfly.transcripts import Transcript, Usage
 
@@ -409,3 +410,14 @@ def test_a_judge_that_always_says_the_first_letter_comes_out_undecided() -> None
 def test_a_judge_that_says_neither_letter_is_missing() -> None:
     [judgement] = asyncio.run(judge_that_says("Both have a point.").judge([debate()]))
     assert (judgement.score, judgement.cause) == (None, "no_parse")
+
+
+def test_a_judge_that_prefers_one_letter_by_just_what_the_answers_differ_by_is_undecided() -> None:
+    """The two orders give 0.67918 and 0.32082, whose log-odds cancel but for the last digits."""
+
+    class Leans(DebateJudge):
+        async def _asked(self, view: Position, seed: int) -> Reply:
+            return Reply("A", first_token={"A": math.log(0.67918), "B": math.log(1 - 0.67918)})
+
+    weighed = asyncio.run(Leans.of(System(scripted("A"))).weigh(Position.of(debate()), 0))
+    assert weighed.p == 0.5 and weighed.orders == pytest.approx((0.67918, 0.32082))

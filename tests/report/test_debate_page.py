@@ -118,6 +118,15 @@ def test_where_no_debate_has_a_verdict_it_is_said_why(made):
     assert level == "inconclusive" and "no debate has a verdict (both sides lost by rule" in words
 
 
+def test_a_judge_that_cannot_be_read_alone_is_not_said_to_be_left_out(made):
+    table = made.sections[0].debate.table
+    alone = table.line("naive")
+    unread = replace(alone, accuracy=replace(alone.accuracy, point=None), causes={"no_parse": 6})
+    lines = tuple(unread if one.name == "naive" else one for one in table.lines)
+    level, words = debate_verdict(replace(table, lines=lines))
+    assert level == "inconclusive" and "the judge alone has no verdict (verdict could not be read 6)" in words
+
+
 def test_without_the_judge_alone_nothing_is_claimed(made):
     level, words = verdict_of(made, naive=None)
     assert (level, "it takes the protocol naive" in words) == ("inconclusive", True)

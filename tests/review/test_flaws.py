@@ -230,7 +230,7 @@ def test_flaws_correct_no_rate_and_other_kinds_have_no_flaws(tmp_path: Path) -> 
 
 def test_a_debate_whose_right_answer_nobody_knows_cannot_be_asked_about(tmp_path: Path) -> None:
     run = debates(tmp_path, 1, known=False)
-    with pytest.raises(InputError, match="whose answers are known"):
+    with pytest.raises(InputError, match="whose right answer is known"):
         check_kind(run, "flaw")
     with pytest.raises(InputError, match="no finished debate"):
         debate_payload(transcripts(run)[0])

@@ -48,6 +48,13 @@ def test_a_tie_is_half_a_win() -> None:
     assert ties.difference("a", "b").point == pytest.approx(0.0) == wins.difference("a", "b").point
 
 
+def test_nothing_but_ties_leaves_ratings_unsure() -> None:
+    rated = ratings([one for q in range(2) for one in both_seats("a", "b", 0.5, q)])
+    gap = rated.difference("a", "b")
+    assert gap.point == pytest.approx(0) and gap.high - gap.low > 400
+    assert rated.side is not None and rated.side.high - rated.side.low > 200
+
+
 def test_the_side_is_taken_out_of_the_ratings() -> None:
     rng = np.random.default_rng(0)
     matches = [Match(*seats, float(rng.random() < 0.8), q) for q in range(300) for seats in ("ab", "ba")]

@@ -113,6 +113,13 @@ def debater(
     task = d.Practice(learned, setting.protocol(protocol), decider, drill.opponent, held_out)  # type: ignore[arg-type]
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
     start = Path(adapter) if adapter else None
+    if not task.measured:
+        why = (
+            "none of the questions is held out"
+            if not held_out
+            else "nobody argues against it in this protocol"
+        )
+        typer.echo(f"How often it wins against its start will not be measured: {why}.", err=True)
     trained = drill.trained(method, LocalModel.load(name), start, task, where)
     _say(trained, f"gadfly/{name}", questions)
 

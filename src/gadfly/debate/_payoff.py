@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["belief", "first_believed", "losers", "payoff", "preferred"]
+__all__ = ["EVEN", "belief", "first_believed", "losers", "payoff", "preferred"]
+
+
+EVEN = 1e-6
+"""How near to one half is a tie: a model's log-odds come in coarse steps, so that what is listed first is often worth
+exactly what the answers differ by, and the last digits of a sum then say nothing.
+"""
 
 
 def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
@@ -61,5 +67,5 @@ def first_believed(transcript: Transcript, judgement: Judgement) -> float | None
 
 
 def preferred(p: float) -> float:
-    """1 for what is given more than one half, 0 for less, one half for a tie."""
-    return 0.5 if p == 0.5 else float(p > 0.5)
+    """1 for what is given more than one half, 0 for less, one half for a tie, however it was rounded (`EVEN`)."""
+    return 0.5 if abs(p - 0.5) < EVEN else float(p > 0.5)

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from gadfly.debate._judged import JudgedCase, by_question, judged_cases, same_questions
+from gadfly.debate._payoff import preferred
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, NAIVE, Protocol
@@ -439,8 +440,8 @@ def _leaning(asked: Sequence[JudgedCase], drawn: bool) -> Leaning:
 
 def _flipped(one: JudgedCase) -> float:
     """1 where the order of listing changes the verdict, one half where one of the two is a tie."""
-    a, b = ((p > 0.5) - (p < 0.5) for p in one.orders)
-    return abs(a - b) / 2
+    a, b = map(preferred, one.orders)
+    return abs(a - b)
 
 
 def _believed(cases: Sequence[JudgedCase], asked: Sequence[JudgedCase]) -> Believed:

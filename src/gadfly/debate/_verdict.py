@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gadfly.debate._chairs import Said, Weighed
-from gadfly.debate._payoff import losers
+from gadfly.debate._payoff import losers, preferred
 from gadfly.debate._position import Dispute, Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
 from gadfly.errors import CallError, InputError
@@ -121,9 +121,9 @@ class DebateJudge:
         if any(p is None for p in said):
             return Weighed(None, "no_parse", usage=usage)
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
-        odds = sum(map(_odds, orders)) / len(orders)
+        p = 1 / (1 + math.exp(-sum(map(_odds, orders)) / len(orders)))
         told = all(_probability(reply) is not None for reply in replies)
-        return Weighed(1 / (1 + math.exp(-odds)), orders=orders, usage=usage, probabilities=told)
+        return Weighed(0.5 if preferred(p) == 0.5 else p, orders=orders, usage=usage, probabilities=told)
 
     async def _asked(self, view: Position, seed: int) -> Reply:
         asked = briefly(self.system, 1 if self.system.white_box else 4)

@@ -165,16 +165,22 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
     """The level and the sentence at the top. It names no rate: those stand below, with their intervals."""
     alone, tried = table.line("naive"), table.tried
     if all(one.accuracy.point is None for one in table.lines):
+        causes = sum((Counter(one.causes) for one in table.lines), Counter[str]())
         return (
             "inconclusive",
-            "Whether debate helps cannot be told: no verdict is known to be right or wrong.",
+            f"Whether debate helps cannot be told: no verdict is known to be right or wrong ({in_words(causes)}).",
         )
     if not tried:
         return "inconclusive", "Nobody argued: this is the judge alone."
-    if alone is None or alone.accuracy.point is None:
+    if alone is None:
         return (
             "inconclusive",
             "Whether debate helps cannot be told without the judge alone: it takes the protocol naive, too.",
+        )
+    if alone.accuracy.point is None:
+        return (
+            "inconclusive",
+            f"Whether debate helps cannot be told: the judge alone has no verdict ({in_words(alone.causes)}).",
         )
     better = [one for one in tried if one.helped == "better"]
     worse = [one for one in tried if one.helped == "worse"]

@@ -189,10 +189,14 @@ def check_kind(run: Run, kind: str) -> None:
     and only a debate has a flaw that decided it.
     """
     debates = run.info["spec"].get("game") == "debating"
-    if kind == FLAW and not (debates and any(map(holds_a_debate, run.transcripts()))):
+    if kind == FLAW and not debates:
         raise InputError(
-            f"Run {run.id} holds no finished debates about questions whose answers are known, so nobody can say "
-            "where a flaw is: name a run of gadfly debate."
+            f"Run {run.id} is no debate, so nobody can say where its flaw is: name a run of gadfly debate."
+        )
+    if kind == FLAW and not any(map(holds_a_debate, run.transcripts())):
+        raise InputError(
+            f"In run {run.id} nothing can hold a flaw that decided: it takes debates that came to an end, that no rule "
+            "decided, in which somebody argued, and whose right answer is known."
         )
     if kind != FLAW and debates:
         raise InputError(

@@ -11,7 +11,8 @@ GEE stops at the fit without a prior and at the normal quantile), so they are co
   curvature of what is maximised (Huber 1967), the prior's too: with few results the prior holds the coefficients.
 - *What the prior hides*: where results part, residuals go to 0 and any sandwich with them. The pseudo-results are
   therefore counted as results that were seen: each adds h_i(½ - p_i)² times the dispersion to the middle of the
-  sandwich, which is next to nothing except near 0 and 1 (figures in benchmarks/results/debate_ratings.json).
+  sandwich, which is next to nothing except near 0 and 1 (figures in benchmarks/results/debate_ratings.json). Where no
+  result differs from what is fitted, their variance is taken to be that of a yes or no.
 
 Axes: N observations, P coefficients, K clusters, C contrasts. Inside, Z_N_P is the weighted design in the basis where
 its information is the identity, so that leverages are squared lengths of its rows.
@@ -86,6 +87,10 @@ def logistic(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.intp])
     dispersion = float(residuals_N @ residuals_N) / (n - p) if n > p else 1.0
     pseudo_N = dispersion * (Z_N_P**2).sum(1) * (0.5 - means_N) ** 2 / weights_N
     prior_P_P = (Z_N_P * pseudo_N[:, None]).T @ Z_N_P
+    if (
+        float(residuals_N @ residuals_N) < NONE_LEFT * n
+    ):  # all as fitted, say all ties: nothing tells how results vary
+        prior_P_P = np.eye(p)
     sizes_K = np.bincount(labels_N, minlength=k).astype(np.float64)
     basis_P_P = basis_P_P @ np.linalg.inv(_curvature(Z_N_P, means_N, weights_N))
     return Sandwich(coefficients_P, basis_P_P, share_K_P, directions_K_P_P, scores_K_P, sizes_K, prior_P_P)
