@@ -1,18 +1,15 @@
-"""Hold debates by two protocols and see whether they lead the judge to the right answer.
+"""Hold debates by some protocols and see whether they lead the judge to the right answer.
 
 python examples/debate.py            scripted debaters of known skill: seconds, no weights
 python examples/debate.py gadfly/smollm2
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 
-from gadfly.debate import DebateJudge, Debating, Player, ScriptedJudge, Skilled, cases, protocol
+from gadfly import debate as d
 from gadfly.models import System, model
 from gadfly.runs import run
-from gadfly.stats import rate
 
 ROWS = [
     {"question": f"Who built mill {n}?", "answers": [f"Ann of {n}", f"Bob of {n}"], "correct": n % 2,
@@ -21,18 +18,22 @@ ROWS = [
 ]  # fmt: skip
 
 
+class Arguer(d.Skilled):
+    """A scripted debater that is the more persuasive when it is right."""
+
+    async def say(self, move: d.Move) -> d.Said:
+        right = move.position.sides.get(move.seat) == move.position.dispute.correct
+        return await d.Skilled(self.skill + right).say(move)
+
+
 async def main(name: str) -> None:
-    system = System(model(name)) if name else None
-    debater = Player.of(system) if system else Skilled(1.0)
-    judge = DebateJudge.of(system) if system else ScriptedJudge(truth=1.0)
-    for chosen in ("naive", "consultancy", "debate"):
-        found = protocol(chosen)
-        game = Debating(found, dict.fromkeys(found.seats, debater), judge)
-        finished = await run(game, cases(ROWS, found), [judge])
-        told = [(t.metadata["of"], j[0].score) for t, j in finished.judged()]
-        right = rate([None if score is None else score < 0.5 for _, score in told], [of for of, _ in told])
-        print(f"{chosen:>12}: the judge is right {right}")
+    debater = d.Player.of(System(model(name))) if name else Arguer(1.0)
+    judge = d.judge(name) if name else d.ScriptedJudge()  # alone it knows nothing
+    protocols = map(d.protocol, ("naive", "consultancy", "debate"))
+    games = [d.Debating(one, dict.fromkeys(one.own, debater), judge) for one in protocols]
+    played = [await run(game, d.cases(ROWS, game.protocol), [judge]) for game in games]
+    for line in d.debate_table(played).lines:
+        print(f"{line.name:>12}: the judge is right {line.accuracy}")
 
 
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else ""))
+asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -80,4 +80,4 @@ def test_documents_are_asked_and_what_is_unsure_is_declined(tmp_path):
 def test_debates_by_several_protocols_say_how_often_the_judge_is_right(tmp_path):
     said = ran(tmp_path, "debate.py").splitlines()
     naive, consultancy, debate = [line for line in said if "the judge is right" in line]
-    assert "right 100.0% [" in naive and "right 50.0% [" in consultancy and "right 100.0% [" in debate
+    assert "right 50.0% [" in naive and "right 50.0% [" in consultancy and "right 100.0% [" in debate
