@@ -28,7 +28,13 @@ app = typer.Typer(
     help="Do arguments lead a judge who knows less to the right answer?",
 )
 
-SET = Annotated[Path, typer.Argument(help="A .jsonl of questions with two answers (gadfly debate make).")]
+SET = Annotated[
+    Path,
+    typer.Argument(
+        help='A .jsonl, as gadfly debate make writes it: {"question": "…", "answers": ["…", "…"], "correct": 0, '
+        '"document": "…"} a line.'
+    ),
+]
 PROTOCOL = Annotated[str, typer.Option(help="A name (gadfly debate protocols) or your own .yaml.")]
 DEBATERS = Annotated[
     str,
@@ -102,6 +108,8 @@ def play(
     found = setting.protocol(protocol)
     if not question.strip():
         raise InputError("There is no question: give one in quotation marks.")
+    if document is not None and corpus:
+        raise InputError("Name the document or where to look for one, not both: --document or --corpus.")
     row = _row(question, answers, document)
     row |= d.document_for(row, library(corpus, search) if corpus else None)
     case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}

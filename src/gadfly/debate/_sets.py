@@ -14,6 +14,9 @@ from gadfly.errors import InputError
 
 __all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split"]
 
+LINE = '{"question": "…", "answers": ["…", "…"], "correct": 0, "document": "…"}'
+"""A line of a set."""
+
 _TEXTS = ("question", "document", "passage", "title")
 _KNOWN = ("question", "document", "title", "answers", "correct")
 _MEANT = re.compile("corr?ect|label|gold|right|answer|target|truth|solution", re.IGNORECASE)
@@ -79,7 +82,7 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         or not all(isinstance(a, str) and a.strip() for a in answers)
     ):
         raise InputError(
-            f'Line {number}: "answers" holds two texts, ["…", "…"]; gadfly debate make writes such sets.'
+            f'Line {number}: "answers" holds two texts. A line is {LINE}; gadfly debate make writes such sets.'
         )
     if alike(*answers):
         raise InputError(f"Line {number}: the two answers are the same, so there is nothing to decide.")
