@@ -313,12 +313,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 draws a cell, and nothing is written")
     parser.add_argument("--only", default=",".join(KINDS), help="which of these, with commas")
     options, began = parser.parse_args(), time.monotonic()
-    kinds = {name: KINDS[name] for name in options.only.split(",")}
+    only = set(options.only.split(","))
+    if unknown := sorted(only - set(KINDS)):
+        parser.error(f"--only takes {', '.join(KINDS)}; got {unknown[0]!r}.")
     draws, rows = 100 if options.quick else options.draws, []
-    numbered = enumerate(cell for cells in KINDS.values() for cell in cells)
-    jobs = [
-        (number, cell, draws) for number, cell in numbered if any(cell in these for these in kinds.values())
-    ]
+    numbered = enumerate((kind, cell) for kind, cells in KINDS.items() for cell in cells)
+    jobs = [(number, cell, draws) for number, (kind, cell) in numbered if kind in only]
     with ProcessPoolExecutor(max(1, os.cpu_count() or 2)) as pool:
         for (_, cell, _), made in zip(jobs, pool.map(measured, jobs), strict=True):
             rows += made

@@ -173,7 +173,11 @@ class _Table:
         if seat == JUDGE:
             assert self.game.judge is not None
             return self.game.judge
-        return self.game.chairs[self.game.protocol.seats[seat].copy_of or seat]
+        return self.game.chairs[self._owner(seat)]
+
+    def _owner(self, seat: str) -> str:
+        """Whose player sits in a seat: its original's in a copy's."""
+        return self.game.protocol.seats[seat].copy_of or seat
 
     async def _moved(self, move: Move, number: int) -> Statement | Loss | None:
         """What one seat does; None where it passes."""
@@ -239,7 +243,7 @@ class _Table:
 
     async def _tried(self, move: Move) -> tuple[Said, Checked]:
         """One try at a move. A player's own fault in a call is a breach as any other."""
-        owner = self.game.protocol.seats[move.seat].copy_of or move.seat
+        owner = self._owner(move.seat)
         try:
             said = await self._paid(owner, self.game.chairs[owner].say(move))
         except CallError as error:

@@ -87,9 +87,8 @@ def logistic(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.intp])
     dispersion = float(residuals_N @ residuals_N) / (n - p) if n > p else 1.0
     pseudo_N = dispersion * (Z_N_P**2).sum(1) * (0.5 - means_N) ** 2 / weights_N
     prior_P_P = (Z_N_P * pseudo_N[:, None]).T @ Z_N_P
-    if (
-        float(residuals_N @ residuals_N) < NONE_LEFT * n
-    ):  # all as fitted, say all ties: nothing tells how results vary
+    # where all is as fitted, say all ties, nothing tells how results vary
+    if float(residuals_N @ residuals_N) < NONE_LEFT * n:
         prior_P_P = np.eye(p)
     sizes_K = np.bincount(labels_N, minlength=k).astype(np.float64)
     basis_P_P = basis_P_P @ np.linalg.inv(_curvature(Z_N_P, means_N, weights_N))
