@@ -7,7 +7,21 @@ from itertools import islice
 
 import regex
 
-__all__ = ["UNIT", "enumerated", "first_words", "plural", "same_words", "word_count"]
+__all__ = ["UNIT", "UNSEEN", "enumerated", "first_words", "plural", "same_words", "word_count"]
+
+UNSEEN = (
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+"""Joiners, direction marks, selectors and tags, from the first code of each kind to its last. Models are not shown
+them, and need not quote them.
+"""
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー]"
 _CORE = r"(?:[[\p{L}\p{N}_]--UNSPACED][\p{M}\u200c\u200d\u00ad]*)+"

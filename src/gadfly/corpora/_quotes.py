@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import regex
 
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
-from gadfly.words import UNIT
+from gadfly.words import UNIT, UNSEEN
 
 __all__ = ["MIN_WORDS", "Units", "quoted", "too_short", "units"]
 
@@ -26,20 +26,6 @@ MIN_WORDS = 3
 MOST_SPANS = 8
 
 GAP = regex.compile(r"\s*\[(?:\.\.\.|…)\]\s*")
-
-UNSEEN = (
-    (0x180B, 0x180F),
-    (0x200B, 0x200F),
-    (0x202A, 0x202E),
-    (0x2060, 0x206F),
-    (0xFE00, 0xFE0F),
-    (0x1BCA0, 0x1BCA3),
-    (0x1D173, 0x1D17A),
-    (0xE0000, 0xE0FFF),
-)
-"""Joiners, direction marks, selectors and tags, from the first code of each kind to its last: what models are shown has
-none of them.
-"""
 
 SAME = {
     **dict.fromkeys("‘’‚‛′`´", "'"),

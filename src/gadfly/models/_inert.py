@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
+from gadfly.words import UNSEEN
+
 __all__ = ["BRACKETED", "TURNS", "inert"]
 
 TURNS = "im_start|im_end|eot_id|(?:start|end)_(?:header_id|of_turn)|system|user|assistant"
 BRACKETED = "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS"
 """What opens or closes a turn of a conversation in models' markup, as part of a pattern: <…> and […]."""
 
-_UNSEEN = (  # control characters, soft hyphens, joiners, zero widths, direction marks, selectors, tags
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f"
-    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+_UNSEEN = (  # control characters, soft hyphens, zero widths and the like, and the kinds of `UNSEEN`
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u17b4\u17b5\ufeff\ufff9-\ufffb"
+    + "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSEEN)
+    + "]"
 )
 _BLANK = r"[\u115f\u1160\u2800\u3164\uffa0]"
 _MARKUP = (
