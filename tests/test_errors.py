@@ -11,7 +11,7 @@ import pytest
 from inspect_ai.model import GenerateConfig
 
 from forked import Forked
-from gadfly.errors import CallError, GadflyError
+from gadfly.errors import CallError, GadflyError, UnknownNameError
 from gadfly.models import Retry, System, model, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
 from gadfly.report import from_runs
@@ -59,6 +59,15 @@ def test_a_name_that_cannot_work_is_one_sentence_before_anything_runs(
     assert said.err.startswith("gadfly: ")
     assert said.err.count("\n") == 1
     assert not (tmp_path / "gadfly-runs").exists()
+
+
+def test_of_many_names_the_nearest_are_listed_and_the_others_counted():
+    said = str(UnknownNameError("run", "debate-naiv", [f"audit-{n}" for n in range(40)] + ["debate-naive"]))
+    assert said.startswith(
+        "There is no run 'debate-naiv'. Did you mean 'debate-naive'? Known: debate-naive, "
+    )
+    assert said.endswith(" and 21 more.")
+    assert said.count("audit-") == 19
 
 
 def remote(stub, **settings):

@@ -47,14 +47,22 @@ class StoreError(GadflyError, OSError):
 
 
 class UnknownNameError(GadflyError, LookupError):
-    """A name that nothing answers to; the message names the nearest ones that exist."""
+    """A name that nothing answers to; the message names the nearest that exist, up to `LISTED`."""
+
+    LISTED = 20
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         tail = f" {hint}" if hint else ""
-        super().__init__(f"There is no {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}.{tail}")
+        left = len(names) - self.LISTED
+        if left > 0:
+            names = difflib.get_close_matches(name.lower(), names, n=self.LISTED, cutoff=0.0)
+        more = f" and {left:,} more" if left > 0 else ""
+        super().__init__(
+            f"There is no {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}{more}.{tail}"
+        )
 
 
 class CallError(GadflyError, RuntimeError):

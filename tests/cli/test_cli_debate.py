@@ -109,6 +109,15 @@ def test_the_statements_of_a_debate_cannot_pose_as_what_gadfly_prints(questions:
     assert lines[at + 1].startswith("| ")
 
 
+def test_what_was_played_says_how_to_see_it_again(questions: Path, talker: None) -> None:
+    shown = said("eval", str(questions), *MODELS, "--protocols", "naive,debate")
+    [line] = [line for line in shown.splitlines() if line.startswith("gadfly report debate-naive-")]
+    written = CliRunner().invoke(app, [*line.split()[1:], "-o", str(questions.parent / "seen.html")])
+    assert written.exit_code == 0 and (questions.parent / "seen.html").exists()
+    result = CliRunner().invoke(app, ["show", line.split()[3]])
+    assert result.output.endswith(f"gadfly show {line.split()[3]}\n")
+
+
 def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path) -> None:
     qa = tmp_path / "qa.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
@@ -178,6 +187,7 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
         (("play", "Q?", "--answers", "a,b", *MODELS, "--protocol", "debat"), "Did you mean 'debate'"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "There is no file"),
         (("play", " ", "--answers", "a,b", *MODELS), "There is no question"),
+        (("play", "Q?", "--answers", "a,b", *MODELS, "--assigned", "2"), "leave out --assigned"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_refused_in_one_sentence(arguments: tuple[str, ...], complaint: str) -> None:

@@ -102,6 +102,7 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
         (["--debate-as", "first"], "name it with --judge"),
         (["--debate-as", "third"], "has no seat 'third'"),
         (["--people", "ann,,ben"], "has an empty entry"),
+        (["--people", "ann", "--raters", "2"], "not both: --people or --raters"),
         (["--debaters", "scripted/a,scripted/b,scripted/c"], "one player or two"),
         (["--debate-as", "first", "--judge", "scripted/j", "--rounds", "21"], "less than or equal to 20"),
     ],

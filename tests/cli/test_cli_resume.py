@@ -12,7 +12,6 @@ from gadfly.corpora import build
 from gadfly.models import System, scripted
 from gadfly.redteam import Attack, Campaign, focus, judges_for, redteam
 from gadfly.runs import Run, Settings, all_runs, open_run
-from gadfly.runs._runner import _found_by
 
 CASES = 300
 
@@ -169,5 +168,5 @@ def test_a_command_that_cannot_be_given_again_like_this_says_why(gadfly, tmp_pat
 async def test_a_run_that_lies_elsewhere_is_gone_on_with_by_its_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "runs"))
     [run] = await in_python(tmp_path / "two words")
-    assert _found_by(run) == f"'{run.path}'"
-    assert _found_by(Run(tmp_path / "runs" / run.id, {})) == run.id
+    assert run.found_by == str(run.path)
+    assert Run(tmp_path / "runs" / run.id, {}).found_by == run.id

@@ -47,6 +47,23 @@ def test_the_table_has_ratings_with_intervals_differences_and_the_side(
     assert "nothing is known of what skill does" in said
 
 
+def test_in_a_narrow_terminal_every_figure_is_there_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    plan = Tournament(
+        {"good": Skilled(0.5, "good"), "poor": Skilled(-0.5, "poor")},
+        ScriptedJudge(bias=0.3, truth=0.5),
+        protocol("debate"),
+        ROWS,
+        1,
+        4,
+    )
+    verb._print(asyncio.run(plan.play(Settings(tmp_path, progress=False))))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "good: rating +" in said and "8 debates, 0 missing; score " in said and "lost by rule 0% [" in said
+
+
 def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(
     questions: Path, talker: None
 ) -> None:

@@ -149,6 +149,7 @@ def provenance() -> Provenance:
             "gadfly report 20260712-0914-audit",
         ),
         (RunRef("20260712-0914-audit", "/home/ana/runs/20260712-0914-audit"),),
+        "gadfly show 20260712-0914-audit",
         {
             "target": "gadfly/smollm2 sha256:4f0c1f9a53bd, temperature 1.0, top_p 0.8, no system prompt",
             "attacker": "gadfly/smollm2 sha256:4f0c1f9a53bd, temperature 1.0, top_p 0.95",
@@ -338,7 +339,7 @@ def hostile() -> Report:
         methods=((SOUP, SOUP),),
     )
     where = Provenance(
-        (SOUP,), (RunRef(SOUP, SOUP),), {SOUP: SOUP}, (1,), {SOUP: SOUP}, SOUP, reproducible=SOUP
+        (SOUP,), (RunRef(SOUP, SOUP),), SOUP, {SOUP: SOUP}, (1,), {SOUP: SOUP}, SOUP, reproducible=SOUP
     )
     return Report(SOUP, SOUP, SOUP, "fail", (section,), where)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -167,11 +168,16 @@ def test_hostile_questions_and_answers_are_inert(page):
 
 @pytest.mark.parametrize("width", [80, 120, 220])
 def test_the_terminal_shows_every_protocol_within_its_width(made, width):
-    said = printed(made, width).partition("To run it again")[0]
+    said = printed(made, width).partition("To see it again")[0]
     assert max(map(len, said.splitlines())) <= width
     assert all(
         words in said for words in ("Naive", "Consultancy", "Expert", "Whom the judge", "How sure it is")
     )
+
+
+def test_line_by_line_too_it_says_which_rules_decided(made):
+    said = " ".join(printed(made, 50).split())
+    assert re.search(r"decided by rule [\d.]+% \[[^]]+\], n = \d+ \(\w+", said)
 
 
 def test_the_terminal_shows_hostile_text_as_text(made):

@@ -142,6 +142,9 @@ def test_what_another_judge_got_wrong_goes_into_another_queue(tmp_path: Path) ->
         InputError, match="holds debates that scripted_judge got wrong; make another queue for other"
     ):
         draw_into(store, QUEUE, other, Drawing(policy("uniform"), 100))
+    draw_into(store, QUEUE, frame_of(run, "scripted_judge"), Drawing(policy("uniform"), 100))
+    with pytest.raises(InputError, match="make another queue for other"):  # though nothing is left to draw
+        draw_into(store, QUEUE, other, Drawing(policy("uniform"), 100))
 
 
 def test_flaws_are_counted_by_whose_and_where_and_what(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_tokens_are_shown_while_no_case_has_finished() -> None:
     with Tally("asking", 5, {}, console, every_s=0.0) as tally:
         tally.sampling(1234)
     assert isinstance(console.file, io.StringIO)
-    assert "asking 0/5 0 flagged · 1,234 tokens sampled" in console.file.getvalue()
+    assert "asking 0/5 1,234 tokens sampled" in console.file.getvalue()
 
 
 def test_within_a_block_tokens_stand_for_the_cases_they_will_become() -> None:
@@ -69,7 +69,7 @@ def test_what_takes_minutes_a_case_says_how_many_an_hour_and_how_long_the_rest_t
         for index in range(8):
             tally.played(Transcript(Case(str(index), index, index), ()))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue().splitlines()[-1] == "debate 8/40 16.0/h · 0 flagged · 2:00:00 left"
+    assert console.file.getvalue().splitlines()[-1] == "debate 8/40 16.0/h · 2:00:00 left"
 
 
 def test_a_run_asked_to_be_quiet_is() -> None:

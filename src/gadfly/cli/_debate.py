@@ -92,8 +92,9 @@ def play(
     ] = "",
     search: o.SEARCH = "bm25",
     assigned: Annotated[
-        int, typer.Option(min=1, max=2, help="Which answer a lone consultant argues for.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, max=2, help="Which answer a lone consultant argues for. Default: the first."),
+    ] = None,
     setting: Setting = USUAL,
     seed: o.SEED = 0,
 ) -> None:
@@ -110,9 +111,11 @@ def play(
         raise InputError("There is no question: give one in quotation marks.")
     if document is not None and corpus:
         raise InputError("Name the document or where to look for one, not both: --document or --corpus.")
+    if assigned and not found.assigns:
+        raise InputError(f"Nobody is told a side by protocol {found.name}: leave out --assigned.")
     row = _row(question, answers, document)
     row |= d.document_for(row, library(corpus, search) if corpus else None)
-    case = {**row, "swapped": False, **({"assigned": assigned - 1} if found.assigns else {})}
+    case = {**row, "swapped": False, **({"assigned": (assigned or 1) - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
 
     def watch(position: Position, what: Statement | Loss) -> None:

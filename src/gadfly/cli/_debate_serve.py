@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,9 @@ def serve(
     ] = "",
     setting: Setting = USUAL,
     people: Annotated[str, typer.Option(help="Who gets a link, with commas: ann,ben.")] = "",
-    raters: Annotated[int, typer.Option(min=1, help="Or how many people get one.")] = 1,
+    raters: Annotated[
+        int | None, typer.Option(min=1, help="Or how many people get one. Default: one.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Say which answer is right once a debate is over.")
@@ -46,9 +49,12 @@ def serve(
     on where it was.
     """
     from gadfly import debate as d
+    from gadfly.errors import InputError
     from gadfly.review import Hall, Sitting, Store, hear, listen, make_hearing_queue
     from gadfly.runs import home
 
+    if people and raters:
+        raise InputError("Name the people or say how many there are, not both: --people or --raters.")
     found = setting.protocol(protocol)
     decider = d.judge(judge, setting.orders) if judge else None
     seat = debate_as or "judge"
@@ -62,7 +68,7 @@ def serve(
         reveal,
         seed,
     )
-    names = o.listed(people, "--people") or [f"person-{n}" for n in range(1, raters + 1)]
+    names = o.listed(people, "--people") or [f"person-{n}" for n in range(1, (raters or 1) + 1)]
     serving = listening.serving()
     with Store(store or None) as kept:
         queue = f"{questions.name.split('.')[0][:40]}-{found.name}-{seat}"
@@ -70,4 +76,12 @@ def serve(
         make_hearing_queue(kept, queue)
         links = inviting.links(kept, queue, dict.fromkeys(names, "rater"))
         hall = Hall(kept, queue, sitting, serving)
-        hear(hall, listener, ready=lambda url: _greet(url, links))
+
+        def ready(url: str) -> None:
+            _greet(url, links)
+            kept_as = [str(run) if output else run.name for run in hall.runs]
+            typer.echo(
+                f"What they say and decide is kept; to see it: gadfly report {shlex.join(kept_as)}", err=True
+            )
+
+        hear(hall, listener, ready)

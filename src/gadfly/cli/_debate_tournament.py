@@ -13,9 +13,11 @@ import typer
 
 from gadfly.cli import _options as o
 from gadfly.cli._debate import JUDGE, SET, Setting, questions_in
+from gadfly.words import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from gadfly.debate import Standings
     from gadfly.stats import Estimate, Round, Slope
@@ -105,8 +107,10 @@ def _print(found: Standings) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console()
-    console.print(_table(found), highlight=False)
+    from gadfly.report._debate_terminal import print_fitting
+
+    console = Console(highlight=False)
+    print_fitting((_table(found),), list(_one_by_one(found)), console)
     for sentence in _sentences(found):
         console.print(Text(sentence))
 
@@ -128,6 +132,20 @@ def _table(found: Standings) -> Table:
             Text(line(one.name, 60)), rating, *counts, _share(one.score), str(one.byes), _share(one.by_rule)
         )
     return table
+
+
+def _one_by_one(found: Standings) -> Iterator[Text]:
+    """The same, a line for each player, where the table is wider than the terminal."""
+    from rich.text import Text
+
+    from gadfly.pages import line
+
+    for one in found.players:
+        rating = "not rated" if one.rating is None else f"rating {_points(one.rating)}"
+        yield Text(
+            f"{line(one.name, 60)}: {rating}; {one.score.n} debates, {one.score.missing} missing; score "
+            f"{_share(one.score)}; lost by rule {_share(one.by_rule)}; {plural(one.byes, 'bye')}"
+        )
 
 
 def _sentences(found: Standings) -> Iterator[str]:

@@ -18,7 +18,7 @@ from gadfly.report._debated import Debated
 from gadfly.report._words import amount, causes, count, difference, more_or_less, name, rate, signed
 from gadfly.stats import Estimate
 
-__all__ = ["HELPED", "Figures", "believed_rows", "effort_rows", "print_debate", "sure_rows"]
+__all__ = ["HELPED", "Figures", "believed_rows", "effort_rows", "print_debate", "print_fitting", "sure_rows"]
 
 HELPED = {"better": "clearly better", "worse": "clearly worse", "unclear": "no clear change", None: ""}
 """What a protocol does to the judge, for all protocols looked at together."""
@@ -36,7 +36,7 @@ Figures = tuple[str, Mapping[str, str]]
 def print_debate(shown: Debated, console: Console) -> None:
     """Accuracy first, then whom the judge believes, how sure it is, and what it takes."""
     table = shown.table
-    _print((_accuracy(table, False), _accuracy(table, True)), _one_by_one(table), console)
+    print_fitting((_accuracy(table, False), _accuracy(table, True)), _one_by_one(table), console)
     for heading, rows in (
         ("Whom the judge believes", believed_rows(table)),
         ("How sure it is", sure_rows(table)),
@@ -45,14 +45,14 @@ def print_debate(shown: Debated, console: Console) -> None:
         if rows:
             console.print()
             wide, narrow = (_figures(heading, rows, table, fold) for fold in (False, True))
-            _print((wide, narrow), _listed(heading, rows), console)
+            print_fitting((wide, narrow), _listed(heading, rows), console)
     for kind, read in shown.kinds.items():
         if read[0].error:
             cases = ", ".join(f"{one.case_id} ({one.protocol.replace('_', ' ')})" for one in read[:TO_READ])
             console.print(_text(f"{kind}, to read: {cases}", 600, "dim"))
 
 
-def _print(tables: Sequence[Table], lines: Sequence[Text], console: Console) -> None:
+def print_fitting(tables: Sequence[Table], lines: Sequence[Text], console: Console) -> None:
     """The first of the tables that fits, else the figures line by line."""
     unbounded = console.options.update(width=10_000)
     for table in tables:
@@ -92,7 +92,8 @@ def _one_by_one(table: DebateTable) -> list[Text]:
         missing = f"{count(one.accuracy.missing)} missing" + (
             f" ({causes(one.causes)})" if one.causes else ""
         )
-        parts = [f"right {rate(one.accuracy)}", missing, f"by rule {rate(one.by_rule)}"]
+        broken = f" ({causes(one.rules)})" if one.rules else ""
+        parts = [f"right {rate(one.accuracy)}", missing, f"decided by rule {rate(one.by_rule)}{broken}"]
         if one.rules:
             parts.append(f"without those {rate(one.judged)}")
         if gain is not None:

@@ -41,6 +41,7 @@ def provenance(runs: Sequence[Run]) -> Provenance:
     return Provenance(
         commands=tuple(dict.fromkeys(filter(None, (_command(run.info["command"]) for run in runs)))),
         runs=tuple(RunRef(run.id, str(run.path)) for run in runs),
+        look=shlex.join(["gadfly", "show" if len(runs) == 1 else "report", *(run.found_by for run in runs)]),
         models={role: ", ".join(names) for role, names in models.items()},
         seeds=tuple(dict.fromkeys(run.info["seed"] for run in runs)),
         versions=first["versions"],

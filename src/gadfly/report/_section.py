@@ -281,12 +281,13 @@ class RunRef:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What was run and how to do it again. `models` maps a role to a fingerprint; `reproducible` is a
-    sentence.
+    """What was run, and the `commands` that do it again and that `look` at it again. `models` maps a role to a
+    fingerprint; `reproducible` is a sentence.
     """
 
     commands: tuple[str, ...] = ()
     runs: tuple[RunRef, ...] = ()
+    look: str = ""
     models: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

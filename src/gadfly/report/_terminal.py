@@ -39,7 +39,7 @@ _COLOURS: dict[Level, str] = {"fail": "red", "warn": "yellow", "pass": "green", 
 
 
 def print_summary(report: Report, console: Console) -> None:
-    """The verdict, then one table per section, then how to run it again."""
+    """The verdict, then one table per section, then how to run it again and to see it again."""
     console.print()
     console.print(_text(report.title, 300, "bold"))
     console.print(_text(report.target, 600, "dim"))
@@ -51,6 +51,9 @@ def print_summary(report: Report, console: Console) -> None:
         console.print("\nTo run it again:")
         for command in report.provenance.commands:
             console.print(_text(command, 2_000), soft_wrap=True)
+    if report.provenance.look:
+        console.print("\nTo see it again:")
+        console.print(_text(report.provenance.look, 10_000), soft_wrap=True)
 
 
 def _print_section(section: Section, console: Console) -> None:

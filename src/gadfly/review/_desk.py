@@ -321,7 +321,10 @@ class Desk:
         return self.page("agreement.html.j2", visit, title="Agreement", view=view)
 
 
-_NOT_SIGNED_IN = "You are not signed in here, or not any more: open the link you were sent again."
+_NOT_SIGNED_IN = (
+    "You are not signed in here, or not any more: open the link you were sent again. If you just did, your browser "
+    "keeps no cookies: allow them for this page."
+)
 
 
 def link_ends(rater: Rater) -> int:

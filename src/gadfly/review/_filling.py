@@ -104,13 +104,13 @@ def draw_into(store: Store, queue: str, frame: Frame, drawing: Drawing) -> list[
     check_kind(frame.run, spec.kind)
     before = store.draws(queue, frame.run.id)
     flaws = spec.kind == FLAW
-    chosen = (wrong_first if flaws else ask)(frame, drawing, before)
-    if not chosen:
-        return []
     if flaws and before and before[0].round.judge != frame.judge:
         raise InputError(
             f"Queue {queue} holds debates that {before[0].round.judge} got wrong; make another queue for {frame.judge}."
         )
+    chosen = (wrong_first if flaws else ask)(frame, drawing, before)
+    if not chosen:
+        return []
     wanted = {frame.case_ids[choice.index] for choice in chosen}
     shown = snapshots(frame.run, wanted, frame.judge, spec.kind)
     first = sum(len(earlier.items) for earlier in before)

@@ -150,6 +150,11 @@ class Hall(Desk):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._env.globals |= {"hall": self, "confidence": CONFIDENCE}
 
+    @property
+    def runs(self) -> list[Path]:
+        """Where everybody's run lies."""
+        return [hearing.journal.path.parent for hearing in self.hearings.values()]
+
     # --- the debates, in the background
 
     @asynccontextmanager

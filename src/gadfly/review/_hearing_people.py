@@ -151,8 +151,8 @@ class Hearing:
 
 
 @dataclass(frozen=True)
-class PersonDebater:
-    """A person in a debater's chair."""
+class _Seated:
+    """A person in a chair."""
 
     hearing: Hearing
 
@@ -165,6 +165,11 @@ class PersonDebater:
         """Who it is."""
         return {"person": self.hearing.name}
 
+
+@dataclass(frozen=True)
+class PersonDebater(_Seated):
+    """A person in a debater's chair."""
+
     async def say(self, move: Move) -> Said:
         """What they say; their side, as its number, where they choose one."""
         kind: Kind = "choose" if move.step.does == "choose" else "speak"
@@ -173,7 +178,7 @@ class PersonDebater:
 
 
 @dataclass(frozen=True)
-class PersonJudge(PersonDebater):
+class PersonJudge(_Seated):
     """A person in the judge's chair: asks, leans and decides, and their verdict counts."""
 
     decides = True

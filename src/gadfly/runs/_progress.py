@@ -36,6 +36,7 @@ class Tally:
     done: int = 0
     failed: int = 0
     invalid: int = 0
+    verdicts: int = 0
     flagged: int = 0
     missing: int = 0
     cost: float = 0.0
@@ -125,6 +126,7 @@ class Tally:
         if score is None:
             self.missing += cause != "not_valid"
         else:
+            self.verdicts += 1
             self.flagged += score >= self.thresholds[judge]
 
     def _tick(self) -> None:
@@ -147,7 +149,8 @@ class Tally:
 
     def _detail(self) -> str:
         parts = [_speed(self._per_s)] if self._per_s else []
-        parts.append(f"{self.flagged} flagged")
+        if self.verdicts:
+            parts.append(f"{self.flagged} flagged")
         parts += [f"{count} {name}" for name, count in self._troubles() if count]
         if self.sampled:
             parts.append(f"{self.sampled:,} tokens sampled")

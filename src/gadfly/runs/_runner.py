@@ -119,7 +119,7 @@ class _Wide(Session):
         super().__init__(record, judges, plan.count, tally)
         self.game, self.plan, self.settings = game, plan, settings
         self.systems = game.players.values()
-        self.go_on = f"gadfly resume {_found_by(record)}"
+        self.go_on = f"gadfly resume {shlex.quote(record.found_by)}"
         self.failures_in_a_row = 0
         self.began = time.monotonic()
 
@@ -208,9 +208,3 @@ class _Wide(Session):
         own = [system.model.config.max_connections for system in self.game.players.values()]
         known = [count for count in own if count]
         return max(1, self.settings.concurrency or (min(known) if known else 64))
-
-
-def _found_by(record: Run) -> str:
-    """What `open_run` finds a run by: its id where runs live, elsewhere its directory."""
-    inside = home().resolve() in record.path.resolve().parents
-    return record.id if inside else shlex.quote(str(record.path))

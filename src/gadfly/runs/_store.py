@@ -111,6 +111,11 @@ class Run:
         return self.path.name
 
     @property
+    def found_by(self) -> str:
+        """What `open_run` finds it by: its id where runs live, elsewhere its directory."""
+        return self.id if home().resolve() in self.path.resolve().parents else str(self.path)
+
+    @property
     def status(self) -> str:
         """`info["status"]`, except that a run whose process is gone is `interrupted`, not `running`."""
         said = str(self.info.get("status", "interrupted"))
@@ -293,7 +298,7 @@ def _find(name: str) -> Path:
         return {**known, **inside}[matches[0]]
     if len(matches) > 1:
         raise InputError(f"{name!r} could be {', '.join(matches)}. Type more of it.")
-    hint = f"Runs are looked for in {home()}; GADFLY_RUNS names another place."
+    hint = f"gadfly runs lists those in {home()}; GADFLY_RUNS names another place."
     raise UnknownNameError("run", name, known, hint)
 
 
