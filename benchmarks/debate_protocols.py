@@ -58,7 +58,7 @@ def main() -> None:
             kept = results()
             told = {"cpu": torch.backends.cpu.get_cpu_capability(), "dtype": dtype()}
             before = kept["models"].setdefault(given.model, {})
-            before.update({name: row | told for name, row in rows.items()})
+            before.update({name: row | told for name, row in rows.items() if name in only.split(",")})
             RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -126,10 +126,12 @@ def rows_with(wrong: Sequence[str | None]) -> list[dict[str, Any]]:
 
 
 def figures_of(folder: Path, questions: int) -> dict[str, Any]:
-    """The figures of all protocols that were played to their end on so many questions, by protocol."""
+    """The figures of all protocols that were played to their end on so many questions, by protocol, each as it was
+    played last.
+    """
     found = {
         run.info["spec"]["protocol"]["name"]: run
-        for run in all_runs(folder)
+        for run in reversed(all_runs(folder))
         if run.status == "complete" and run.info["cases"] == 2 * questions
     }
     order = sorted(found, key=lambda name: (name != "naive", name))

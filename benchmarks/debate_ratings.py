@@ -91,7 +91,8 @@ class Judging:
 
     @property
     def thin(self) -> bool:
-        return self.questions * self.levels / 2 * float(special.expit(-self.at - self.rise)) < 2
+        better = np.linspace(-1, 1, self.levels)[-(self.levels // 2) :]
+        return self.questions * float(special.expit(-self.at - self.rise * better).sum()) < 2
 
 
 JUDGINGS = (

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -40,14 +40,24 @@ from gadfly.debate import (
     seatings,
 )
 from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._payoff import LEARNED_FROM
+from gadfly.debate._position import Move, Position
 from gadfly.debate._practice import contest_of
-from gadfly.debate._tuning import _match
-from gadfly.errors import InputError
+from gadfly.debate._tuning import Heard, _match
+from gadfly.errors import CallError, InputError
 from gadfly.models import LocalModel, System, model_of
 from gadfly.runs import Settings, open_run, run
-from gadfly.training import Folder, Preferring, Reinforcement, Trained, confidence, trainable
+from gadfly.training import (
+    Folder,
+    Preferring,
+    Reinforcement,
+    Trained,
+    adapter_digest,
+    confidence,
+    trainable,
+)
 from gadfly.training._rollouts import Rollouts
-from gadfly.transcripts import Case, Judgement, Transcript
+from gadfly.transcripts import Case, Judgement, Transcript, Usage
 from tiny_models import SHAPE
 
 ROWS = [{"question": f"What is {n}?", "answers": ["odd", "even"], "correct": n % 2} for n in range(4)]
@@ -75,6 +85,11 @@ class LikesEven(ScriptedJudge):
     name: str = "likes_even"
     dies_at: int = 0
     asked: list[int] = None
+    down: bool = False
+
+    async def judge(self, transcripts):
+        judged = await super().judge(transcripts)
+        return [out_of_reach(one) for one in judged] if self.down else judged
 
     async def weigh(self, position, seed):
         if self.dies_at:
@@ -86,6 +101,27 @@ class LikesEven(ScriptedJudge):
             said[position.sides[one.seat]] += good(one.text)
         p = confidence(said[0], said[1], 4.0)
         return Weighed(p, orders=(p,))
+
+
+def out_of_reach(judgement):
+    """The judgement, had its judge been down."""
+    return Judgement.missing(judgement.case_id, judgement.judge, "call_failed:server_error")
+
+
+@dataclass(frozen=True)
+class FailsOn(LikesEven):
+    """Is down whenever it is asked about some of the questions."""
+
+    questions: tuple[str, ...] = ()
+
+    def __init__(self, questions):
+        super().__init__()
+        object.__setattr__(self, "questions", questions)
+
+    async def judge(self, transcripts):
+        judged = await super().judge(transcripts)
+        asked = [one.case.data["question"] in self.questions for one in transcripts]
+        return [out_of_reach(one) if down else one for one, down in zip(judged, asked, strict=True)]
 
 
 def base(count=12):
@@ -297,7 +333,114 @@ def test_a_statement_that_breaks_a_rule_has_lost_its_branch(tmp_path):
     assert paid and all(worth == 0 for _, worth in paid)
 
 
+def test_silence_is_a_branch_that_has_lost(tmp_path):
+    player = Player.of(System(model_of(base())))
+    strict = brief(loses=("stopped",), tries=2)
+    game = Branching(Bout(strict, player, player, LikesEven()), alternatives=3)
+    made = asyncio.run(run(game, seatings(ROWS * 4, strict), settings=Settings(tmp_path)))
+    silent = [
+        branch["payoffs"][0]
+        for one in branching(made)
+        for branch in one.metadata["branches"]
+        if branch["text"] == "<eos>"
+    ]
+    assert silent and not any(silent)
+    pairs = preferences(made)
+    assert any(pair.second == "<eos>" for pair in pairs) and all(pair.first != "<eos>" for pair in pairs)
+
+
+def test_second_tries_are_not_learned_from(tmp_path):
+    player = Player.of(System(model_of(base())))
+    shown = []
+    for name, rules in (("strict", {"loses": ("overran", "stopped"), "tries": 3}), ("lenient", {})):
+        game = Branching(Bout(brief(**rules), player, player, LikesEven()))
+        made = asyncio.run(
+            run(game, seatings(ROWS * 2, game.bout.protocol), settings=Settings(tmp_path / name))
+        )
+        shown.append({one.metadata["prompt"] for one in branching(made)})
+        assert name == "lenient" or any(one.metadata["breaches"] for one in branching(made))
+    strict, lenient = shown
+    assert strict and strict <= lenient  # nothing said before, and no complaint
+
+
+def test_rollouts_of_one_branch_go_on_differently(tmp_path):
+    player = Player.of(System(model_of(base())))
+    game = Branching(Bout(brief(rounds=2), player, player, LikesEven()), rollouts=3)
+    made = asyncio.run(run(game, seatings(ROWS * 2, game.bout.protocol), settings=Settings(tmp_path)))
+    paid = [branch["payoffs"] for one in branching(made) for branch in one.metadata["branches"]]
+    assert all(len(one) == 3 for one in paid) and any(len(set(one)) > 1 for one in paid)
+
+
+def test_a_debate_whose_judge_was_out_of_reach_has_failed_and_is_played_again(tmp_path):
+    with pytest.raises(InputError, match=r"8 of 8 debates .* failed \(server_error 8\)"):
+        small(tmp_path / "out", LikesEven(down=True))
+    assert small(tmp_path / "out").curve == small(tmp_path / "whole").curve
+
+
+def test_a_contest_that_nobody_judged_is_not_kept_and_is_judged_again(tmp_path):
+    how = Branches(iterations=1, preferring=preferring(epochs=1))
+    judge = FailsOn(tuple(row["question"] for row in HELD_OUT))
+    assert learn_from_branches(base(), practice(judge=judge), tmp_path / "out", how).curve
+    assert not (tmp_path / "out" / "wins.jsonl").exists()
+    learn_from_branches(base(), practice(), tmp_path / "out", how)
+    [wins] = _wins(tmp_path / "out")
+    assert wins["wins"][3] == 2 * len(HELD_OUT)
+
+
+@dataclass(frozen=True)
+class Knowing(ScriptedJudge):
+    """Learned from every question it is asked about."""
+
+    async def judge(self, transcripts):
+        judged = await super().judge(transcripts)
+        return [replace(one, score=None, cause=LEARNED_FROM) for one in judged]
+
+
+def test_what_a_judge_learned_from_counts_in_no_contest_but_is_what_a_player_earns(tmp_path):
+    game = Bout(brief(rounds=2, words=20), Skilled(2.0, "good"), Skilled(0.0, "bad"), Knowing())
+    settings = Settings(tmp_path, progress=False)
+    made = asyncio.run(run(game, seatings(ROWS, game.protocol), [game.judge], settings=settings))
+    found = contest_of(made, game.judge.name)
+    assert (found.wins.point, found.wins.missing, found.argued.missing) == (None, 8, 8)
+    worth = [payoff(one, judgements[0], one.metadata["player"]) for one, judgements in made.judged()]
+    assert worth == pytest.approx([0.8808] * 8, abs=1e-3)
+
+
 # --- whose reward is whose
+
+
+class Mute:
+    """Says nothing at first, and something when asked again."""
+
+    def __init__(self):
+        self.asked, self.systems = 0, {}
+
+    def spec(self):
+        return {}
+
+    async def say(self, move):
+        self.asked += 1
+        if self.asked == 1:
+            raise CallError("It said nothing.", "empty_reply", usage=Usage(output_tokens=1))
+        return Said("w0", usage=Usage(output_tokens=1))
+
+
+def test_a_player_in_training_is_heard_once_be_it_silent():
+    async def hears(chair, times):
+        case = Case("c", 0, 0, seatings(ROWS, brief())[0])
+        heard, heard_before = Heard(chair, "first"), []
+        move = Move(Position.opening(brief(), case), "first", brief().steps[0], 1, 0)
+        for _ in range(times):
+            try:
+                heard_before.append((await heard.say(move)).text)
+            except CallError as error:
+                heard_before.append(error.cause)
+        return heard_before
+
+    silent, speaking = Mute(), Mute()
+    assert asyncio.run(hears(silent, 3)) == ["empty_reply"] * 3 and silent.asked == 1
+    speaking.asked = 1
+    assert asyncio.run(hears(speaking, 3)) == ["w0"] * 3 and speaking.asked == 2
 
 
 def test_only_the_statements_of_the_seat_that_is_paid_are_learned_from():
@@ -340,6 +483,7 @@ def test_a_debater_learns_from_branches_to_say_what_the_judge_likes(tmp_path):
     assert [row["step"] for row in trained.curve] == [1]
     [wins] = _wins(tmp_path / "out")
     assert wins["step"] == 1 and wins["wins"][1] > 0.5
+    assert contested(tmp_path / "out" / "contests" / "1") == {row["question"] for row in HELD_OUT}
     assert (tmp_path / "out" / "adapter_model.safetensors").exists()
 
 
@@ -350,11 +494,16 @@ def test_a_debater_learns_by_debating_to_say_what_the_judge_likes(tmp_path):
     learn_by_debating(base(), practice(), tmp_path / "out", settings, every=5)
     wins = _wins(tmp_path / "out")
     assert [row["step"] for row in wins] == [5, 10] and wins[-1]["wins"][1] > 0.5
+    assert contested(tmp_path / "out" / "contests" / "10") == {row["question"] for row in HELD_OUT}
+    learn_by_debating(base(), practice(held_out=HELD_OUT[:4]), tmp_path / "out", settings, every=5)
+    last = _wins(tmp_path / "out")[-1]
+    assert (last["step"], last["wins"][3]) == (10, 8)  # other questions, measured anew
 
 
-def small(output, judge=None):
-    how = Branches(iterations=1, preferring=preferring(epochs=2, save_every=1))
-    return learn_from_branches(base(), practice(judge=judge or LikesEven(), held_out=()), output, how)
+def small(output, judge=None, iterations=1, **changes):
+    how = Branches(iterations=iterations, preferring=preferring(epochs=2, save_every=1))
+    task = practice(judge=judge or LikesEven(), **{"held_out": (), **changes})
+    return learn_from_branches(base(), task, output, how)
 
 
 def dying(output):
@@ -377,13 +526,56 @@ def test_a_training_killed_among_its_branches_or_its_steps_goes_on_to_the_same_c
         assert sorted(t.case.index for t in open_run(made).transcripts()) == list(range(8))
 
 
-def test_the_frozen_opponent_is_the_start_and_the_trained_player_is_not():
+def test_a_second_iteration_goes_on_from_the_first_wherever_it_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    longer = {"iterations": 2, "protocol": brief(rounds=2)}
+    whole = small(Path("here"), **longer)
+    small(Path("there/first"), protocol=brief(rounds=2))
+    (tmp_path / "there" / "first").rename(tmp_path / "moved")
+    assert small(tmp_path / "moved", **longer).curve == whole.curve
+    assert Folder(Path("here/iteration-2")).info["spec"]["start"] == adapter_digest("here/iteration-1")
+    weights = {
+        name: open_run(next(Path(f"here/branches-{name}").iterdir())).info["players"]["player"][
+            "weights_sha256"
+        ]
+        for name in (1, 2)
+    }
+    assert weights[1] == base().weights_sha256 != weights[2]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """An adapter that somebody trained before."""
+    where = tmp_path_factory.mktemp("start")
+    policy = trainable(base(), WHOLE, seed=7)
+    for name, weight in policy.weights.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.5)
+    policy.weights.save_pretrained(where, save_embedding_layers=False)
+    return where
+
+
+@pytest.mark.parametrize("begins", ["afresh", "from an adapter"])
+def test_the_frozen_opponent_is_the_start_and_the_trained_player_is_not(begins, start):
     model = base()
-    match = _match(model, practice(opponent="frozen"), None)
-    policy = trainable(model, WHOLE)
+    before = start if begins == "from an adapter" else None
+    match = _match(model, practice(opponent="frozen"), before)
+    policy = trainable(model, WHOLE, before)
     players = match.game(System(model_of(policy))).players
     assert players["player"].model.api.local is policy
-    assert players["opponent"].model.api.local is model
+    opponent = players["opponent"].model.api.local
+    assert (opponent is model) == (before is None) and opponent is not policy
+    assert opponent.adapter == before
+
+
+def test_branches_are_played_against_the_frozen_start(tmp_path, start):
+    how = Branches(iterations=2, preferring=preferring(epochs=1))
+    task = practice(opponent="frozen", held_out=())
+    learn_from_branches(base(), task, tmp_path / "out", how, start=start)
+    seats = [open_run(next((tmp_path / "out" / f"branches-{n}").iterdir())).info["players"] for n in (1, 2)]
+    player, opponent = ([one[who]["weights_sha256"] for one in seats] for who in ("player", "opponent"))
+    assert opponent == [player[0]] * 2 and player[1] != player[0] != base().weights_sha256
 
 
 def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_path, monkeypatch):
@@ -430,8 +622,16 @@ def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent
     )
     said = gadfly(*words)
     assert said.code == 0, said.err
-    assert "To debate with it: gadfly debate eval set.jsonl --debaters gadfly/" in said.out
+    assert "has not learned from: gadfly debate eval out/held-out.jsonl --debaters gadfly/" in said.out
+    held_out = [json.loads(line) for line in (tmp_path / "out" / "held-out.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in held_out] == [ROWS[-1]["question"]]
     assert gadfly(*words).out == said.out
+
+
+def contested(path):
+    """The questions that a player was measured on."""
+    [made] = path.iterdir()
+    return {one.case.data["question"] for one in open_run(made).transcripts()}
 
 
 def _wins(path):

@@ -126,4 +126,6 @@ def test_questions_it_learned_from_say_nothing_of_how_good_it_is(tmp_path: Path,
     made = asyncio.run(run(game, cases(rows, game.protocol), [judge], settings=settings))
     told = [one.cause for one in judged_cases(made)]
     assert told == ["learned_from"] * 2 + [""] * 2
-    assert all(one.score is not None for one in made.judgements(judge.name))
+    verdicts = list(made.judgements(judge.name))
+    assert all("p" in one.metadata for one in verdicts)  # for players that learn to convince it
+    assert [one.score is None for one in verdicts] == [True, True, False, False]

@@ -242,3 +242,15 @@ async def test_what_cannot_be_played_is_refused(changed: dict[str, Any], said: s
     plan = {"players": SKILLED, "judge": ScriptedJudge(), "protocol": BOUT, "rows": ROWS, **changed}
     with pytest.raises(InputError, match=said):
         Tournament(**plan)
+
+
+async def test_what_a_judge_learned_from_rates_nobody(tmp_path: Path) -> None:
+    class Knowing(ScriptedJudge):
+        async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+            judged = await super().judge(transcripts)
+            return [replace(one, score=None, cause="learned_from") for one in judged]
+
+    plan = Tournament(SKILLED, Knowing(), BOUT, ROWS, 1, 2)
+    found = await plan.play(Settings(tmp_path, progress=False))
+    assert not found.ratings.players and "No debate has a verdict" in found.problem and not found.slope.gain.n
+    assert all(one.score.point is None and one.score.missing == 4 for one in found.players)

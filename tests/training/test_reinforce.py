@@ -113,6 +113,12 @@ def test_a_judge_that_cannot_teach_ends_training_with_a_sentence(judge, sentence
         reinforce(tiny_model(), match(judge), tmp_path / "rl", settings(steps=30))
 
 
+def test_cases_that_differ_from_those_of_other_prompts_alone_teach_nothing(tmp_path):
+    by_prompt = match(reward=lambda transcript, judgement: 0.1 + 0.8 * (transcript.case.index % 2))
+    with pytest.raises(InputError, match=r"as the others of its prompt \(0\.1 and 0\.9\)"):
+        reinforce(tiny_model(), by_prompt, tmp_path / "rl", settings(steps=30, group=8))
+
+
 def test_a_reward_that_is_no_number_ends_training_with_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"scored 0\.1 is nan; a reward is a finite number"):
         reinforce(tiny_model(), match(reward=lambda t, j: math.nan), tmp_path / "rl", settings())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,17 +124,23 @@ def debater(
         )
         typer.echo(f"How often it wins against its start will not be measured: {why}.", err=True)
     trained = drill.trained(method, LocalModel.load(name), start, task, where)
-    _say(trained, f"gadfly/{name}", questions)
+    _say(trained, f"gadfly/{name}", held_out)
 
 
-def _say(trained: Trained, base: str, questions: Path) -> None:
+def _say(trained: Trained, base: str, held_out: Sequence[Mapping[str, Any]]) -> None:
     if trained.ended:
         typer.echo(f"Training {trained.ended}.")
     for line in _wins(trained.path):
         typer.echo(line)
-    name = f"{base}+{trained.path}"
+    fresh = "SET"
+    if held_out:
+        fresh = str(trained.path / "held-out.jsonl")
+        rows = (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in held_out)
+        Path(fresh).write_text("".join(rows), "utf-8")
+    chairs = ["--debaters", f"{base}+{trained.path}", "--judge", base]
     typer.echo(
-        f"Kept in {trained.path}. To debate with it: gadfly debate eval {questions} --debaters {name} --judge {base}"
+        f"Kept in {trained.path}. To debate with it, about what it has not learned from: "
+        f"{shlex.join(['gadfly', 'debate', 'eval', fresh, *chairs])}"
     )
 
 
@@ -143,6 +152,6 @@ def _wins(path: Path) -> list[str]:
     return [
         f"After {unit} {row['step']} it wins {row['wins'][0]:.1%} [{row['wins'][1]:.1%}, {row['wins'][2]:.1%}] "
         f"against itself at the start, n = {row['wins'][3]}."
-        for row in Folder(path).read("wins")
+        for row in {one["step"]: one for one in Folder(path).read("wins")}.values()
         if row["wins"][0] is not None
     ]

@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from gadfly.debate._chairs import Relayed, Said, Weighed
+from gadfly.debate._debating import FAULTS
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move, Position
 from gadfly.debate._practice import SPEAKS, Bout, bout_play
@@ -30,14 +31,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Branching", "preferences"]
 
+OUTAGES = frozenset({"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout"})
+"""Causes of a failed call that say nothing of what was asked: the same asked again may well be answered."""
+
 
 @dataclass(frozen=True)
 class Spoken:
-    """What a chair said to a move, and the call behind it where a local model spoke."""
+    """What a chair said to a move, or how it failed to, and the call behind it where a local model spoke."""
 
     move: Move
-    said: Said
+    said: Said | CallError
     call: Call | None
+
+    @property
+    def text(self) -> str:
+        """What was said; empty for nothing."""
+        return "" if isinstance(self.said, CallError) else self.said.text
 
 
 @dataclass
@@ -56,10 +65,11 @@ class Line:
 class Branching:
     """The game whose transcript is a debate with the branches at one of its statements.
 
-    Of the player's statements in a case one is drawn by the case's seed; `alternatives` are there in all, and each is
-    played on `rollouts` times. Under `branches` metadata holds, of each, the `text` and its `payoffs` (None where
-    nobody can tell); under `prompt` the exact text that the player was shown. A statement that breaks a rule has lost:
-    here it gets no second try. A case in which the player never spoke is `invalid`.
+    Of the player's statements in a case one is drawn by the seed of its pair; `alternatives` are there in all, and each
+    is played on `rollouts` times. Under `branches` metadata holds, of each, the `text` and its `payoffs` (None where
+    nobody can tell); under `prompt` the exact text that the player was shown. A statement that breaks a rule has lost,
+    and so has silence: here it gets no second try. A case in which the player never spoke is `invalid`, and one whose
+    branches could not all be judged, because a service was down, has failed.
     """
 
     bout: Bout
@@ -109,10 +119,15 @@ class Branching:
         mine = [one for one in line.spoken if _is_own(one.move, seat)]
         if not mine:
             return replace(played, outcome="invalid", cause="no_statement")
-        drawn = random.Random(case.seed).choice(mine)
+        drawn = random.Random(_drawing(case)).choice(mine)
         options = await self._options(drawn)
         paths = [Branch(case, played, line, drawn, one) for one in options]
-        payoffs = await asyncio.gather(*(self._payoffs(path) for path in paths))
+        try:
+            payoffs = await asyncio.gather(*(self._payoffs(path) for path in paths))
+        except CallError as error:
+            if error.fatal:
+                raise
+            return replace(played, outcome="failed", cause=error.cause)
         texts = [_text(one) for one in options]
         branches = [
             {"text": text, "payoffs": earned} for (_, text), earned in zip(texts, payoffs, strict=True)
@@ -123,10 +138,10 @@ class Branching:
     async def _options(self, drawn: Spoken) -> list[Spoken]:
         """The statement that was made and others from the same position, different texts only."""
         others = (self._other(drawn.move, number) for number in range(1, self.alternatives))
-        found = {drawn.said.text: drawn}
+        found = {drawn.text: drawn}
         for one in await asyncio.gather(*others):
             if one is not None:
-                found.setdefault(one.said.text, one)
+                found.setdefault(one.text, one)
         return list(found.values())
 
     async def _other(self, move: Move, number: int) -> Spoken | None:
@@ -136,14 +151,17 @@ class Branching:
         except CallError as error:
             if error.fatal:
                 raise
-            return None
-        return line.spoken[0]
+        return line.spoken[0] if line.spoken else None
 
     async def _payoffs(self, path: Branch) -> list[float | None]:
-        """What each rollout of a branch was worth to the player."""
+        """What each rollout of a branch was worth to the player. `CallError` where a service was down."""
         seat = path.case.data["seat"]
         ends = await asyncio.gather(*(self._end(path, number) for number in range(self.rollouts)))
         judged = await self.bout.judge.judge(ends)
+        causes = [one.cause for one in ends if one.outcome == "failed"]
+        causes += [one.cause.removeprefix("call_failed:") for one in judged if one.score is None]
+        if down := next((cause for cause in causes if cause in OUTAGES), ""):
+            raise CallError("A branch could not be played to its end or judged.", down)
         return [payoff(end, judgement, seat) for end, judgement in zip(ends, judged, strict=True)]
 
     async def _end(self, path: Branch, rollout: int) -> Transcript:
@@ -198,6 +216,8 @@ class Recorder(Relayed):
                 said: Said = await self.chair.say(move)
         except CallError as error:
             self.line.said[move.seed] = error
+            if error.cause in FAULTS and calls:
+                self.line.spoken.append(Spoken(move, error, calls[-1]))
             raise
         self.line.said[move.seed] = said
         self.line.spoken.append(Spoken(move, said, calls[-1] if calls else None))
@@ -224,15 +244,12 @@ class Following(Relayed):
     async def say(self, move: Move) -> Said:
         """As the class says. A statement that broke a rule is said again, so that it has lost."""
         if move.number == self.path.drawn.move.number:
-            return self.path.option.said
+            return _again(self.path.option.said)
         if self.path.before(move.position):
-            said = self.path.line.said[move.seed]
-            if isinstance(said, CallError):
-                raise said
-            return said
+            return _again(self.path.line.said[move.seed])
         seed = paired_seed(move.seed, self.rollout) if self.rollout else move.seed
-        said_now: Said = await self.chair.say(replace(move, seed=seed))
-        return said_now
+        said: Said = await self.chair.say(replace(move, seed=seed))
+        return said
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """As the class says."""
@@ -240,6 +257,19 @@ class Following(Relayed):
             return self.path.line.weighed[seed]
         weighed: Weighed = await self.chair.weigh(position, seed)
         return weighed
+
+
+def _again(said: Said | CallError) -> Said:
+    """What was said, once more; raises what was raised."""
+    if isinstance(said, CallError):
+        raise said
+    return said
+
+
+def _drawing(case: Case) -> str:
+    """What the statement to branch at is drawn by: nothing that depends on where a training lies."""
+    data = case.data
+    return f"{data.get('pair', case.seed)}, {data['seat']}, {data.get('assigned')}"
 
 
 def _is_own(move: Move, seat: str) -> bool:

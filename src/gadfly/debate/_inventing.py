@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gadfly.corpora import Library
+from gadfly.debate._debating import FAULTS
 from gadfly.debate._prompts import one_line
+from gadfly.debate._rules import orders_in
 from gadfly.debate._sets import document_for
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
-from gadfly.models import System, inert
+from gadfly.models import Reply, System, inert
 from gadfly.runs import Run, paired_seed
 from gadfly.transcripts import Case, Transcript, Turn, Usage
 
@@ -35,9 +37,10 @@ _LONGEST = 120
 class Inventing:
     """The game: one wrong answer for a question whose right ones are known.
 
-    A reply is usable where it is one short line that neither holds a right answer nor is held by one; `tries` replies
-    are asked for before a case is invalid, `no_wrong_answer`. A question without a document gets the passage that is
-    found first in `library`, where there is one.
+    A reply is usable where it is one short line that neither holds a right answer nor is held by one, and gives nobody
+    orders, for it will stand in the prompts of players and judge; `tries` replies are asked for before a case is
+    invalid, `no_wrong_answer`, an empty one among them. A question without a document gets the passage that is found
+    first in `library`, where there is one.
     """
 
     inventor: System
@@ -71,8 +74,7 @@ class Inventing:
         asked, usage = Turn("user", f"{question}\nRight: {right[0]}"), Usage()
         try:
             for attempt in range(self.tries):
-                seed = paired_seed(case.seed, attempt)
-                reply = await self.inventor.reply(_asked(question, right[0]), seed=seed)
+                reply = await self._reply(question, right[0], paired_seed(case.seed, attempt))
                 usage += reply.usage
                 if wrong := _usable(reply.text, right):
                     shown = await asyncio.to_thread(document_for, case.data, self.library)
@@ -81,8 +83,18 @@ class Inventing:
         except CallError as error:
             if error.fatal:
                 raise
+            usage += error.usage or Usage()
             return Transcript(case, (asked,), "failed", error.cause, {"target": usage})
         return Transcript(case, (asked,), "invalid", "no_wrong_answer", {"target": usage})
+
+    async def _reply(self, question: str, right: str, seed: int) -> Reply:
+        """One try, an empty one where the model said nothing: another may well do."""
+        try:
+            return await self.inventor.reply(_asked(question, right), seed=seed)
+        except CallError as error:
+            if error.fatal or error.cause not in FAULTS:
+                raise
+            return Reply("", usage=error.usage or Usage())
 
 
 def _asked(question: str, right: str) -> list[tuple[str, str]]:
@@ -96,7 +108,7 @@ def _usable(text: str, right: Sequence[str]) -> str:
     """The wrong answer in a reply; empty where there is none."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
     answer = " ".join(inert(first).removeprefix("Wrong answer:").split()).strip(" .\"'“”")
-    if not answer or len(answer) > _LONGEST or holds_answer(answer, right):
+    if not answer or len(answer) > _LONGEST or holds_answer(answer, right) or orders_in(answer):
         return ""
     return "" if any(holds_answer(one, [answer]) for one in right) else answer
 

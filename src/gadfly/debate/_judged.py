@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gadfly.debate._payoff import preferred
+from gadfly.debate._payoff import LEARNED_FROM, preferred
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._sets import asked_key
@@ -15,10 +15,7 @@ from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["DISHONEST", "LEARNED_FROM", "JudgedCase", "judged_cases"]
-
-LEARNED_FROM = "learned_from"
-"""Marks the verdict of a judge that learned from the same question: how it decides there says nothing of others."""
+__all__ = ["DISHONEST", "JudgedCase", "judged_cases"]
 
 DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 """Breaches that say something of who is right; too many words, or none, do not."""
@@ -139,7 +136,7 @@ def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:
     found = []
     for transcript, judgements in run.judged():
         judgement = next((one for one in judgements if one.judge == name), None)
-        if judgement is None or judgement.metadata.get(LEARNED_FROM):
+        if judgement is None or judgement.cause == LEARNED_FROM:
             why = "not_judged" if judgement is None else LEARNED_FROM
             judgement = Judgement.missing(transcript.case.id, name, why)
         found.append(JudgedCase(_position(transcript, protocol), transcript, judgement))

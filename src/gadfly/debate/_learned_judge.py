@@ -17,8 +17,8 @@ import numpy as np
 from scipy import special
 
 from gadfly.debate._chairs import Said, Weighed
-from gadfly.debate._judged import LEARNED_FROM, judged_cases
-from gadfly.debate._payoff import first_believed
+from gadfly.debate._judged import judged_cases
+from gadfly.debate._payoff import LEARNED_FROM, first_believed
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import one_line
 from gadfly.debate._protocol import JUDGE
@@ -125,8 +125,8 @@ class RewardJudge:
         return Said("")
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities, and
-        `learned_from` in the metadata says that its question was among those learned from.
+        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities. On a
+        question that was learned from it is missing, `learned_from`, and `p` stands in the metadata all the same.
         """
         found = [settled(one, self.name) for one in transcripts]
         asked = [n for n, over in enumerate(found) if over is None]
@@ -134,10 +134,9 @@ class RewardJudge:
         members, spreads = await asyncio.to_thread(self._members, positions)
         for n, row, spread in zip(asked, members, spreads, strict=True):
             verdict = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
-            learned = question_key(transcripts[n].case.data["question"]) in self.reward.card.questions
-            found[n] = replace(
-                verdict, metadata={**verdict.metadata, **({LEARNED_FROM: True} if learned else {})}
-            )
+            if question_key(transcripts[n].case.data["question"]) in self.reward.card.questions:
+                verdict = replace(verdict, score=None, cause=LEARNED_FROM)
+            found[n] = verdict
         return [one for one in found if one is not None]
 
     def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

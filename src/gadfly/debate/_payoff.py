@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["EVEN", "belief", "first_believed", "losers", "payoff", "preferred"]
+__all__ = ["EVEN", "LEARNED_FROM", "belief", "first_believed", "losers", "payoff", "preferred"]
 
+LEARNED_FROM = "learned_from"
+"""Why the verdict of a judge that learned from the same question is missing: how it decides there says nothing of
+others. Its probability is kept all the same, for players that learn to convince it.
+"""
 
 EVEN = 1e-6
 """How near to one half is a tie: a model's log-odds come in coarse steps, so that what is listed first is often worth

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import belief, preferred
+from gadfly.debate._payoff import LEARNED_FROM, belief, preferred
 from gadfly.debate._protocol import Protocol as Rulebook
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
@@ -60,13 +60,18 @@ class Practice:
 
     def spec(self) -> dict[str, Any]:
         """What of it decides what is learned, as JSON."""
-        rows = json.dumps([dict(row) for row in self.rows], sort_keys=True)
         return {
             "protocol": self.protocol.spec(),
             "judge": self.judge.spec(),
             "opponent": self.opponent,
-            "questions": hashlib.sha256(rows.encode()).hexdigest(),
+            "questions": questions_digest(self.rows),
         }
+
+
+def questions_digest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A hash of questions with all that is known of them."""
+    told = json.dumps([dict(row) for row in rows], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def seats_of(protocol: Rulebook) -> tuple[str, ...]:
@@ -193,14 +198,16 @@ async def contest(
 ) -> Contest:
     """How often the judge prefers what the player said. The run is kept in `directory`; the same call goes on.
 
-    Raises `InputError` where no two seats argue against each other. No rows give estimates without a point.
+    What failed before is played and judged again. Verdicts on questions that the judge learned from are missing. Raises
+    `InputError` where no two seats argue against each other. No rows give estimates without a point.
     """
     if len(seats_of(protocol)) < 2:
         raise InputError(
             f"Protocol {protocol.name} has one seat that argues, so nobody can be argued against; take debate."
         )
     game = Bout(protocol, Player.of(player), Player.of(opponent), judge)
-    made = await run(game, seatings(rows, protocol), [judge], settings=Settings(directory=directory))
+    settings = Settings(directory=directory, retry_failed=True)
+    made = await run(game, seatings(rows, protocol), [judge], settings=settings)
     if made.cut:
         raise KeyboardInterrupt
     return contest_of(made, judge.name)
@@ -225,7 +232,7 @@ def contest_of(made: Run, judge: str) -> Contest:
 
 
 def _won(transcript: Transcript, judgement: Judgement) -> float | None:
-    if transcript.outcome != "completed":
+    if transcript.outcome != "completed" or judgement.cause == LEARNED_FROM:
         return None
     p = belief(transcript, judgement, transcript.metadata["player"])
     return None if p is None else preferred(p)

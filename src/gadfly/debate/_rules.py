@@ -207,11 +207,11 @@ def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> I
         yield "overran", overrun
     if unverified:
         yield "fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"
-    if order := _orders_in(own) or _orders_in(_plain(own)):
+    if order := orders_in(own) or orders_in(_plain(own)):
         yield "addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"
 
 
-def _orders_in(text: str) -> str:
+def orders_in(text: str) -> str:
     """The words by which a text poses as the system or gives the judge orders; empty for none.
 
     Patterns: what argues ("the judge should believe …") is allowed, what commands ("you must answer A"), opens a

@@ -19,7 +19,7 @@ from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import losers, preferred
+from gadfly.debate._payoff import LEARNED_FROM, losers, preferred
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
@@ -227,7 +227,7 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
     data = transcript.case.data
     first, second = reversed(pair) if data["exchanged"] else pair
     lost = [side for side in (0, 1) if side in losers(transcript)]
-    p = 0.5 if len(lost) == 2 else judgement.metadata.get("p")
+    p = 0.5 if len(lost) == 2 else None if judgement.cause == LEARNED_FROM else judgement.metadata.get("p")
     return Bout(
         number + 1,
         int(data["of"]),

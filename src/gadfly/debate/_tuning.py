@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,12 +31,13 @@ from gadfly.debate._practice import (
     Practice,
     bout_play,
     contest,
+    questions_digest,
     seatings,
 )
-from gadfly.errors import InputError
+from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import Settings, paired_seed, run
-from gadfly.transcripts import Case, Judgement, Transcript
+from gadfly.transcripts import Case, Judgement, Transcript, Usage
 
 if TYPE_CHECKING:
     from gadfly.models import LocalModel
@@ -82,9 +84,9 @@ def learn_from_branches(
 
     `output` holds the adapter of the last iteration, each iteration's debates (`branches-1`) and training
     (`iteration-1`), and how often each wins against the start; killed at any moment, the same call goes on, and with
-    more iterations it goes on from there. A row of the curve holds an iteration's `pairs`, the mean `payoff` of its
-    branches, and the training's last `loss`, `accuracy`, `margin` and `better`. Raises `InputError` when no two
-    branches can be told apart, and what `prefer` raises.
+    more iterations it goes on from there. A row of the curve holds an iteration's `pairs`, how many of its debates
+    `failed`, the mean `payoff` of its branches, and the training's last `loss`, `accuracy`, `margin` and `better`.
+    Raises `InputError` when no two branches can be told apart, and what `prefer` raises.
     """
     from gadfly.training import Folder, Preferring, Trained
 
@@ -117,20 +119,22 @@ class Iteration:
 
         where = self.folder.path / f"iteration-{self.number}"
         if all(row["step"] != self.number for row in self.folder.read("curve")):
-            pairs, earned = self._debated(adapter, start)
+            pairs, earned, failed = self._debated(adapter, start)
             trained = prefer(self.base, pairs, where, self.how.preferring, start=adapter)
             last = trained.curve[-1]
             for file in ("adapter_model.safetensors", "adapter_config.json"):
                 _put(where / file, self.folder.path / file)
-            row = {"pairs": len(pairs), "payoff": earned, "loss": last["loss"]}
+            row = {"pairs": len(pairs), "failed": failed, "payoff": earned, "loss": last["loss"]}
             row |= {name: last[name] for name in ("accuracy", "margin", "better")}
             self.folder.append("curve", [{"step": self.number, **row}])
         self.folder.note(status="complete", steps=self.number)
         _measured(self.folder, self.number, self.base, self.practice, where, start)
         return where
 
-    def _debated(self, adapter: Path | None, start: Path | None) -> tuple[list[Preference], float]:
-        """The pairs of the branches of this iteration's debates, and what a branch earned on average."""
+    def _debated(self, adapter: Path | None, start: Path | None) -> tuple[list[Preference], float, int]:
+        """The pairs of the branches of this iteration's debates, what a branch earned on average, and how many debates
+        failed.
+        """
         player = Player.of(_playing(self.base, adapter))
         frozen = self.practice.opponent == "frozen"
         opponent = Player.of(_playing(self.base, start)) if frozen else player
@@ -143,17 +147,24 @@ class Iteration:
             for again in range(self.how.branches)
             for one in seatings(self.practice.rows, self.practice.protocol, paired_seed(seed, again))
         ]
-        settings = Settings(directory=self.folder.path / f"branches-{self.number}")
+        settings = Settings(directory=self.folder.path / f"branches-{self.number}", retry_failed=True)
         made = asyncio.run(run(game, cases, seed=seed, settings=settings))
         if made.cut:
             raise KeyboardInterrupt
         found = preferences(made, self.how.gamma)
+        failed = Counter(one.cause for one in made.transcripts() if one.outcome == "failed")
+        if not found and failed:
+            causes = ", ".join(f"{cause} {count:,}" for cause, count in failed.most_common())
+            raise InputError(
+                f"{failed.total():,} of {len(cases):,} debates in {made.path} failed ({causes}), and the others say "
+                "nothing. The same call plays them again."
+            )
         if not found:
             raise InputError(
                 f"No two statements in {made.path} were worth differently to the judge, so there is nothing to learn: "
                 "take more questions, another judge, or a protocol that is not lost at once."
             )
-        return found, _mean_payoff(made.transcripts())
+        return found, _mean_payoff(made.transcripts()), failed.total()
 
 
 def _mean_payoff(transcripts: Any) -> float:
@@ -293,15 +304,23 @@ class Heard(Relayed):
     """
 
     seat: str
-    said: dict[int, Said] = field(default_factory=dict)
+    said: dict[int, Said | CallError] = field(default_factory=dict)
 
     async def say(self, move: Move) -> Said:
-        """What the chair says, once."""
+        """What the chair says, once; silence is not broken either."""
         if move.seat != self.seat or move.step.does not in SPEAKS:
             return await Unheard(self.chair).say(move)
-        if move.number not in self.said:
-            self.said[move.number] = await self.chair.say(move)
-        return self.said[move.number]
+        if (before := self.said.get(move.number)) is not None:
+            if isinstance(before, CallError):
+                raise CallError(str(before), before.cause, cut=before.cut)
+            return replace(before, usage=Usage())
+        try:
+            said = await self.chair.say(move)
+        except CallError as error:
+            self.said[move.number] = error
+            raise
+        self.said[move.number] = said
+        return said
 
 
 # --- against the start
@@ -310,8 +329,12 @@ class Heard(Relayed):
 def _measured(
     folder: Folder, step: int, base: LocalModel, practice: Practice, adapter: Path | None, start: Path | None
 ) -> None:
-    """Have the player debate the start on what was held out, keep how often it won, and say so; once for each step."""
-    if not practice.measured or any(row["step"] == step for row in folder.read("wins")):
+    """Have the player debate the start on what was held out, keep how often it won, and say so; once for each step and
+    the same questions. Where nobody could tell nothing is kept, and the same call measures it again.
+    """
+    questions = questions_digest(practice.held_out)
+    there = ((row["step"], row.get("questions")) for row in folder.read("wins"))
+    if not practice.measured or (step, questions) in there:
         return
     found = asyncio.run(
         contest(
@@ -323,7 +346,8 @@ def _measured(
             folder.path / "contests" / str(step),
         )
     )
-    folder.append("wins", [{"step": step, **found.to_json()}])
+    if found.wins.point is not None:
+        folder.append("wins", [{"step": step, "questions": questions, **found.to_json()}])
     Console(stderr=True).print(said_of(step, found), highlight=False, soft_wrap=True)
 
 
@@ -343,10 +367,12 @@ def _playing(base: LocalModel, adapter: Path | None) -> System:
     if adapter is None:
         return System(model_of(base))
     tuned = trainable(base, Lora(), adapter)
-    name = f"{base.name}+{adapter}"
+    name = f"{base.name}+adapter"  # its weights tell which, wherever it lies
     local = LocalModel(tuned.weights, base.tokenizer, name=name, path=base.path, adapter=adapter)
     return System(model_of(local))
 
 
 def _described(base: LocalModel, practice: Practice, start: Path | None) -> dict[str, Any]:
-    return {"base": base.name, "start": str(start or ""), **practice.spec()}
+    from gadfly.training import adapter_digest
+
+    return {"base": base.name, "start": adapter_digest(start), **practice.spec()}

@@ -122,15 +122,13 @@ def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
 
 def _right(table: DebateTable) -> str:
     """What counts as right, and how this judge was asked."""
-    played = (
-        "Every question is played twice, with the answers exchanged, and the judge is asked once about each."
-    )
+    asked = "once about each"
     if any(one.leaning.flips is not None for one in table.lines):
-        played = (
-            "Every question is played twice, with the answers exchanged, and the judge is asked twice about each, with "
-            "the answers listed either way round, and its two log-odds averaged: preferring what is listed first then "
-            "gains nothing."
+        asked = (
+            "twice about each, with the answers listed either way round, and its two log-odds averaged: preferring "
+            "what is listed first then gains nothing"
         )
+    played = f"Every question is played twice, with the answers exchanged, and the judge is asked {asked}."
     if table.people:
         played = (
             "A person meets each question once, in an order drawn for them. The unit of every interval is the "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gadfly.training._reward_learner import RewardLearner, reward_learner
     from gadfly.training._reward_settings import RewardSettings
     from gadfly.training._rollouts import Failure, Match
-    from gadfly.training._session import Trained
+    from gadfly.training._session import Trained, adapter_digest
     from gadfly.training._sft import Demonstration, Supervision, supervise
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Rows",
     "Supervision",
     "Trained",
+    "adapter_digest",
     "adapters_home",
     "confidence",
     "prefer",
@@ -61,6 +62,7 @@ _LATE = {
     "Rows": "_reward_data",
     "Supervision": "_sft",
     "Trained": "_session",
+    "adapter_digest": "_session",
     "confidence": "_preference",
     "prefer": "_preference",
     "read_rows": "_reward_data",

@@ -24,6 +24,7 @@ from gadfly.training._folder import Folder
 from gadfly.training._policy import Lora, trainable
 from gadfly.training._rollouts import Match, Rollout, Rollouts
 from gadfly.training._session import Trained, Watch, arguments, described, train
+from gadfly.words import enumerated
 
 __all__ = ["Reinforcement", "reinforce"]
 
@@ -88,7 +89,7 @@ def reinforce(
         if folder.done and folder.info["steps"] >= settings.steps:
             return Trained(folder.path, list(folder.read("curve")), folder.info["ended"])
         policy = trainable(base, settings.lora, start, settings.seed)
-        watch = Progress(folder, settings.collapse)
+        watch = Progress(folder, settings.collapse, settings.group)
         with Rollouts(policy, match, settings.seed) as rollouts:
             return train(
                 folder, policy, settings.steps, watch, lambda: _trainer(policy, rollouts, settings, watch)
@@ -144,9 +145,9 @@ def _trainer(policy: LocalModel, rollouts: Rollouts, settings: Reinforcement, wa
 class Progress(Watch):
     """What a step's rollouts amount to, and whether there is any point in another step."""
 
-    def __init__(self, folder: Folder, collapse: float) -> None:
+    def __init__(self, folder: Folder, collapse: float, group: int) -> None:
         super().__init__(folder)
-        self.least = collapse * WINDOW
+        self.least, self.group = collapse * WINDOW, group
         self.flat = 0
         self._texts: list[str] | None = None
         self._played: list[Rollout] = []
@@ -160,12 +161,14 @@ class Progress(Watch):
                 f"The judge could tell nothing about any of {len(played)} cases ({outcomes}), so there is nothing to "
                 "learn from; play some cases of this game without training first and read them."
             )
-        self.flat = self.flat + 1 if np.ptp(rewards) == 0 else 0
+        groups = (played[at : at + self.group] for at in range(0, len(played), self.group))
+        self.flat = 0 if any(map(_differ, groups)) else self.flat + 1
         if self.flat >= PATIENCE:
+            earned = enumerated([f"{reward:.3g}" for reward in sorted(set(rewards))[:3]])
             raise InputError(
-                f"Every case of the last {PATIENCE} steps earned the same reward ({rewards[0]:.3g}), so there is "
-                "nothing to learn from; begin with a player that sometimes succeeds (--from RUN) or take a judge with "
-                "finer scores."
+                f"Every case of the last {PATIENCE} steps earned the same reward as the others of its prompt "
+                f"({earned}), so there is nothing to learn from; begin with a player that sometimes succeeds "
+                "(--from RUN) or take a judge with finer scores."
             )
         self._played = played
 
@@ -210,6 +213,12 @@ class Progress(Watch):
             self._texts = [row["text"] for row in self.folder.read("rollouts")]
         self._texts = [*self._texts, *texts][-WINDOW:]
         return self._texts
+
+
+def _differ(group: Sequence[Rollout]) -> bool:
+    """Whether cases that are compared with each other earned different rewards."""
+    rewards = {one.reward for one in group if one.reward is not None}
+    return len(rewards) > 1
 
 
 def _collapsed(step: int, texts: Sequence[str], left: int) -> str:

@@ -22,7 +22,7 @@ from gadfly.models import LocalModel
 from gadfly.training._folder import Folder
 from gadfly.training._live import Live
 
-__all__ = ["Trained", "Watch", "arguments", "described", "train"]
+__all__ = ["Trained", "Watch", "adapter_digest", "arguments", "described", "train"]
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,20 @@ def described(
     `data` (dataclasses) by its hash.
     """
     known = {key: value for key, value in asdict(settings).items() if key not in ("steps", "save_every")}
-    facts = {"method": method, "base": base.name, "start": str(start or ""), **known}
+    facts = {"method": method, "base": base.name, "start": adapter_digest(start), **known}
     if data:
         facts["data"] = hashlib.sha256(json.dumps([asdict(one) for one in data]).encode()).hexdigest()
     return facts
+
+
+def adapter_digest(adapter: str | Path | None) -> str:
+    """What an adapter is, wherever it lies: a hash of its weights; empty for none."""
+    if adapter is None:
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(Path(adapter).glob("*.safetensors")):
+        digest.update(file.read_bytes())
+    return f"sha256 {digest.hexdigest()}"
 
 
 def arguments(folder: Folder, policy: LocalModel, steps: int, save_every: int) -> dict[str, Any]:
