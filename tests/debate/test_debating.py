@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from debate_fakes import DOCUMENT, ROW, Voice, debate, played, player, seated
@@ -23,7 +23,7 @@ from gadfly.debate import (
     cases,
     protocol,
 )
-from gadfly.debate._prompts import judge_messages, player_messages, question_messages
+from gadfly.debate._prompts import costs, judge_messages, player_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
@@ -92,16 +92,52 @@ def test_who_chooses_takes_its_side_and_the_rival_the_other() -> None:
     assert (position.mine("lead"), position.mine("rival")) == ("snails", "seeds")
 
 
-def test_a_poll_is_private_and_has_its_price() -> None:
-    second = Voice("Snails.")
-    transcript = played(seated(protocol("polling_debate"), second=second, judge=ScriptedJudge(bias=2.0)))
-    position = Position.of(transcript)
-    assert (
-        transcript.metadata["spent"]["first"] | {"price": 0.05, "polls": 1}
-        == transcript.metadata["spent"]["first"]
-    )
+def test_a_poll_is_private_and_who_wants_it_pays_its_price() -> None:
+    first, second = Voice("Seeds."), Voice(lambda move: "1" if move.step.does == "poll" else "Snails.")
+    game = seated(protocol("polling_debate"), first=first, second=second, judge=ScriptedJudge(bias=2.0))
+    transcript = played(game)
+    position, spent = Position.of(transcript), transcript.metadata["spent"]
+    assert [(spent[seat]["polls"], spent[seat]["price"]) for seat in ("first", "second")] == [
+        (0, 0),
+        (1, 0.05),
+    ]
     assert "gives your answer 12%" in told(second.moves[-1]) and "88%" not in told(second.moves[-1])
+    assert "You were told" not in told(first.moves[-1])
+    assert "to learn how the judge leans 5." in told(first.moves[0])
     assert not any(one.does == "poll" for one in position.heard("judge"))
+
+
+def test_a_player_that_cannot_say_whether_it_polls_goes_without() -> None:
+    def say(move: Move) -> str:
+        if move.step.does == "poll":
+            raise CallError("Nothing.", "empty_reply")
+        return "Seeds."
+
+    transcript = played(seated(protocol("polling_debate"), first=Voice(say), second=Voice("Snails.")))
+    assert transcript.outcome == "completed" and not transcript.metadata["lost"]
+    assert transcript.metadata["spent"]["first"]["polls"] == 0
+
+
+@pytest.mark.parametrize(("letter", "polls"), [("A", 0), ("Yes", 1), ("No", 0), ("nothing", 0)])
+def test_a_model_polls_where_it_says_so_in_both_orders_of_asking(letter: str, polls: int) -> None:
+    def says(messages: Any, seed: int) -> str:
+        text = messages[-1][1]
+        if "how the judge leans now, for 5 points?" not in text:
+            return "It is so."
+        yes, no = ("A", "B") if "A. Yes" in text else ("B", "A")
+        return {"Yes": yes, "No": no}.get(letter, letter)
+
+    player = Player(System(scripted(says)))
+    transcript = played(seated(protocol("polling_debate"), first=player))
+    assert transcript.metadata["spent"]["first"]["polls"] == polls
+
+
+def test_prices_are_told_to_those_who_pay_them() -> None:
+    shown = {
+        name: costs(protocol(name), "first") for name in ("debate", "quoted_debate", "interactive_debate")
+    }
+    assert shown["quoted_debate"].endswith("less what you spend: a quotation 1.")
+    assert shown["debate"] == shown["interactive_debate"] == ""
 
 
 def test_a_judges_question_is_put_to_both_and_answered() -> None:

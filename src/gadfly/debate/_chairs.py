@@ -7,7 +7,7 @@ judge's chair also weighs: it says how likely each answer is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from inspect_ai.model import GenerateConfig
 
 from gadfly.corpora import Form, parse_answer
 from gadfly.debate._position import Move, Position, Statement
-from gadfly.debate._prompts import choice_messages, player_messages
+from gadfly.debate._prompts import choice_messages, player_messages, poll_messages
 from gadfly.debate._rules import checked
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Judge
@@ -135,9 +135,11 @@ class Player:
         return {"player": self.system.fingerprint()}
 
     async def say(self, move: Move) -> Said:
-        """One statement."""
+        """One statement; the number of an answer where it chooses one, and 1 or 0 for whether it polls the judge."""
         if move.step.does == "choose":
-            return await self._chosen(move)
+            return await self._between(move, choice_messages, ("0", "1"))
+        if move.step.does == "poll":
+            return await self._between(move, poll_messages, ("0", "1"))
         if move.step.does == "quote" and self.system.white_box and move.position.dispute.passages:
             return await self._quoted(move)
         return await self._said(self._asked(move), move)
@@ -160,21 +162,23 @@ class Player:
         reply = await self._brief.reply(asked, messages, seed=move.seed, grows=grows)
         return Said(reply.text, reply.usage, reply.stop == "length")
 
-    async def _chosen(self, move: Move) -> Said:
-        """The number of an answer: the one likelier to this model over both orders of listing them."""
+    async def _between(
+        self, move: Move, messages: Callable[[Move, bool], list[tuple[str, str]]], options: tuple[str, str]
+    ) -> Said:
+        """Of two options the one likelier to this model over both orders of listing them, the first where even."""
         from gadfly.debate._verdict import letters
 
         asked = briefly(self.system.with_sampling(max_tokens=None), 4)
         usage, chances = Usage(), list[float]()
         for exchanged in (False, True):
-            messages = choice_messages(move, exchanged)
-            reply = await self._brief.reply(asked, messages, seed=move.seed, read=letters)
+            told = messages(move, exchanged)
+            reply = await self._brief.reply(asked, told, seed=move.seed, read=letters)
             usage += reply.usage
             p = letters(reply)
             chances += [] if p is None else [1 - p if exchanged else p]
         if not chances:
-            raise CallError(f"{self.system.name} chose no side.", "bad_reply")
-        return Said("0" if sum(chances) / len(chances) >= 0.5 else "1", usage)
+            raise CallError(f"{self.system.name} chose nothing.", "bad_reply", usage=usage)
+        return Said(options[sum(chances) / len(chances) < 0.5], usage)
 
     async def _quoted(self, move: Move) -> Said:
         """Words of the document, decoded under the mask, as evidence for the answer argued for."""
@@ -223,7 +227,7 @@ class BestOf:
     async def say(self, move: Move) -> Said:
         """The best of the drafts; the first where nothing tells them apart or no side is argued for."""
         side = move.position.sides.get(move.seat)
-        if side is None or move.step.does in ("choose", "quote", "ask"):
+        if side is None or move.step.does in ("choose", "quote", "ask", "poll"):
             return await self.chair.say(move)
         tries = [self.chair.say(self._draft(move, n)) for n in range(self.count)]
         drafts, lost = _made(await asyncio.gather(*tries, return_exceptions=True))
@@ -292,7 +296,7 @@ class Refining:
     async def say(self, move: Move) -> Said:
         """The last version; the last that there is where a call fails after the first draft."""
         draft = await self.player.say(move)
-        if move.step.does in ("choose", "quote"):
+        if move.step.does in ("choose", "quote", "poll"):
             return draft
         messages = player_messages(move)
         for n in range(self.rounds):
@@ -336,6 +340,8 @@ class Skilled:
         """A short statement that carries the skill."""
         if move.step.does == "choose":
             return Said(str(move.position.dispute.correct or 0))
+        if move.step.does == "poll":
+            return Said("0")  # no lean would change what it says
         if move.step.does == "quote" and move.position.dispute.document is not None:
             words = move.position.dispute.document.text.split()[:5]
             return Said(f"<quote>{' '.join(words)}</quote>")

@@ -181,11 +181,26 @@ class _Table:
 
     async def _moved(self, move: Move, number: int) -> Statement | Loss | None:
         """What one seat does; None where it passes."""
+        if move.step.does == "poll" and not await self._polls(move):
+            return None
         if move.step.does in ("lean", "poll"):
             return await self._leant(move, number)
         if move.seat == JUDGE:
             return await self._judge_spoke(move, number)
         return await self._spoke(move, number)
+
+    async def _polls(self, move: Move) -> bool:
+        """Whether a seat wants to know how the judge leans, where that has a price; who cannot say goes without."""
+        if not self.game.protocol.prices.poll:
+            return True
+        owner = self._owner(move.seat)
+        try:
+            said = await self._paid(owner, self.game.chairs[owner].say(move))
+        except CallError as error:
+            if error.fatal or error.cause not in FAULTS:
+                raise
+            return False
+        return said.text.strip() == "1"
 
     async def _leant(self, move: Move, number: int) -> Statement:
         """The judge's lean, said aloud or to one who polls."""

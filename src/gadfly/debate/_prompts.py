@@ -10,20 +10,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gadfly.debate._position import Move, Position, Statement
-from gadfly.debate._protocol import JUDGE
+from gadfly.debate._protocol import JUDGE, Protocol
 from gadfly.judges._model import as_material
 from gadfly.models import inert
 from gadfly.slots import fill
+from gadfly.words import enumerated
 
 __all__ = [
     "LETTERS",
     "called",
     "choice_messages",
     "choice_of",
+    "costs",
     "judge_messages",
     "label",
     "one_line",
     "player_messages",
+    "poll_messages",
     "question_messages",
     "slots_of",
 ]
@@ -62,11 +65,33 @@ def player_messages(move: Move) -> list[Message]:
         )
     one, two = sorted(dispute.answers)  # the same text whichever comes first in this case
     task = _TASK.format(question=one_line(dispute.question), one=one_line(one), two=one_line(two))
-    rules = _QUOTING if shown else _QUOTING.partition("lose. ")[2]
+    rules = (_QUOTING if shown else _QUOTING.partition("lose. ")[2]) + costs(position.protocol, move.seat)
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
     told = " ".join(filter(None, [fill(seat.told, slots_of(move)), _now(move), move.complaint]))
     return [("system", f"{shown}{task}\n{rules}"), ("user", f"{said}{told}")]
+
+
+def costs(protocol: Protocol, seat: str) -> str:
+    """What a seat that argues for an answer earns and pays, as a sentence; empty where nothing of its has a price."""
+    if protocol.seats[seat].side == "none":
+        return ""
+    its = [step for step in protocol.steps if seat in step.who]
+    asks = any(step.does == "ask" and JUDGE in step.to for step in its)
+    prices = protocol.prices
+    priced = (
+        ("to learn how the judge leans", prices.poll * any(step.does == "poll" for step in its)),
+        ("a question to the judge", prices.question * asks),
+        ("a quotation", prices.quote),
+        ("a word", prices.word),
+    )
+    told = [f"{what} {100 * price:g}" for what, price in priced if price]
+    if not told:
+        return ""
+    return (
+        "\nIn the end you earn how likely the judge holds your answer, in points of 100, less what you spend: "
+        f"{enumerated(told)}."
+    )
 
 
 def _now(move: Move) -> str:
@@ -121,6 +146,16 @@ def choice_messages(move: Move, exchanged: bool) -> list[Message]:
     first, second = map(one_line, position.dispute.answers)
     asked = f"Which answer is right?\nA. {first}\nB. {second}\nAnswer with the letter alone."
     return [shown, ("user", asked)]
+
+
+def poll_messages(move: Move, exchanged: bool) -> list[Message]:
+    """Whether a seat wants to learn how the judge leans, by letter, A for no; `exchanged` lists it the other way."""
+    system, (role, told) = player_messages(move)
+    options = ("No, I go on without.", "Yes, tell me.")
+    first, second = reversed(options) if exchanged else options
+    price = 100 * move.position.protocol.prices.poll
+    asked = f"Do you want to learn in private how the judge leans now, for {price:g} points?"
+    return [system, (role, f"{told}\n\n{asked}\nA. {first}\nB. {second}\nAnswer with the letter alone.")]
 
 
 def choice_of(position: Position, side: int) -> str:

@@ -51,7 +51,8 @@ the one that the choosing seat left over, or none.
 Does = Literal["argue", "quote", "ask", "answer", "lean", "poll", "choose"]
 """What a step is. `argue`: say something in up to `words` words. `quote`: words of the document that show `{mine}`.
 `ask`: put one question to the seats in `to`. `answer`: answer the questions put to one. `lean`: the judge says how
-likely each answer is. `poll`: learn that in private, at a price. `choose`: take a side.
+likely each answer is. `poll`: learn that in private; where it has a price, who
+wants to. `choose`: take a side.
 """
 
 Breach = Literal["overran", "fabricated", "addressed_judge", "stopped"]

@@ -343,6 +343,10 @@ def _answer(wanted: Wanted, form: Mapping[str, str]) -> Answered:
         if field(form, "side") not in ("0", "1"):
             raise InputError("No answer was chosen: choose the one you will argue for.")
         return Answered(field(form, "side"), seconds=seconds)
+    if wanted.kind == "poll":
+        if field(form, "poll") not in ("0", "1"):
+            raise InputError("Nothing was chosen: say whether you want to be told.")
+        return Answered(field(form, "poll"), seconds=seconds)
     text = "" if field(form, "pass") else form.get("text", "").replace("\r\n", "\n").strip()
     if len(text) > LONGEST_STATEMENT:
         raise InputError(f"That is longer than {LONGEST_STATEMENT:,} characters: shorten it.")

@@ -20,7 +20,7 @@ from gadfly.transcripts import Case, Transcript
 
 __all__ = ["Answered", "Attended", "Hearing", "OfPerson", "PersonDebater", "PersonJudge", "Wanted"]
 
-Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose"]
+Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose", "poll"]
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,16 @@ class _Seated:
         return {"person": self.hearing.name}
 
 
+_QUESTIONS: Mapping[str, Kind] = {"choose": "choose", "poll": "poll"}
+
+
 @dataclass(frozen=True)
 class PersonDebater(_Seated):
     """A person in a debater's chair."""
 
     async def say(self, move: Move) -> Said:
-        """What they say; their side, as its number, where they choose one."""
-        kind: Kind = "choose" if move.step.does == "choose" else "speak"
+        """What they say; their side, as its number, where they choose one; 1 or 0 for whether they poll the judge."""
+        kind: Kind = _QUESTIONS.get(move.step.does, "speak")
         given = await self.hearing.wants(Wanted(kind, f"say-{move.number}-{move.seed}", move))
         return Said(given.text, seconds=given.seconds)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gadfly.debate import Loss, Position, Statement
 from gadfly.debate._payoff import losers
-from gadfly.debate._prompts import LETTERS, called, label, slots_of
+from gadfly.debate._prompts import LETTERS, called, costs, label, slots_of
 from gadfly.debate._protocol import JUDGE
 from gadfly.review._hearing_people import Hearing
 from gadfly.slots import fill
@@ -211,6 +211,17 @@ class Seen:
         spent = price * len(self._said("ask"))
         tail = f" You have spent {100 * spent:g}." if spent else ""
         return f"A question costs {100 * price:g} percentage points of your verdict.{tail}"
+
+    @property
+    def costs(self) -> str:
+        """What a debater earns and pays, as a sentence; empty where nothing has a price."""
+        position = self.position
+        return "" if self.judges or position is None else costs(position.protocol, self.hearing.seat).strip()
+
+    @property
+    def poll(self) -> str:
+        """What it costs to be told how the judge leans."""
+        return f"{100 * self.position.protocol.prices.poll:g} points" if self.position else ""
 
     def _said(self, does: str) -> list[Statement]:
         said = [one for one in self.hearing.entries if isinstance(one, Statement)]
