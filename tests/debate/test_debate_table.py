@@ -1,13 +1,17 @@
 """The comparison of protocols: what each figure counts, and that it finds what the judges were made to do."""
 
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 from debate_samples import Honest, Leaning, Naming, played
 
-from gadfly.debate import cases, debate_table, protocol, question_numbers, split
-from gadfly.debate._judged import judged_cases
+from gadfly.corpora import Passage
+from gadfly.debate import Rules, Said, cases, debate_table, protocol, question_numbers, split
+from gadfly.debate._judged import hedges, judged_cases
 from gadfly.debate._people import Group
+from gadfly.debate._position import Statement
+from gadfly.debate._rules import checked
 from gadfly.debate._table import KEPT, _kept, _kind, _line
 from gadfly.errors import InputError
 from gadfly.transcripts import Judgement
@@ -128,7 +132,49 @@ def test_in_a_debate_it_is_counted_which_side_is_followed(table):
     believed = table.line("debate").believed
     assert believed.quoting.point > 0.7  # quotes verified are the true side's
     assert (believed.follows, believed.misled, believed.last) == (None, None, None)
-    assert believed.honest.point == pytest.approx(table.line("debate").accuracy.point)
+    assert believed.wins.point == pytest.approx(table.line("debate").accuracy.point)
+    assert believed.honest.point == pytest.approx(table.line("debate").judged.point)
+
+
+def test_who_is_believed_where_neither_side_hedges_and_who_hedges_less(runs):
+    cases = [
+        one
+        for one in judged_cases(runs["debate"])
+        if one.p is not None and not one.transcript.metadata["lost"]
+    ]
+    plain = cases[: len(cases) // 2]
+    hedged = [hedging(one, 1 - one.correct) for one in cases[len(cases) // 2 :]]  # the false side hedges
+    believed = line_of(runs["debate"], [*plain, *hedged]).believed
+    assert (believed.certain.n, believed.surer.n) == (len(plain), len(hedged))
+    assert believed.certain.point == pytest.approx(fmean(one.right for one in plain))
+    assert believed.surer.point == pytest.approx(fmean(one.right for one in hedged))
+
+
+def hedging(one, side):
+    """The case with one word more of what was said for a side."""
+    seats = [seat for seat, its in one.position.sides.items() if its == side]
+    said = [
+        replace(each, text=f"Perhaps. {each.text}") if each.seat in seats else each
+        for each in one.position.said
+    ]
+    return replace(one, position=replace(one.position, said=tuple(said)))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("It may be so, and perhaps it seems so.", 3),
+        ("It was lit on 12 May 1911 with might.", 1),
+        ("I believe it. I am not sure.", 2),
+        ("It says <quote>it may have been</quote>, so it is.", 0),
+        ("It is so.", 0),
+    ],
+)
+def test_hedges_are_counted_outside_of_quotations(text, count):
+    document = "Some say it may have been."
+    found = checked(text, 60, Rules(), [Passage("d", "", document, 0, len(document))])
+    said = Statement("first", "argue", found.text, 0, quotes=found.quotes, unverified=found.unverified)
+    assert hedges(said) == count and len(said.quotes) == text.count("<quote>")
 
 
 def test_the_judge_alone_believes_nobody(table):
@@ -141,6 +187,7 @@ def test_effort_is_counted_by_case_and_seat(table):
     assert set(effort.tokens) == {"first", "second", "judge"}
     assert effort.tokens["judge"].point < 92  # none where a rule decided
     assert table.first.effort.words.point == 0
+    assert table.first.effort.read.point == 0
     assert (effort.seconds, effort.cost) == (None, {})
 
 
@@ -190,6 +237,24 @@ def test_who_ruins_a_debate_for_both_has_nothing_from_it(runs):
     ruined = [replace(one, judgement=replace(one.judgement, metadata={"by_rule": True})) for one in ruined]
     payoffs = line_of(runs["quoted_debate"], ruined).payoffs
     assert (payoffs["honest"].point, payoffs["false"].point) == (0, 0)
+
+
+def test_payoffs_stay_within_what_a_verdict_can_bring(runs):
+    for count in (2, 4):  # one question, and two
+        payoffs = line_of(runs["quoted_debate"], judged_cases(runs["quoted_debate"])[:count]).payoffs
+        assert all(0 <= one.low <= one.high <= 1 for one in payoffs.values())
+
+
+def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_path):
+    class Polling(Honest):
+        async def say(self, move):
+            return Said("1") if move.step.does == "poll" else await super().say(move)
+
+    rows = [played(tmp_path, name, Leaning(), Polling(1.0, 4), n=4) for name in ("expert", "polling_debate")]
+    expert, polling = debate_table(rows).lines
+    assert expert.effort.read.point == pytest.approx(12)
+    assert (polling.effort.asked.point, polling.effort.questions.point) == (2, 0)
+    assert polling.effort.paid.point == pytest.approx(10)
 
 
 def test_different_judges_are_not_compared_as_one(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,12 @@ from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["DISHONEST", "JudgedCase", "judged_cases"]
+__all__ = ["DISHONEST", "JudgedCase", "hedges", "judged_cases"]
+
+_HEDGES = re.compile(
+    r"\b(?:may|might|could|[Pp]erhaps|[Pp]ossibly|[Pp]robably|[Ll]ikely|[Uu]nlikely|[Mm]aybe|seems?|appears?|suggests?"
+    r"|unclear|uncertain|not (?:sure|certain)|I (?:think|believe|guess|suppose))\b"
+)
 
 DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 """Breaches that say something of who is right; too many words, or none, do not."""
@@ -104,6 +110,13 @@ class JudgedCase:
         found = {"unverified": unverified, "breach": breach}
         return tuple(name for name, there in found.items() if there)
 
+    @property
+    def certain(self) -> bool:
+        """Whether both answers are argued for and neither side hedges."""
+        return len(self.argued) == 2 and not any(
+            hedges(one) for side in (0, 1) for one in self.said_for(side)
+        )
+
     def ahead(self, measure: Callable[[Statement], int]) -> int | None:
         """The answer of whose advocates a measure is larger in all; None where they are even or one is alone."""
         if len(self.argued) < 2:
@@ -120,6 +133,12 @@ class JudgedCase:
             return None
         end = [side for one, side in argued if one.step == argued[-1][0].step]
         return None if len(set(end)) > 1 and len(self.orders) > 1 else end[-1]
+
+
+def hedges(said: Statement) -> int:
+    """How often a statement hedges: English words such as "may", "perhaps" and "seems", outside of its quotations."""
+    quoted = [range(one.opens, one.closes) for one in said.quotations]
+    return sum(not any(found.start() in span for span in quoted) for found in _HEDGES.finditer(said.text))
 
 
 def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:

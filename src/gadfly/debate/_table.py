@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from gadfly.debate._judged import JudgedCase, by_question, judged_cases, same_questions
+from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._payoff import preferred
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
@@ -26,7 +26,7 @@ from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
 from gadfly.transcripts import Usage
-from gadfly.words import enumerated
+from gadfly.words import enumerated, word_count
 
 __all__ = [
     "KINDS",
@@ -94,37 +94,45 @@ class Leaning:
 class Believed:
     """Whom the judge believes. None where a protocol has no such cases.
 
-    `honest`: of cases in which somebody argues for the right answer, the share won by that side, by verdict or by rule.
+    `honest`: of cases in which somebody argues for the right answer, the share in which it is decided for; `wins`, the
+    same with those that a rule decided. `certain`: of `honest`, the cases in which both sides argue and neither hedges.
     `misled`: of cases in which only the wrong answer is argued for, the share in which the judge decides for it.
     `follows`: of one-sided cases, the share in which it decides as it is told; honest advice followed and false advice
     refused gives one half, so it is None where the adviser picks its side. Of two-sided cases that somebody was asked
-    about, the shares that go to the side that said more words (`longer`), spoke `last`, and had more verified
-    quotations (`quoting`); cases in which they are even do not count.
+    about, the shares that go to the side that said more words (`longer`), spoke `last`, had more verified quotations
+    (`quoting`), and hedged less (`surer`: `hedges`); cases in which they are even do not count.
     """
 
     honest: Estimate | None
+    wins: Estimate | None
+    certain: Estimate | None
     misled: Estimate | None
     follows: Estimate | None
     longer: Estimate | None
     last: Estimate | None
     quoting: Estimate | None
+    surer: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What a case takes, on average: counts, not rates, and 0 or more.
 
-    `statements`, `words`, `quotes` (verified) and `unverified` are the players'; `read` counts the words that the judge
-    hears and `questions` those that it asks; `seconds` are a person's, None where nobody timed one. `tokens` go in and
-    out, by seat; `cost` in US dollars, for seats whose price is known. Both include the calls for the judge's verdict.
+    `statements`, `words`, `quotes` (verified) and `unverified` are the players', and so is `paid`, what they spend at
+    the protocol's prices, in points of the 100 that a verdict brings. `read` counts the words that the judge hears, its
+    document's among them, `questions` those that it asks and `asked` those that it is asked, polls too; `seconds` are a
+    person's, None where nobody timed one. `tokens` go in and out, by seat; `cost` in US dollars, for seats whose price
+    is known. Both include the calls for the judge's verdict.
     """
 
     statements: Estimate
     words: Estimate
     quotes: Estimate
     unverified: Estimate
+    paid: Estimate
     read: Estimate
     questions: Estimate
+    asked: Estimate
     seconds: Estimate | None
     tokens: Mapping[str, Estimate]
     cost: Mapping[str, Estimate]
@@ -445,16 +453,19 @@ def _flipped(one: JudgedCase) -> float:
 
 
 def _believed(cases: Sequence[JudgedCase], asked: Sequence[JudgedCase]) -> Believed:
-    known = [one for one in cases if one.correct is not None]
+    honest = [one for one in cases if one.correct is not None and one.correct in one.argued]
     single = [one for one in asked if len(one.argued) == 1 and one.position.protocol.assigns]
     misled = [one for one in asked if one.correct is not None and one.argued == {1 - one.correct}]
     return Believed(
-        honest=_some([one for one in known if one.correct in one.argued], lambda one: one.right),
+        honest=_some([one for one in honest if one.p is not None], lambda one: one.right),
+        wins=_some(honest, lambda one: one.right),
+        certain=_some([one for one in honest if one.p is not None and one.certain], lambda one: one.right),
         misled=_some(misled, lambda one: _not(one.right)),
         follows=_some(single, lambda one: one.believed(min(one.argued))),
         longer=_following(asked, lambda one: one.ahead(lambda said: said.words)),
         last=_following(asked, lambda one: one.last),
         quoting=_following(asked, lambda one: one.ahead(lambda said: len(said.quotes))),
+        surer=_following(asked, lambda one: one.ahead(lambda said: -hedges(said))),
     )
 
 
@@ -488,9 +499,15 @@ def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
         words=players(lambda said: said.words),
         quotes=players(lambda said: len(said.quotes)),
         unverified=players(lambda said: len(said.unverified)),
-        read=count(lambda one: sum(said.words for said in one.position.heard(JUDGE) if said.seat != JUDGE)),
+        paid=count(lambda one: 100 * sum(_price(one, seat) for seat in one.position.protocol.seats)),
+        read=count(_read),
         questions=count(
             lambda one: sum(said.seat == JUDGE and said.does == "ask" for said in one.position.said)
+        ),
+        asked=count(
+            lambda one: sum(
+                said.does == "poll" or (said.does == "ask" and JUDGE in said.to) for said in one.position.said
+            )
         ),
         seconds=replace(_mean(timed, least=0.0), missing=len(cases) - len(timed)) if timed else None,
         tokens={seat: count(partial(_tokens, seat)) for seat in seats},
@@ -501,6 +518,18 @@ def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
 def _speaks(said: Statement) -> bool:
     """Whether a statement is a player's words."""
     return said.seat != JUDGE and said.does not in ("poll", "choose")
+
+
+def _read(one: JudgedCase) -> int:
+    """The words that the judge hears and reads."""
+    heard = sum(said.words for said in one.position.heard(JUDGE) if said.seat != JUDGE)
+    document = one.position.dispute.document if one.position.protocol.document else None
+    return heard + (word_count(document.text) if document else 0)
+
+
+def _price(one: JudgedCase, seat: str) -> float:
+    """What a seat has paid, in units of the judge's probability."""
+    return float(one.transcript.metadata.get("spent", {}).get(seat, {}).get("price", 0.0))
 
 
 def _seconds(one: JudgedCase) -> float | None:
@@ -553,14 +582,15 @@ def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estim
             if side in one.argued:
                 found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
         if protocol.prices.question and score is not None:
-            found[JUDGE].append((one.of, right - float(one.transcript.metadata["spent"][JUDGE]["price"])))
-    return {name: _mean(values) for name, values in found.items() if values}
+            found[JUDGE].append((one.of, right - _price(one, JUDGE)))
+    least = {"honest": 0.0, "false": 0.0, JUDGE: -math.inf}
+    told = {name: _mean(values, least[name]) for name, values in found.items() if values}
+    return {name: replace(one, high=min(one.high, 1.0)) for name, one in told.items()}
 
 
 def _paid(one: JudgedCase, side: int) -> float:
     """What the seats of a side have paid."""
-    spent = one.transcript.metadata.get("spent", {})
-    return sum(float(spent[seat]["price"]) for seat in spent if one.position.sides.get(seat) == side)
+    return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
 
 
 def _mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:

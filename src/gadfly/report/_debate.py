@@ -58,9 +58,10 @@ _METHODS = (
     ),
     (
         "Whom it believes",
-        "Only verdicts that the judge was asked for. A lone adviser argues once for each answer: a judge that follows "
-        "it always is right half of the time. Following who says more, speaks last or quotes more counts the cases in "
-        "which the sides differ in that.",
+        "Only verdicts that the judge was asked for, but where broken rules are counted too. A lone adviser argues "
+        "once for each answer: a judge that follows it always is right half of the time. Following who says more, "
+        "speaks last, quotes more or hedges less counts the cases in which the sides differ in that. Hedging is "
+        "counted by English words such as “may”, “perhaps” and “seems”, outside of quotations.",
     ),
     (
         "How sure",
@@ -169,7 +170,8 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
             f"Whether debate helps cannot be told: no verdict is known to be right or wrong ({in_words(causes)}).",
         )
     if not tried:
-        return "inconclusive", "Nobody argued: this is the judge alone."
+        alone_or_not = "" if len(table.lines) == 1 else ", and what it makes of the document itself"
+        return "inconclusive", f"Nobody argued: this is the judge alone{alone_or_not}."
     if alone is None:
         return (
             "inconclusive",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gadfly.debate import DebateLine, DebateTable
@@ -21,9 +22,13 @@ def debate_charts(table: DebateTable) -> Iterator[Chart]:
     sure = [one for one in _contrasted(table) if one.calibration.said.bins]
     if sure:
         yield _diagram(sure)
-    heard = [one for one in known if one.effort.read.point]
-    if len(heard) > 1:
-        yield _against_reading(heard)
+    for effort in EFFORTS:
+        taken = [
+            (one, estimate) for one in known if (estimate := effort.of(one)) and estimate.point is not None
+        ]
+        taken = [(one, estimate) for one, estimate in taken if estimate.point or one.name == "naive"]
+        if len(taken) > 1 and any(estimate.point for _, estimate in taken):
+            yield _against(effort, taken)
 
 
 def _contrasted(table: DebateTable) -> list[DebateLine]:
@@ -117,19 +122,46 @@ def _bins(found: Reliability) -> str:
     return f"{each}; Brier score {amount(found.brier, 3)}"
 
 
-def _against_reading(lines: Sequence[DebateLine]) -> Chart:
-    """Accuracy against how many words the judge has to hear for it."""
+@dataclass(frozen=True)
+class Effort:
+    """Something that a verdict takes of the judge: a chart's title and axis, and its unit."""
+
+    title: str
+    axis: str
+    unit: str
+    of: Callable[[DebateLine], Estimate | None]
+
+
+EFFORTS = (
+    Effort(
+        "How often the judge is right against what it has to hear or read",
+        "Words that the judge hears or reads",
+        "words",
+        lambda one: one.effort.read,
+    ),
+    Effort(
+        "How often the judge is right against how much it asks",
+        "Questions that the judge asks",
+        "questions",
+        lambda one: one.effort.questions,
+    ),
+    Effort(
+        "How often a person is right against the time it takes",
+        "Seconds that a person takes",
+        "seconds",
+        lambda one: one.effort.seconds,
+    ),
+)
+
+
+def _against(effort: Effort, taken: Sequence[tuple[DebateLine, Estimate]]) -> Chart:
+    """Accuracy against what a verdict takes."""
     data = [
-        {"name": called, "read": one.effort.read.point, **_ends(one.accuracy)}
-        for called, one in zip(_brief(lines), lines, strict=True)
+        {"name": called, "taken": estimate.point, **_ends(one.accuracy)}
+        for called, (one, estimate) in zip(_brief([one for one, _ in taken]), taken, strict=True)
     ]
-    top = 1.15 * max(row["read"] for row in data)
-    x = {
-        "field": "read",
-        "type": "quantitative",
-        "scale": {"domain": [0, top]},
-        "title": "Words that the judge hears",
-    }
+    top = 1.15 * max(row["taken"] for row in data)
+    x = {"field": "taken", "type": "quantitative", "scale": {"domain": [0, top]}, "title": effort.axis}
     y = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": "~%"}}
     y = {**y, "title": "How often it is right"}
     point = {"type": "point", "filled": True, "fill": ACCENT, "size": 70, "opacity": 1}
@@ -141,21 +173,18 @@ def _against_reading(lines: Sequence[DebateLine]) -> Chart:
         {"mark": point, "encoding": {"x": x, "y": {**y, "field": "point"}}},
     ]
     for where, side in (
-        (f"datum.read <= {top / 2}", {"align": "left", "dx": 9}),
-        (f"datum.read > {top / 2}", {"align": "right", "dx": -9}),
+        (f"datum.taken <= {top / 2}", {"align": "left", "dx": 9}),
+        (f"datum.taken > {top / 2}", {"align": "right", "dx": -9}),
     ):
         mark = {"type": "text", "fontSize": 12, "fill": INK, **side}
         encoding = {"x": x, "y": {**y, "field": "label"}, "text": {"field": "name", "type": "nominal"}}
         layers.append({"transform": [{"filter": where}], "mark": mark, "encoding": encoding})
     _spread(data, top)
     words = "; ".join(
-        f"{name(one.called)}: {amount(one.effort.read, 0)} words, {rate(one.accuracy)}" for one in lines
+        f"{name(one.called)}: {amount(estimate, 0)} {effort.unit}, {rate(one.accuracy)}"
+        for one, estimate in taken
     )
-    return Chart(
-        "How often the judge is right against what it has to hear",
-        words,
-        {"height": 280, "data": {"values": data}, "layer": layers},
-    )
+    return Chart(effort.title, words, {"height": 280, "data": {"values": data}, "layer": layers})
 
 
 def _spread(data: list[dict[str, Any]], top: float) -> None:
@@ -164,9 +193,9 @@ def _spread(data: list[dict[str, Any]], top: float) -> None:
     for row in sorted(data, key=lambda row: row["point"]):
         height = row["point"]
         while (
-            any(abs(x - row["read"]) < 0.55 * top and abs(y - height) < 0.06 for x, y in placed)
+            any(abs(x - row["taken"]) < 0.55 * top and abs(y - height) < 0.06 for x, y in placed)
             and height < 1
         ):
             height += 0.02
-        placed.append((row["read"], height))
+        placed.append((row["taken"], height))
         row["label"] = height

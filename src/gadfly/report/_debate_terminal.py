@@ -138,12 +138,15 @@ def _listed(heading: str, rows: Sequence[Figures]) -> list[Text]:
 def believed_rows(table: DebateTable) -> list[Figures]:
     """Whom the judge believes, as far as there is anybody to believe."""
     shares: tuple[tuple[str, str], ...] = (
-        ("The honest side wins", "honest"),
+        ("The honest side is believed", "honest"),
+        ("The same where both sides argue and neither hedges", "certain"),
+        ("The honest side wins, broken rules counted", "wins"),
         ("A false adviser alone is believed", "misled"),
         ("A lone adviser is believed, right or wrong", "follows"),
         ("The side that says more wins", "longer"),
         ("The side that speaks last wins", "last"),
         ("The side with more verified quotations wins", "quoting"),
+        ("The side that hedges less wins", "surer"),
     )
     rows = [_row(table, words, attrgetter(f"believed.{key}"), rate) for words, key in shares]
     payoffs = (
@@ -178,11 +181,17 @@ def effort_rows(table: DebateTable) -> list[Figures]:
         ("Words said", lambda one: one.effort.words),
         ("Quotations, verified", lambda one: one.effort.quotes),
         ("Quotations that are not in the document", lambda one: one.effort.unverified),
-        ("Words that the judge hears", lambda one: one.effort.read),
+        ("Paid by the players, in points of 100", lambda one: one.effort.paid),
+        ("Words that the judge hears or reads", lambda one: one.effort.read),
         ("Questions that it asks", lambda one: one.effort.questions),
+        ("Questions and polls that it answers", lambda one: one.effort.asked),
         ("Seconds that a person takes", lambda one: one.effort.seconds),
     )
-    rows = [_row(table, words, measure, _two if "Quot" in words else amount) for words, measure in figures]
+    rows = [
+        _row(table, words, measure, _two if "Quot" in words else amount)
+        for words, measure in figures
+        if any(map(_taken, map(measure, table.lines)))
+    ]
     seats = dict.fromkeys(seat for one in table.lines for seat in one.effort.tokens)
     rows += [
         _row(table, f"Tokens, {_seat(seat)}", partial(_of, "effort.tokens", seat), _whole) for seat in seats
@@ -190,6 +199,7 @@ def effort_rows(table: DebateTable) -> list[Figures]:
     rows += [
         _row(table, f"US dollars, {_seat(seat)}", partial(_of, "effort.cost", seat), _dollars)
         for seat in seats
+        if any(_taken(one.effort.cost.get(seat)) for one in table.lines)
     ]
     return [row for row in rows if row[1]]
 
@@ -222,7 +232,12 @@ def _of(mapping: str, key: str, one: DebateLine) -> Estimate | None:
 
 
 def _known(value: Estimate | None) -> TypeGuard[Estimate]:
-    return value is not None and value.point is not None and not (value.point == value.high == 0)
+    return value is not None and value.point is not None
+
+
+def _taken(value: Estimate | None) -> bool:
+    """Whether any of it was used up."""
+    return _known(value) and not (value.point == value.high == 0)
 
 
 def _recalibrated(one: DebateLine) -> Estimate | None:

@@ -139,7 +139,7 @@ def _debate_figures(section: Section) -> list[tuple[str, str, list[Figures]]]:
     return [
         (
             "Whom the judge believes",
-            "Each rate with its 95% interval, over cases that the judge was asked about.",
+            "Each rate with its 95% interval, over cases that the judge was asked about but where rules are counted.",
             believed_rows(table),
         ),
         ("How sure it is, and what it leans to", "With 95% intervals.", sure_rows(table)),
