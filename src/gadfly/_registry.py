@@ -9,15 +9,28 @@ from typing import TYPE_CHECKING, Any
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
 from rich.markup import escape
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
+from gadfly.runs._inspect import accuracy, accuracy_stderr, score_of
 
 if TYPE_CHECKING:
-    from gadfly.debate import Player
+    from gadfly.debate import Player, Referee
 
-__all__ = ["SCENARIOS", "_providers", "debate", "pressure", "redteam", "verified_quotes"]
+__all__ = [
+    "SCENARIOS",
+    "_providers",
+    "accuracy",
+    "accuracy_stderr",
+    "debate",
+    "pressure",
+    "redteam",
+    "verdict",
+    "verified_quotes",
+]
 
 
 @task
@@ -74,9 +87,37 @@ def verified_quotes(
     return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
 
 
+@scorer(metrics=[accuracy(), accuracy_stderr(), mean(), stderr(cluster="of")])
+def verdict(judge: str = "", orders: int = 2) -> Scorer:
+    """The probability that a judge gives the wrong answer of a debate, of a log already written too:
+    `inspect score LOG --scorer gadfly/verdict -S judge=MODEL`.
+
+    `judge` is a model or reward:NAME, by default the model role `judge`, else the model under evaluation.
+    """
+    decider: list[Referee] = []
+
+    async def score(state: TaskState, target: Target) -> Score:
+        if not decider:
+            decider.append(_decider(judge, orders))
+        return await score_of(decider[0], state)
+
+    return score
+
+
+def _decider(judge: str, orders: int) -> Referee:
+    """The judge of that name, or of Inspect's role."""
+    from gadfly import debate as d
+
+    return (
+        d.judge(judge, orders)
+        if judge
+        else d.DebateJudge.of(System(get_model(role="judge", default=get_model())), orders)
+    )
+
+
 @task
 def debate(
-    set: str = "",  # noqa: A002 - what a user types: -T set=s.jsonl
+    set: str = "sample",  # noqa: A002 - what a user types: -T set=s.jsonl
     judge: str = "",
     protocol: str = "debate",
     debaters: str | list[str] = "",
@@ -85,26 +126,26 @@ def debate(
     orders: int = 2,
     seed: int = 0,
 ) -> Task:
-    """A protocol of debate as an Inspect task: `inspect eval gadfly/debate -T set=s.jsonl -T judge=MODEL`.
+    """A protocol of debate as an Inspect task: `inspect eval gadfly/debate --model MODEL -T protocol=debate`.
 
-    The model under evaluation argues in every seat, unless `debaters` names others. These, the judge, `rounds`, `words`
-    and `orders` are as in `gadfly debate eval`; Inspect makes a list of names with commas. A sample's score is the
-    probability that the judge gives the wrong answer.
+    The model under evaluation argues in every seat, unless `debaters` names others, and judges, unless `judge` or the
+    model role of that name (`--model-role judge=MODEL`) says who does. `set` is a .jsonl, by default a dozen questions
+    that ship. `rounds`, `words` and `orders` are as in `gadfly debate eval`; Inspect makes a list of names with commas.
+    A sample's score is the probability that the judge gives the wrong answer.
     """
     from gadfly import debate as d
     from gadfly.runs import as_task
 
     named = debaters.split(",") if isinstance(debaters, str) else debaters
-    if not set or not judge:
-        raise PrerequisiteError("Name the questions and who judges: -T set=SET.jsonl -T judge=MODEL.")
     try:
         found, rows = d.protocol(protocol).resized(rounds, words), d.read_set(set)
-        decider = d.judge(judge, orders)
+        decider = _decider(judge, orders)
         players = [name for name in named if name.strip()]
         chairs = d.seating(found, players or [_itself()], decider)
     except GadflyError as error:  # this one Inspect prints without a traceback
         raise PrerequisiteError(escape(str(error))) from error
-    return as_task(d.Debating(found, chairs, decider), d.cases(rows, found), [decider], seed=seed)
+    game = d.Debating(found, chairs, decider)
+    return as_task(game, d.cases(rows, found), [verdict(judge, orders)], seed=seed)
 
 
 def _itself() -> Player:

@@ -15,6 +15,22 @@ from gadfly.corpora import build
 
 
 @pytest.fixture
+def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A corpus of one text."""
+    (tmp_path / "pipits.txt").write_text("Marsh pipits eat seeds.")
+    monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
+    build("birds", [tmp_path / "pipits.txt"])
+    return "birds"
+
+
+def test_debates_look_their_documents_up(questions: Path, birds: str) -> None:
+    row = {"question": "What do marsh pipits eat?", "answers": ["seeds", "snails"], "correct": 0}
+    questions.write_text(json.dumps(row) + "\n")
+    shown = said("eval", str(questions), *MODELS, "--protocols", "expert", "--corpus", birds)
+    assert "have no" not in shown and "Words that the judge hears or reads" in shown
+
+
+@pytest.fixture
 def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GADFLY_RUNS", str(tmp_path / "runs"))
     row = {
@@ -81,14 +97,13 @@ def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Pa
     assert json.loads(out.read_text())["document"] == "Ann did."
 
 
-def test_a_set_of_debates_keeps_its_right_answers_when_it_is_made_anew(
-    tmp_path: Path, questions: Path
-) -> None:
+def test_a_set_of_debates_keeps_its_answers_when_it_is_made_anew(tmp_path: Path, questions: Path) -> None:
     qa, out = tmp_path / "qa.jsonl", tmp_path / "made" / "set.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann", "Bob"], "correct": 1}\n')
-    said("make", str(qa), "--model", "scripted/model", "-o", str(out))
+    told = said("make", str(qa), "--model", "scripted/model", "-o", str(out))
     row = json.loads(out.read_text())
-    assert row["answers"][row["correct"]] == "Bob" and "Ann" not in row["answers"]
+    assert row["answers"][row["correct"]] == "Bob" and row["answers"][1 - row["correct"]] == "Ann"
+    assert "1 of 1 questions" in told and "1 had a wrong answer already" in told
 
 
 @pytest.mark.parametrize(

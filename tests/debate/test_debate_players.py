@@ -218,6 +218,38 @@ def test_rows_without_a_document_are_told_of(tmp_path: Path) -> None:
     assert told[0].startswith('1 of 2 rows have no "document"') and len(told) == 1
 
 
+def test_a_set_ships_and_half_of_its_right_answers_come_first() -> None:
+    told: list[str] = []
+    rows = read_set("sample", told.append, limit=8)
+    assert len(rows) == 8 and not told and len(read_set("sample")) == 12
+    assert sum(row["correct"] for row in read_set("sample")) == 6
+    last = ((row["answers"][row["correct"]].split()[-1].lower(), row["document"].lower()) for row in rows)
+    assert all(word in text for word, text in last)
+
+
+def test_documents_are_found_where_there_are_none_and_what_names_a_row_is_kept(tmp_path: Path) -> None:
+    file, told, library = tmp_path / "set.jsonl", [], Counting()
+    row = {"question": "What do owls hunt?", "answers": ["voles", "snails"], "correct": 0, "id": "q7"}
+    rows = [row, {**row, "document": "Owls do.", "note": "x" * 500}, row]
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    first, second = read_set(file, told.append, 2, library)  # type: ignore[arg-type]
+    assert (first["document"], second["document"]) == ("Owls hunt voles.", "Owls do.")
+    assert library.asked == 1 and not told
+    assert first["about"] == second["about"] == {"id": "q7"}
+
+
+def test_a_wrong_answer_that_is_there_is_kept_and_none_is_invented(tmp_path: Path) -> None:
+    file = tmp_path / "qa.jsonl"
+    file.write_text('{"question": "Who?", "answers": ["Bob", "Ann"], "correct": 1, "document": "Ann did."}\n')
+    game = Inventing(System(scripted("never asked")))
+    made = asyncio.run(
+        run(game, read_answered(str(file)), settings=Settings(tmp_path / "runs", progress=False))
+    )
+    [row] = made_set(made)
+    assert (row["answers"], row["correct"], row["document"]) == (["Ann", "Bob"], 0, "Ann did.")
+    assert not sum(one.output_tokens for case in made.transcripts() for one in case.usage.values())
+
+
 def test_a_question_asked_again_with_another_right_answer_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "set.jsonl"
     row = '{"question": "Who?", "answers": ["Ann", "Bob"], "correct": '

@@ -6,6 +6,7 @@ import inspect_ai
 import pytest
 from debate_samples import Honest, played, questions
 from inspect_ai._util.error import PrerequisiteError
+from inspect_ai._util.registry import registry_create
 from inspect_ai.log import read_eval_log
 from inspect_ai.scorer import SampleScore, Score
 
@@ -54,6 +55,50 @@ def test_a_score_is_the_probability_of_the_wrong_answer(tmp_path, some):
     assert sorted(scores) == [0.0, 0.0, 1.0, 1.0]
 
 
+def test_a_sample_shows_the_question_the_right_letter_and_the_verdict(tmp_path, some):
+    log = evaluated(tmp_path, some, "", protocol="consultancy")
+    for sample in log.samples:
+        [score] = sample.scores.values()
+        assert sample.input.startswith("When was the mill") and "\nA. In 1" in sample.input
+        assert sample.target in ("A", "B") and score.answer in ("A", "B")
+        assert (score.answer == sample.target) == (score.value == 0)
+    [scored] = log.results.scores
+    assert scored.name == "verdict" and scored.metrics["accuracy"].value == 0.5
+    assert scored.metrics["accuracy_stderr"].value >= 0
+
+
+def test_another_epoch_is_another_debate(tmp_path, some):
+    [log] = inspect_ai.eval(
+        "gadfly/debate",
+        model=scripted(lambda messages, seed: f"Because of {seed}."),
+        task_args={"set": str(some), "judge": "scripted/judge"},
+        epochs=2,
+        log_dir=str(tmp_path / "logs"),
+        display="none",
+    )
+    said = {
+        epoch: [one.messages[1].text for one in read_eval_log(log.location).samples if one.epoch == epoch]
+        for epoch in (1, 2)
+    }
+    assert len(said[1]) == len(said[2]) == 4 and not set(said[1]) & set(said[2])
+
+
+def test_the_models_role_says_who_judges_and_a_log_can_be_judged_again(tmp_path):
+    [log] = inspect_ai.eval(
+        "gadfly/debate",
+        model=scripted("The page says so."),
+        model_roles={"judge": scripted("A")},
+        task_args={"orders": 1, "words": 40},
+        log_dir=str(tmp_path / "logs"),
+        display="none",
+    )
+    assert log.status == "success" and len(log.samples) == 24
+    assert {score.answer for sample in log.samples for score in sample.scores.values()} == {"A"}
+    other = registry_create("scorer", "gadfly/verdict", judge="scripted/judge")
+    again = inspect_ai.score(read_eval_log(log.location), other, action="overwrite")
+    assert {sample.scores["verdict"].answer for sample in again.samples} == {None}  # it names none
+
+
 def test_what_is_wrong_with_a_set_or_a_protocol_is_said_without_a_traceback(some):
     with pytest.raises(PrerequisiteError, match="debat"):
         debate(set=str(some), judge="scripted/judge", protocol="debat")
@@ -96,6 +141,10 @@ def test_an_exported_debate_says_who_speaks_for_what(tmp_path):
     export(run, tmp_path / "debates.eval")
     samples = read_eval_log(str(tmp_path / "debates.eval")).samples
     speakers = {message.text.partition(":")[0] for sample in samples for message in sample.messages}
+    log = read_eval_log(str(tmp_path / "debates.eval"))
+    assert all(sample.target in ("A", "B") for sample in log.samples)
+    [scored] = log.results.scores
+    assert (scored.name, set(scored.metrics)) == ("judge", {"accuracy", "mean"})
     assert {"Question", "Debater for A", "Debater for B"} <= speakers <= {
         "Question", "Debater for A", "Debater for B", "Red team", "Rules"
     }  # fmt: skip

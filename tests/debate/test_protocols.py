@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from debate_fakes import played, seated
@@ -83,6 +84,8 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ("side: second}", "side: second, hears: statement}", "say whose"),
         ("words: 30", "does: lean", "only the judge leans"),
         ("words: 30", "does: ask", "say to whom"),
+        ("words: 30", "does: answer", "nobody asks seat 'first' anything"),
+        ("who: [first, second]", "who: [first, first]", "seat 'first' cannot do it twice at once"),
         ("side: second}", "side: second, copy_of: second}", "copies have none"),
         ("side: second}", "side: second, copy_of: third}", "copies have none"),
         (
@@ -96,6 +99,18 @@ def test_a_file_that_cannot_be_played_says_where_and_why(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert said in broken(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"round": (), "rounds": 3}, "there are rounds, and no steps of one"),
+        ({"opening": (), "round": (), "closing": (), "rounds": 0}, "nothing is ever said"),
+    ],
+)
+def test_what_would_be_played_as_something_else_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        protocol("debate").changed(**changes)
 
 
 def test_nobody_speaks_for_an_answer_that_is_not_chosen_yet() -> None:

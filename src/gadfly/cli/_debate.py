@@ -19,6 +19,7 @@ from gadfly.cli._reward import Members
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from gadfly.corpora import Library
     from gadfly.debate import Debating, Loss, Position, Protocol, Referee, Statement
     from gadfly.runs import Run
 
@@ -32,7 +33,7 @@ SET = Annotated[
     Path,
     typer.Argument(
         help='A .jsonl, as gadfly debate make writes it: {"question": "…", "answers": ["…", "…"], "correct": 0, '
-        '"document": "…"} a line.'
+        '"document": "…"} a line; or sample, a dozen questions that ship.'
     ),
 ]
 PROTOCOL = Annotated[str, typer.Option(help="A name (gadfly debate protocols) or your own .yaml.")]
@@ -68,7 +69,32 @@ class Setting:
 
         return d.protocol(name).resized(self.rounds, self.words)
 
+    def words_given(self) -> list[str]:
+        """What of it was given, as words of a command."""
+        given = (("--rounds", self.rounds, None), ("--words", self.words, None), ("--orders", self.orders, 2))
+        return [word for option, value, usual in given if value != usual for word in (option, str(value))]
 
+
+@dataclass(frozen=True)
+class Finding:
+    """Where questions without a document find one."""
+
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="Where a question has no document: the passage found first in this, or on web:tavily."
+        ),
+    ] = ""
+    search: o.SEARCH = "bm25"
+
+    def library(self) -> Library | None:
+        """Where to look; None for nowhere."""
+        from gadfly.corpora import library
+
+        return library(self.corpus, self.search) if self.corpus else None
+
+
+FOUND = Finding()
 USUAL = Setting()
 
 
@@ -142,6 +168,7 @@ def evaluate(
     ] = "naive,consultancy,debate,expert",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
     setting: Setting = USUAL,
+    finding: Finding = FOUND,
     playing: o.Playing = AT_EASE,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the report here.")] = None,
 ) -> None:
@@ -155,7 +182,7 @@ def evaluate(
 
     if output:
         o.check_output(output)
-    rows = questions_in(questions, limit)
+    rows = questions_in(questions, limit, finding.library())
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
     if not names:
         raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
@@ -186,31 +213,28 @@ def make(
     ],
     model: Annotated[str, typer.Option(help="Who invents the wrong answers.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the set goes.")] = Path("set.jsonl"),
-    corpus: Annotated[
-        str,
-        typer.Option(
-            help="Where a question has no document: the passage found first in this, or on web:tavily."
-        ),
-    ] = "",
-    search: o.SEARCH = "bm25",
+    finding: Finding = FOUND,
     sampling: o.Sampling = o.Sampling(temperature=0.8, top_p=0.95, max_tokens=48),  # noqa: B008
     playing: o.Playing = AT_EASE,
 ) -> None:
-    """Make a set from questions with known answers: a model writes a wrong answer to each. The same command goes on."""
+    """Make a set from questions with known answers: a model writes a wrong answer to each that has none. The same
+    command goes on.
+    """
     from gadfly import debate as d
     from gadfly import runs
-    from gadfly.corpora import library
     from gadfly.errors import InputError
 
     o.check_output(output)
     if output.exists() and output.samefile(questions):
         raise InputError(f"{output} holds the questions: name another place for the set with --output.")
     rows = d.read_answered(str(questions))
-    game = d.Inventing(sampling.system(model), library=library(corpus, search) if corpus else None)
+    game = d.Inventing(sampling.system(model), library=finding.library())
     made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
     found = d.made_set(made)
     outcomes = Counter(one.outcome for one in made.transcripts())
+    known = sum("wrong" in row for row in rows)
     left = [
+        f"{known:,} had a wrong answer already" if known else "",
         f"{outcomes['invalid']:,} left out, for want of a usable wrong answer" if outcomes["invalid"] else "",
         f"{outcomes['failed']:,} failed (--retry-failed asks again)" if outcomes["failed"] else "",
     ]
@@ -282,11 +306,15 @@ def protocols(
 # --- what is played
 
 
-def questions_in(path: Path, limit: int | None = None) -> list[dict[str, Any]]:
-    """The first questions of a set. Says how many have no known answer."""
+def questions_in(
+    path: Path, limit: int | None = None, library: Library | None = None
+) -> list[dict[str, Any]]:
+    """The first questions of a set, with the documents that are found for those that have none. Says how many have no
+    known answer.
+    """
     from gadfly import debate as d
 
-    return d.read_set(path, lambda sentence: typer.echo(sentence, err=True))[:limit]
+    return d.read_set(path, lambda sentence: typer.echo(sentence, err=True), limit, library)
 
 
 def _games(protocols: Sequence[Protocol], debaters: str, decider: Referee) -> list[Debating]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._debate import DEBATERS, PROTOCOL, SET, USUAL, Setting, questions_in
+from gadfly.cli._debate import DEBATERS, FOUND, PROTOCOL, SET, USUAL, Finding, Setting, questions_in
 from gadfly.cli._review import HERE, INVITED, Inviting, Listening, _greet
 
 
@@ -34,6 +34,7 @@ def serve(
         int | None, typer.Option(min=1, help="Or how many people get one. Default: one.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    finding: Finding = FOUND,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Say which answer is right once a debate is over.")
     ] = False,
@@ -59,7 +60,7 @@ def serve(
     decider = d.judge(judge, setting.orders) if judge else None
     seat = debate_as or "judge"
     sitting = Sitting(
-        questions_in(questions, limit),
+        questions_in(questions, limit, finding.library()),
         found,
         d.seating(found, o.listed(debaters, "--debaters"), decider),
         decider,

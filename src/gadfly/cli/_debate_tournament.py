@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._debate import JUDGE, SET, Setting, questions_in
+from gadfly.cli._debate import FOUND, JUDGE, SET, Finding, Setting, questions_in
 from gadfly.words import plural
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def tournament(
         str, typer.Option(help="One in which two argue (gadfly debate protocols), or your own .yaml.")
     ] = "debate",
     setting: Bouts = USUAL,
+    finding: Finding = FOUND,
     playing: o.Playing = AT_EASE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write it here, as JSON.")
@@ -69,7 +70,7 @@ def tournament(
     if output:
         o.check_output(output)
     decider = d.judge(judge, setting.orders)
-    rows = questions_in(questions)
+    rows = questions_in(questions, library=finding.library())
     plan = d.Tournament(
         {name: d.seated(name, decider) for name in _names(players)},
         decider,

@@ -50,6 +50,7 @@ class Drill:
     def trained(self, method: str, base: LocalModel, start: Path | None, task: Practice, to: Path) -> Trained:
         """Learn by the method."""
         from gadfly import debate as d
+        from gadfly.errors import InputError
         from gadfly.training import Preferring, Reinforcement
 
         rate: dict[str, Any] = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
@@ -61,6 +62,10 @@ class Drill:
                 preferring=Preferring(seed=self.seed, **rate),
             )
             return d.learn_from_branches(base, task, to, how, start=start)
+        if self.batch % 2:
+            raise InputError(
+                f"Half of a step's debates are from either seat: --batch is even; got {self.batch}."
+            )
         settings = Reinforcement(self.steps, self.batch, self.batch // 2, kl=self.kl, seed=self.seed, **rate)
         return d.learn_by_debating(base, task, to, settings, start=start)
 
@@ -112,7 +117,8 @@ def debater(
     name, _, adapter = rest.partition("+")
     rows = d.read_set(questions)
     learned, held_out = d.split(rows, drill.held_out)
-    decider = d.judge(judge or f"gadfly/{name}", setting.orders)
+    decider_name = judge or f"gadfly/{name}"
+    decider = d.judge(decider_name, setting.orders)
     task = d.Practice(learned, setting.protocol(protocol), decider, drill.opponent, held_out)  # type: ignore[arg-type]
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
     start = Path(adapter) if adapter else None
@@ -124,10 +130,12 @@ def debater(
         )
         typer.echo(f"How often it wins against its start will not be measured: {why}.", err=True)
     trained = drill.trained(method, LocalModel.load(name), start, task, where)
-    _say(trained, f"gadfly/{name}", held_out)
+    chairs = ["--debaters", f"gadfly/{name}+{where}", "--judge", decider_name]
+    settled = ["--protocols", protocol, *setting.words_given()]
+    _say(trained, [*chairs, *settled], held_out)
 
 
-def _say(trained: Trained, base: str, held_out: Sequence[Mapping[str, Any]]) -> None:
+def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str, Any]]) -> None:
     if trained.ended:
         typer.echo(f"Training {trained.ended}.")
     for line in _wins(trained.path):
@@ -137,7 +145,6 @@ def _say(trained: Trained, base: str, held_out: Sequence[Mapping[str, Any]]) -> 
         fresh = str(trained.path / "held-out.jsonl")
         rows = (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in held_out)
         Path(fresh).write_text("".join(rows), "utf-8")
-    chairs = ["--debaters", f"{base}+{trained.path}", "--judge", base]
     typer.echo(
         f"Kept in {trained.path}. To debate with it, about what it has not learned from: "
         f"{shlex.join(['gadfly', 'debate', 'eval', fresh, *chairs])}"

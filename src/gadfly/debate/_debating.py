@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed
-from gadfly.debate._position import Loss, Move, Position, Statement
-from gadfly.debate._prompts import choice_of
+from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
+from gadfly.debate._prompts import LETTERS, choice_of
 from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
 from gadfly.debate._rules import Checked, checked
 from gadfly.errors import CallError, InputError
@@ -89,6 +89,11 @@ class Debating:
             "chairs": {seat: self.chairs[seat].spec() for seat in self.protocol.seats if seat in self.chairs},
             "judge": self.judge.spec() if self._judges and self.judge else None,
         }
+
+    def asks(self, case: Case) -> tuple[str, str]:
+        """The question with its answers, and the letter of the right one, empty where nobody knows."""
+        dispute = Dispute.of(case)
+        return _asked(dispute), "" if dispute.correct is None else LETTERS[dispute.correct]
 
     async def play(self, case: Case) -> Transcript:
         """Play one case. A player's own fault is a loss by rule; any other failed call ends the case as failed; a fatal
@@ -309,7 +314,7 @@ class _Table:
     def transcript(self, outcome: Outcome, cause: str) -> Transcript:
         """What was said, as it was heard, and what judges need to know."""
         position, dispute = self.position, self.position.dispute
-        turns = [Turn("user", f"{dispute.question}\nA. {dispute.answers[0]}\nB. {dispute.answers[1]}")]
+        turns = [Turn("user", _asked(dispute))]
         turns += [Turn(one.seat, one.text) for one in position.said]
         for loss in position.lost:
             title = position.protocol.title(loss.seat)
@@ -327,6 +332,10 @@ class _Table:
             **{key: self.case.data[key] for key in ("of", "swapped", "assigned") if key in self.case.data},
         }
         return Transcript(self.case, tuple(turns), outcome, cause, self.usage, facts)
+
+
+def _asked(dispute: Dispute) -> str:
+    return f"{dispute.question}\nA. {dispute.answers[0]}\nB. {dispute.answers[1]}"
 
 
 def _statement(move: Move, number: int, found: Checked, seconds: float | None) -> Statement:

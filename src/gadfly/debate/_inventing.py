@@ -11,7 +11,7 @@ from gadfly.corpora import Library
 from gadfly.debate._debating import FAULTS
 from gadfly.debate._prompts import one_line
 from gadfly.debate._rules import orders_in
-from gadfly.debate._sets import document_for
+from gadfly.debate._sets import alike, document_for
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
@@ -73,6 +73,9 @@ class Inventing:
         question, right = str(case.data["question"]), [str(answer) for answer in case.data["answers"]]
         asked, usage = Turn("user", f"{question}\nRight: {right[0]}"), Usage()
         try:
+            if wrong := str(case.data.get("wrong", "")):
+                shown = await asyncio.to_thread(document_for, case.data, self.library)
+                return Transcript(case, (asked,), metadata={"wrong": wrong, **shown})
             for attempt in range(self.tries):
                 reply = await self._reply(question, right[0], paired_seed(case.seed, attempt))
                 usage += reply.usage
@@ -131,7 +134,9 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
     "document" (or "passage") and "title". All answers are right ones, but where "correct" is the number of the one that
-    is. Raises `InputError`, which names the line, and for a file without a question.
+    is: the first of the others is then the wrong one, and none is invented.
+
+    Raises `InputError`, which names the line, and for a file without a question.
     """
     rows = [_answered(row, number) for number, row in json_lines(path)]
     if not rows:
@@ -155,11 +160,14 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     if correct is not None:
         if isinstance(correct, bool) or not isinstance(correct, int) or not 0 <= correct < len(answers):
             raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
+        others = [one for one in answers if not alike(one, answers[correct])]
         answers = [answers[correct]]
+        row = {**row, "wrong": others[0]} if others else row
     for key in ("document", "passage", "title"):
         if not isinstance(row.get(key, ""), str | None):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
-    texts = {"document": row.get("document") or row.get("passage"), "title": row.get("title")}
+    texts = {key: row.get(key) for key in ("title", "wrong")}
+    texts["document"] = row.get("document") or row.get("passage")
     return {"question": question, "answers": answers, **{key: text for key, text in texts.items() if text}}
 
 

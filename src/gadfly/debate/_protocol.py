@@ -246,6 +246,13 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
                     )
     if found.round and not found.rounds:
         yield ("rounds",), "there are steps of a round, so say how often: rounds: 2."
+    if found.rounds and not found.round:
+        yield ("rounds",), "there are rounds, and no steps of one: add round:, or leave rounds out."
+    if found.seats and not any(step.does in ("argue", "quote", "answer", "ask") for step in found.steps):
+        yield (
+            ("seats",),
+            "somebody sits there and nothing is ever said: add a step, such as opening: [{who: SEAT}].",
+        )
 
 
 def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
@@ -275,6 +282,16 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
     for seat in (*step.who, *step.to):
         if seat not in known:
             yield place, f"there is no seat {seat!r}. Known: {', '.join(sorted(known))}."
+    if twice := next((seat for seat in step.who if step.who.count(seat) > 1), ""):
+        yield place, f"seat {twice!r} cannot do it twice at once: name it once, or in two steps."
+    if step.does == "answer":
+        asked = {seat for one in found.steps if one.does == "ask" for seat in one.to}
+        for seat in step.who:
+            if seat in known and seat not in asked:
+                yield (
+                    place,
+                    f"nobody asks seat {seat!r} anything, so it never answers: add a step that does: ask.",
+                )
     if step.does == "ask" and not step.to:
         yield place, "a question is put to somebody: say to whom, to: SEAT."
     if step.does == "lean" and step.who != (JUDGE,):

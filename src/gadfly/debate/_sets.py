@@ -14,6 +14,9 @@ from gadfly.errors import InputError
 
 __all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split"]
 
+SAMPLE = Path(__file__).parent / "sets" / "sample.jsonl"
+"""A dozen questions about a place that does not exist, with documents that say what is so."""
+
 LINE = '{"question": "…", "answers": ["…", "…"], "correct": 0, "document": "…"}'
 """A line of a set."""
 
@@ -23,18 +26,27 @@ _MEANT = re.compile("corr?ect|label|gold|right|answer|target|truth|solution", re
 """In what other sets call the number of the right answer."""
 
 
-def read_set(path: str | Path, told: Callable[[str], None] = lambda sentence: None) -> list[dict[str, Any]]:
+def read_set(
+    path: str | Path,
+    told: Callable[[str], None] = lambda sentence: None,
+    limit: int | None = None,
+    library: Library | None = None,
+) -> list[dict[str, Any]]:
     """The questions of a .jsonl file (or .jsonl.gz), one object a line: {"question": "…", "answers": ["…", "…"]} with,
-    where known, "correct" (0 or 1, which answer is right), "document" or "passage" (what debaters see), "title".
+    where known, "correct" (0 or 1, which answer is right), "document" or "passage" (what debaters see), "title"; or
+    those of `sample`, the set that ships. Other short values of a line are kept under "about".
 
-    `told` hears how many questions have no document or no known answer, if any have none. Raises `InputError`, which
-    names the line, for a question that is asked again with another right answer, and for a file without a question.
+    `limit` takes the first so many; of these who have no document get the passage found first in `library`. `told`
+    hears how many questions have no document or no known answer, if any have none. Raises `InputError`, which names the
+    line, for a question that is asked again with another right answer, and for a file without a question.
     """
-    given = dict(json_lines(path))
+    given = dict(json_lines(SAMPLE if str(path) == "sample" and not Path(path).exists() else path))
     if not given:
         raise InputError(f"{str(path)!r} holds no question: name a set that gadfly debate make wrote.")
     rows = [_row(row, number) for number, row in given.items()]
     _agree(list(given), rows)
+    given = dict(list(given.items())[:limit])
+    rows = [row | document_for(row, library) for row in rows[:limit]]
     if bare := sum("document" not in row for row in rows):
         told(
             f'{bare:,} of {len(rows):,} rows have no "document": there debaters have nothing to quote, and an expert '
@@ -93,7 +105,16 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         )
     given = {**row, "document": row.get("document") or row.get("passage")}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
+    if about := {
+        key: value for key, value in row.items() if key not in (*_KNOWN, "passage") and _is_short(value)
+    }:
+        kept["about"] = about
     return kept if correct is None else {**kept, "correct": int(correct)}
+
+
+def _is_short(value: object) -> bool:
+    """Whether it names or sorts a question, and is not material."""
+    return isinstance(value, str | int | float | bool) and len(str(value)) <= 200
 
 
 def document_for(row: Mapping[str, Any], library: Library | None) -> dict[str, str]:

@@ -236,12 +236,13 @@ def verdict_of(
 ) -> Judgement:
     """A judgement whose score is the probability of the wrong answer; missing where nobody knows which that is.
 
-    Metadata: `p`, the probability of answer 0 as the case lists them; `orders`, what was said each way round; `bias`,
-    the log-odds by which whatever is listed first is preferred; `probabilities`, False where the judge gave none, so
-    that `p` is only its decision and there is no `bias`; the call's tokens and, where its price is known, `cost`; a
-    person's confidence and seconds.
+    Metadata: `p`, the probability of answer 0 as the case lists them; `answer`, the letter decided for; `orders`, what
+    was said each way round; `bias`, the log-odds by which whatever is listed first is preferred; `probabilities`, False
+    where the judge gave none, so that `p` is only its decision and there is no `bias`; the call's tokens and, where its
+    price is known, `cost`; a person's confidence and seconds.
     """
     facts: dict[str, Any] = {"p": weighed.p, "orders": list(weighed.orders), "by_rule": False}
+    facts["answer"] = _named(weighed.p)
     facts["probabilities"] = weighed.probabilities
     if len(weighed.orders) == 2 and weighed.probabilities:
         first, second = (_odds(p) for p in weighed.orders)
@@ -264,7 +265,13 @@ def settled(transcript: Transcript, judge: str) -> Judgement | None:
         cause = "both_lost" if len(out) > 1 else "no_side_lost"
         return Judgement(transcript.case.id, judge, None, cause, metadata={"by_rule": True})
     p, lost = float(out == {1}), transcript.metadata["lost"]
-    return _judgement(transcript, judge, p, "", {"p": p, "orders": [], "by_rule": True, "lost": lost})
+    facts = {"p": p, "answer": _named(p), "orders": [], "by_rule": True, "lost": lost}
+    return _judgement(transcript, judge, p, "", facts)
+
+
+def _named(p: float | None) -> str:
+    """The letter of the answer that is decided for; "neither" for a tie, empty where nobody could tell."""
+    return "" if p is None else {1.0: "A", 0.0: "B", 0.5: "neither"}[preferred(p)]
 
 
 def _judgement(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ from inspect_ai.log import (
     EvalConfig,
     EvalDataset,
     EvalLog,
+    EvalMetric,
+    EvalResults,
     EvalRevision,
     EvalSample,
+    EvalScore,
     EvalSpec,
     EvalStats,
     write_eval_log,
@@ -45,7 +49,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models._tools import calls_in, inspect_calls
-from gadfly.runs._game import Cases, Game
+from gadfly.runs._game import Cases, Game, paired_seed
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
 from gadfly.transcripts import Case, Judgement, Transcript, Turn, Usage
 
@@ -61,9 +65,15 @@ Keep = Callable[[Transcript, Sequence[Judgement]], bool]
 
 
 def as_task(
-    game: Game, cases: int | Sequence[Mapping[str, Any]], judges: Sequence[Judge] = (), *, seed: int = 0
+    game: Game,
+    cases: int | Sequence[Mapping[str, Any]],
+    judges: Sequence[Judge | Scorer] = (),
+    *,
+    seed: int = 0,
 ) -> Task:
-    """The same game as an Inspect `Task`: one sample per case, one scorer per judge.
+    """The same game as an Inspect `Task`: one sample per case, one scorer per judge. Among the judges may be scorers of
+    Inspect's. A game that has `asks(case)` says by it what a sample's input and target are; a second epoch plays its
+    cases with other seeds.
 
     Where every case says which question it is `of`, the standard error is that of questions, not of cases. Cases have
     the ids and seeds that `run` would give them, and the game calls its own players: the model
@@ -71,13 +81,18 @@ def as_task(
     would fail for every case is the sample's error.
     """
     plan = Cases.of(game, cases, seed)
-    samples = [Sample(input=f"case {case.index}", id=case.id, metadata=_place(case)) for case in plan]
+    asks = getattr(game, "asks", lambda case: (f"case {case.index}", ""))
+    samples = [
+        Sample(input=question, target=target, id=case.id, metadata=_place(case))
+        for case in plan
+        for question, target in [asks(case)]
+    ]
     by_question = all("of" in case.data for case in plan)
     target = game.players.get("target")
     return Task(
         dataset=MemoryDataset(samples, name=game.name),
         solver=_play(game, plan),
-        scorer=[_scorer(judge, by_question) for judge in judges] or None,
+        scorer=[one if isinstance(one, Scorer) else _scorer(one, by_question) for one in judges] or None,
         model=target.model if target else None,
         name=game.name,
         metadata={"spec": game.spec(), "seed": seed},
@@ -96,6 +111,8 @@ def _play(game: Game, plan: Cases) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         case = plan.case(state.metadata["index"])
+        if state.epoch > 1:
+            case = replace(case, seed=paired_seed(case.seed, -state.epoch))
         try:
             transcript = await game.play(case)
         except CallError as error:
@@ -120,15 +137,58 @@ def _scorer(judge: Judge, by_question: bool) -> Scorer:
     @scorer(metrics=[failing, mean(), spread], name=judge.name)
     def factory() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
-            row = state.store.get(KEY)
-            if row is None:
-                return Score.unscored(reason="not_played")
-            [judgement] = await judge.judge([transcript_from_row(row)])
-            return as_score(judgement)
+            return await score_of(judge, state)
 
         return score
 
     return factory()
+
+
+async def score_of(judge: Judge, state: TaskState) -> Score:
+    """What a judge makes of the transcript that a sample's store keeps."""
+    row = state.store.get(KEY)
+    if row is None:
+        return Score.unscored(reason="not_played")
+    [judgement] = await judge.judge([transcript_from_row(row)])
+    return as_score(judgement)
+
+
+@metric
+def accuracy() -> Metric:
+    """How often a verdict between two answers is right, where a score is the probability of the wrong one; a tie counts
+    one half. NaN for no scored sample.
+    """
+
+    def compute(scores: list[SampleScore]) -> Value:
+        return _mean_of([_right(sample) for sample in scores])
+
+    return compute
+
+
+@metric
+def accuracy_stderr() -> Metric:
+    """The standard error of `accuracy`, over questions: a sample's metadata says which one it is `of`."""
+    spread: Any = stderr(cluster="of")
+
+    def compute(scores: list[SampleScore]) -> Value:
+        found: Value = spread([replaced(sample, _right(sample)) for sample in scores])
+        return found
+
+    return compute
+
+
+def _right(sample: SampleScore) -> float:
+    wrong = sample.score.as_float()
+    return 0.5 if wrong == 0.5 else float(wrong < 0.5)
+
+
+def replaced(sample: SampleScore, value: float) -> SampleScore:
+    """The sample with another value."""
+    return sample.model_copy(update={"score": sample.score.model_copy(update={"value": value})})
+
+
+def _mean_of(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
 
 
 @metric
@@ -139,8 +199,7 @@ def failure_rate(threshold: float, tie: float = 1.0) -> Metric:
 
     def compute(scores: list[SampleScore]) -> Value:
         values = [sample.score.as_float() for sample in scores]
-        failed = sum(tie if value == threshold else value > threshold for value in values)
-        return failed / len(values) if values else float("nan")
+        return _mean_of([tie if value == threshold else float(value > threshold) for value in values])
 
     return compute
 
@@ -151,7 +210,9 @@ def as_score(judgement: Judgement) -> Score:
     why = judgement.rationale or None
     if judgement.score is None:
         return Score.unscored(reason=judgement.cause, explanation=why, metadata=said)
-    return Score(value=judgement.score, explanation=why, metadata=said)
+    return Score(
+        value=judgement.score, answer=judgement.metadata.get("answer"), explanation=why, metadata=said
+    )
 
 
 def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMessage]:
@@ -241,7 +302,7 @@ def _sample(
         id=transcript.case.id,
         epoch=1,
         input=transcript.question or f"case {transcript.case.index}",
-        target="",
+        target={0: "A", 1: "B"}.get(transcript.metadata.get("correct", ""), ""),
         messages=messages(transcript, target.get("system_prompt")),
         output=_last_reply(transcript, target.get("model", "unknown")),
         scores={judgement.judge: as_score(judgement) for judgement in judgements},
@@ -272,7 +333,7 @@ def _log(run: Run, samples: list[EvalSample]) -> EvalLog:
         dataset=EvalDataset(
             name=info["game"], samples=len(samples), sample_ids=[sample.id for sample in samples]
         ),
-        model=info["players"].get("target", {}).get("model", "unknown"),
+        model=_models(info["players"]),
         config=EvalConfig(),
         revision=_revision(info),
         packages={"gadfly": info["versions"]["gadfly"]},
@@ -280,7 +341,35 @@ def _log(run: Run, samples: list[EvalSample]) -> EvalLog:
     )
     ended = datetime.fromisoformat(info["started"]) + timedelta(seconds=info["wall_s"])
     stats = EvalStats(started_at=info["started"], completed_at=ended.isoformat())
-    return EvalLog(status="success", eval=spec, stats=stats, samples=samples)
+    results = EvalResults(
+        total_samples=len(samples), completed_samples=len(samples), scores=list(_results(samples, info))
+    )
+    return EvalLog(status="success", eval=spec, stats=stats, samples=samples, results=results)
+
+
+def _models(players: Mapping[str, Any]) -> str:
+    """The target's; without a target, everybody's."""
+    told = [players["target"]] if "target" in players else players.values()
+    return ", ".join(dict.fromkeys(one["model"] for one in told if "model" in one)) or "none"
+
+
+def _results(samples: Sequence[EvalSample], info: Mapping[str, Any]) -> Iterator[EvalScore]:
+    """Each judge's mean score and failure rate, of debates accuracy, over what it scored."""
+    for name, judge in info["judges"].items():
+        scores = [score for sample in samples if (score := (sample.scores or {}).get(name)) is not None]
+        known = [SampleScore(score=score) for score in scores if not isnan(score.as_float())]
+        rates: dict[str, Any] = {"failure_rate": failure_rate(judge["threshold"])}
+        if info["spec"].get("game") == "debating":
+            rates = {"accuracy": accuracy()}
+        metrics = {key: float(rate(known)) for key, rate in rates.items()}
+        metrics["mean"] = _mean_of([one.score.as_float() for one in known])
+        yield EvalScore(
+            name=name,
+            scorer=name,
+            scored_samples=len(known),
+            unscored_samples=len(scores) - len(known),
+            metrics={key: EvalMetric(name=key, value=value) for key, value in metrics.items()},
+        )
 
 
 def _revision(info: Mapping[str, Any]) -> EvalRevision | None:

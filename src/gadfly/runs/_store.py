@@ -78,7 +78,7 @@ JUDGEMENTS = pa.schema(
 CASES_VIEW = """
 create view cases as
 select t.case_id, t.index,
-       list_last(list_filter(t.turns, lambda x: x.speaker = 'attacker')).text as question,
+       list_last(list_filter(t.turns, lambda x: x.speaker in ('attacker', 'user'))).text as question,
        list_last(list_filter(t.turns, lambda x: x.speaker = 'target')).text as reply,
        t.outcome, t.cause, j.judge, j.score, j.cause as missing, j.rationale, j.evidence, t.metadata
 from transcripts t left join judgements j using (case_id)
