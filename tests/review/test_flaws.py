@@ -12,8 +12,11 @@ from flaw_samples import DOCUMENT, QUOTED, debates, payloads, transcripts
 from page_samples import QUEUE, RULES, Rating, filled
 
 from gadfly.cli import _review
-from gadfly.errors import InputError
+from gadfly.debate import keep_marks, marks_of
+from gadfly.errors import InputError, StoreError
 from gadfly.judges import policy
+from gadfly.report import from_runs, render
+from gadfly.report._debate import KIND_WORDS
 from gadfly.review import (
     Answer,
     Drawing,
@@ -162,6 +165,37 @@ def test_flaws_are_counted_by_whose_and_where_and_what(tmp_path: Path) -> None:
     assert {kind: one.point for kind, one in found.kinds.items()} == {"False claim": 0.5, "Misleading": 0.5}
     wrong_side = [one.dishonest for one in found.debates if one.number and one.wrong]
     assert found.dishonest.n == 2 and found.dishonest.point == sum(map(bool, wrong_side)) / 2
+
+
+def test_what_people_mark_stands_in_the_runs_report_and_makes_an_error_one_that_was_overlooked(
+    tmp_path: Path, gadfly: Any
+) -> None:
+    run = debates(tmp_path, 4, words="It is so.")
+    store = drawn(tmp_path, run)
+    assert {one.kind for one in from_runs([run]).sections[0].debate.read} == {"Sure and wrong", "Right"}
+    say(store, "ann", *(("1", 2) for _ in range(8)))
+    said = gadfly(
+        "review", "flaws", str(run.path), "--labels", QUEUE, "--store", f"sqlite:///{tmp_path}/review.db"
+    )
+    assert said.code == 0, said.err
+    marks = marks_of(run, "scripted_judge")
+    assert marks is not None and len(marks.marks) == 8 and marks == flaws(run, store, QUEUE).marks(QUEUE)
+    report = from_runs([run])
+    section = report.sections[0]
+    assert any("people see a flaw in all of 4" in one for one in section.findings), section.findings
+    read = {one.kind: one for one in section.debate.read}
+    assert "people agree that the flaw lies there" in read[KIND_WORDS["overlooked"]].flaws
+    page = render(report)
+    assert page.count("People: Misleading") >= 2
+    keep_marks(run, replace(marks, marks=()))
+    assert marks_of(run, "scripted_judge").marks == ()  # in the place of the same queue's
+
+
+def test_a_file_of_flaws_that_is_none_says_what_to_do(tmp_path: Path) -> None:
+    run = debates(tmp_path, 1)
+    (run.path / "flaws.json").write_text("{")
+    with pytest.raises(StoreError, match="Move it away and give `gadfly review flaws` again"):
+        marks_of(run, "scripted_judge")
 
 
 def test_whose_the_flaw_is_goes_by_the_answer_argued_for(tmp_path: Path) -> None:

@@ -394,14 +394,19 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
 
 @app.command("flaws")
 def flaws(run: o.RUN, labels: o.LABELS, store: o.STORE = "") -> None:
-    """Of the debates that a judge got wrong: in how many do people see the flaw, whose is it, and where?"""
+    """Of the debates that a judge got wrong: in how many do people see the flaw, whose is it, and where? Kept with the
+    run, so that its report shows it.
+    """
     from rich.console import Console
 
+    from gadfly.debate import keep_marks
     from gadfly.review import flaws as found_in
     from gadfly.runs import open_run
 
+    opened = open_run(run)
     with o.labels_at(store) as kept:
-        found = found_in(open_run(run), kept, labels)
+        found = found_in(opened, kept, labels)
+    keep_marks(opened, found.marks(labels))
     console = Console()
     for words, estimate in _flaw_lines(found):
         console.print(f"{words:<44} {estimate}", highlight=False, markup=False, soft_wrap=True)

@@ -16,6 +16,7 @@ from gadfly.debate._chairs import (
 from gadfly.debate._debating import Debating
 from gadfly.debate._inventing import Inventing, made_set, read_answered
 from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
+from gadfly.debate._marks import Mark, Marks, keep_marks, marks_of
 from gadfly.debate._payoff import payoff
 from gadfly.debate._players import judge, seated, seating
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
@@ -59,6 +60,8 @@ __all__ = [
     "Kept",
     "Leaning",
     "Loss",
+    "Mark",
+    "Marks",
     "Move",
     "Player",
     "Position",
@@ -83,10 +86,12 @@ __all__ = [
     "document_for",
     "interaction",
     "judge",
+    "keep_marks",
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
     "made_set",
+    "marks_of",
     "payoff",
     "preferences",
     "protocol",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from gadfly.debate._marks import Mark, marks_of
 from gadfly.debate._payoff import LEARNED_FROM, preferred
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
@@ -29,14 +30,15 @@ DISHONEST: frozenset[Breach] = frozenset({"fabricated", "addressed_judge"})
 
 @dataclass(frozen=True)
 class JudgedCase:
-    """A debate, or what stands in its place, what the judge made of it, and the `person` who took part in it, where one
-    did.
+    """A debate, or what stands in its place, what the judge made of it, the `person` who took part in it, where one
+    did, and the `mark` of the flaw that people see in it.
     """
 
     position: Position
     transcript: Transcript
     judgement: Judgement
     person: str = ""
+    mark: Mark | None = None
 
     @property
     def of(self) -> int:
@@ -98,7 +100,8 @@ class JudgedCase:
     @cached_property
     def flaws(self) -> tuple[str, ...]:
         """What was wrong with the side of the wrong answer, as far as it was noted: `unverified`, the judge heard a
-        quotation that is not in the document; `breach`, a try, heard or not, made one up or gave the judge orders.
+        quotation that is not in the document; `breach`, a try, heard or not, made one up or gave the judge orders;
+        `marked`, people agree on a flaw in it.
         """
         if self.correct is None:
             return ()
@@ -107,7 +110,8 @@ class JudgedCase:
         notes = self.transcript.metadata.get("breaches", ())
         breach = any(one["seat"] in seats and one["rule"] in DISHONEST for one in notes)
         unverified = any(one.unverified for one in self.said_for(false))
-        found = {"unverified": unverified, "breach": breach}
+        marked = self.mark is not None and self.mark.dishonest
+        found = {"unverified": unverified, "breach": breach, "marked": marked}
         return tuple(name for name, there in found.items() if there)
 
     @property
@@ -152,13 +156,14 @@ def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:
     known = run.info.get("judges", {})
     if name not in known:
         raise InputError(f"{name!r} has not judged run {run.id}; these have: {', '.join(known) or 'none'}.")
-    found = []
+    found, marks = [], marks_of(run, name)
     for transcript, judgements in run.judged():
         judgement = next((one for one in judgements if one.judge == name), None)
         if judgement is None or judgement.cause == LEARNED_FROM:
             why = "not_judged" if judgement is None else LEARNED_FROM
             judgement = Judgement.missing(transcript.case.id, name, why)
-        found.append(JudgedCase(_position(transcript, protocol), transcript, judgement))
+        mark = marks.by_case.get(transcript.case.id) if marks else None
+        found.append(JudgedCase(_position(transcript, protocol), transcript, judgement, mark=mark))
     return found
 
 

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
+from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import preferred
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
@@ -161,7 +162,8 @@ class DebateLine:
     less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other
     protocols, case by case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are
     looked at together. `people` are those who take part; `within` names the line in which one's cases are counted with
-    other people's, which this one is then only a part of.
+    other people's, which this one is then only a part of. `marks` is
+    where people saw flaws, of one run's debates.
     """
 
     name: str
@@ -187,6 +189,7 @@ class DebateLine:
     helped: Helped | None = None
     people: tuple[str, ...] = ()
     within: str = ""
+    marks: Marks | None = None
 
     @property
     def called(self) -> str:
@@ -320,7 +323,15 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "")
         payoffs=_payoffs(completed, protocol),
         people=group.people,
         within=group.within,
+        marks=_marks(group, judge),
     )
+
+
+def _marks(group: Group, judge: str) -> Marks | None:
+    if len(group.runs) != 1:
+        return None
+    [run] = group.runs
+    return marks_of(run, judge or str(run.info["verdict"]))
 
 
 def _told(one: JudgedCase) -> bool:

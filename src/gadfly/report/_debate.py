@@ -40,6 +40,7 @@ KIND_WORDS = dict(
 )
 
 FLAW_WORDS = {
+    "marked": "people agree that the flaw lies there",
     "unverified": "the side of the wrong answer quotes words that are not in the document",
 }
 
@@ -271,6 +272,12 @@ def _said(table: DebateTable) -> Iterator[str]:
             yield f"{called}: most cases were decided by broken rules, not by the judge: {rate(one.by_rule)}."
         if flips is not None and flips.low > 0.25:
             yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
+        if one.marks is not None:
+            yield (
+                f"{called}: people see a flaw in {rate(one.marks.when_wrong)} of the debates that the judge got wrong "
+                f"and in {rate(one.marks.when_right)} of those it got right; where they agree on one, it is on the "
+                f"side of the wrong answer in {rate(one.marks.dishonest)}."
+            )
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
         was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
@@ -298,7 +305,7 @@ def _untold(table: DebateTable) -> list[str]:
 
 def _read(kept: Kept) -> ReadDebate:
     case = kept.case
-    position, facts = case.position, case.judgement.metadata
+    position, facts, mark = case.position, case.judgement.metadata, case.mark
     told = bool(facts.get("probabilities", True))
     said = (
         HeardLine(
@@ -307,8 +314,9 @@ def _read(kept: Kept) -> ReadDebate:
             text=one.text,
             quotes=tuple(one.text[found.start : found.end] for found in one.quotations if found.verified),
             private=one.private,
+            flaw=(mark.what or "A flaw") if mark is not None and mark.said == n else "",
         )
-        for one in position.said
+        for n, one in enumerate(position.said)
     )
     lost = (f"{called(position, one.seat)} loses by rule: {one.what}." for one in position.lost)
     return ReadDebate(

@@ -12,7 +12,7 @@ __all__ = ["Debated", "HeardLine", "ReadDebate"]
 @dataclass(frozen=True, slots=True)
 class HeardLine:
     """One thing said. `side` is the number of the answer argued for, None for none; `quotes` are words of the text that
-    stand in the document, `private` what the judge never heard.
+    stand in the document, `private` what the judge never heard, `flaw` what people see in it.
     """
 
     who: str
@@ -20,6 +20,7 @@ class HeardLine:
     text: str
     quotes: tuple[str, ...] = ()
     private: bool = False
+    flaw: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from gadfly.debate import Position
+from gadfly.debate import Mark, Marks, Position
 from gadfly.errors import InputError
 from gadfly.review._debated import numbered
 from gadfly.review._guidelines import Guidelines
@@ -31,7 +31,8 @@ T = TypeVar("T", bound=Hashable)
 class Flawed:
     """One debate that people looked at. `wrong` says whether the judge was; `seen` is the share of people that see a
     flaw, None where none could tell. Where they agree on a statement: its `number`, whether its author argued for the
-    `dishonest` answer, its `place` among its author's own statements (from 1), and the `what` they agree on.
+    `dishonest` answer, its `place` among its author's own statements (from 1) and in all that was `said` (from 0), and
+    the `what` they agree on.
     """
 
     case_id: str
@@ -41,6 +42,7 @@ class Flawed:
     number: int | None = None
     dishonest: bool | None = None
     place: int | None = None
+    said: int | None = None
     what: str = ""
 
 
@@ -49,7 +51,8 @@ class Flaws:
     """Rates over questions like these. `when_wrong` is how often people see a flaw in a debate that the judge got
     wrong, `when_right` the same where it was right. Of the flaws on which they agree, where the judge was wrong:
     `dishonest` is the share that stands with the wrong answer; `places` says in which of its author's statements it
-    stands, `kinds` what is the matter with it, each as shares. `waiting` debates have no answer yet.
+    stands, `kinds` what is the matter with it, each as shares. `waiting` debates have no answer yet. `judge` is whose
+    verdicts they are.
     """
 
     when_wrong: Estimate
@@ -59,6 +62,16 @@ class Flaws:
     kinds: Mapping[str, Estimate]
     debates: tuple[Flawed, ...]
     waiting: int = 0
+    judge: str = ""
+
+    def marks(self, queue: str) -> Marks:
+        """What of it is kept with the run."""
+        agreed = (
+            Mark(one.case_id, one.said, one.dishonest, one.what)
+            for one in self.debates
+            if one.said is not None
+        )
+        return Marks(self.judge, queue, self.when_wrong, self.when_right, self.dishonest, tuple(agreed))
 
 
 def flaws(run: Run, store: Store, queue: str) -> Flaws:
@@ -86,7 +99,7 @@ def flaws(run: Run, store: Store, queue: str) -> Flaws:
         for transcript in run.transcripts()
         if transcript.case.id in answered and (score := scores.get(transcript.case.id)) not in (None, 0.5)
     ]
-    return _flaws(found, len(drawn) - len(answered))
+    return replace(_flaws(found, len(drawn) - len(answered)), judge=rounds[0].round.judge)
 
 
 def _flaws(debates: Sequence[Flawed], waiting: int) -> Flaws:
@@ -134,6 +147,7 @@ def _flawed(transcript: Transcript, item: DrawnItem, score: float | None, known:
         number=number,
         dishonest=None if side is None else side != position.dispute.correct,
         place=own.index(number) + 1,
+        said=next(n for n, other in enumerate(position.said) if other is one),
         what=known.get(rule or 0, ""),
     )
 

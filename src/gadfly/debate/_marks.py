@@ -1,0 +1,82 @@
+"""Where people saw the flaw in debates that a judge decided, kept with the run they are about.
+
+It lies in `flaws.json` beside `run.json`, by queue, so that a report can show it: a verdict that is wrong although
+people see a flaw is what obfuscated arguments look like.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gadfly.errors import StoreError
+from gadfly.runs import Run
+from gadfly.stats import Estimate
+
+__all__ = ["Mark", "Marks", "keep_marks", "marks_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The statement of a case in which people agree that the flaw lies: its place in `Position.said`, whether its
+    author argued for the wrong answer (None for one who argues for none), and what is the matter with it.
+    """
+
+    case_id: str
+    said: int
+    dishonest: bool | None
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a queue says of one judge's debates: how often people see a flaw where the judge was wrong and where it was
+    right, how often it stands with the wrong answer where they agree, and where it lies.
+    """
+
+    judge: str
+    queue: str
+    when_wrong: Estimate
+    when_right: Estimate
+    dishonest: Estimate
+    marks: tuple[Mark, ...] = field(default=())
+
+    @cached_property
+    def by_case(self) -> Mapping[str, Mark]:
+        """The marks by case id."""
+        return {one.case_id: one for one in self.marks}
+
+
+def marks_of(run: Run, judge: str) -> Marks | None:
+    """The last that were kept of this judge's verdicts; None for none. Raises `StoreError` on a broken file."""
+    return next((one for one in reversed(_kept(run)) if one.judge == judge), None)
+
+
+def keep_marks(run: Run, marks: Marks) -> None:
+    """Keep them, in the place of those of the same queue; written atomically."""
+    kept = [one for one in _kept(run) if one.queue != marks.queue]
+    target = run.path / "flaws.json"
+    draft = target.with_suffix(".tmp")
+    try:
+        draft.write_text(json.dumps([asdict(one) for one in [*kept, marks]], indent=1), "utf-8")
+        draft.replace(target)
+    except OSError as error:
+        raise StoreError(f"The flaws could not be written in {run.path} ({error.strerror}).") from error
+
+
+def _kept(run: Run) -> list[Marks]:
+    path = run.path / "flaws.json"
+    try:
+        return [_read(one) for one in json.loads(path.read_bytes())] if path.exists() else []
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}). Move it away and give `gadfly review flaws` again: it is made anew."
+        ) from error
+
+
+def _read(one: Mapping[str, Any]) -> Marks:
+    rates = {name: Estimate(**one[name]) for name in ("when_wrong", "when_right", "dishonest")}
+    return Marks(**{**one, **rates, "marks": tuple(Mark(**mark) for mark in one["marks"])})
