@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import StringIO
 
@@ -12,6 +13,7 @@ from debates_samples import Leaning, Talker, _played, debates, named_report, peo
 from playwright.sync_api import Browser
 from rich.console import Console
 
+from gadfly.debate import known_protocols
 from gadfly.errors import CallError
 from gadfly.report import from_runs, print_summary, render, write
 from gadfly.report._debate import debate_verdict, section_of
@@ -281,3 +283,29 @@ def test_nothing_is_wider_than_the_window(
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.close()
+
+
+@pytest.fixture(scope="module")
+def of_all(tmp_path_factory):
+    """A report of every protocol that ships, on a few questions."""
+    judge = Leaning(bias=3.0, sway=0.7, name="judge:smollm2")
+    where = tmp_path_factory.mktemp("all")
+    with ThreadPoolExecutor(1) as aside:  # a browser that has begun leaves a running loop in this thread
+        return from_runs(aside.submit(debates, where, judge, known_protocols(), n=4).result())
+
+
+def test_however_many_protocols_what_a_figure_is_can_be_read(of_all, browser: Browser, tmp_path):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.goto(write(of_all, tmp_path / "all.html").as_uri())
+    widths = page.locator(".figures tbody th").evaluate_all("all => all.map(e => e.offsetWidth)")
+    assert len(widths) > 10 and min(widths) > 150
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.close()
+
+
+def test_what_holds_of_many_protocols_is_said_once(of_all):
+    [section] = of_all.sections
+    [flips] = [
+        one for one in section.findings if one.startswith("The order of listing the answers alone changes")
+    ]
+    assert "; Naive " in flips and "Expert " in flips

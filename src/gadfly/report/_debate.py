@@ -19,6 +19,7 @@ from gadfly.report._section import Report, Section
 from gadfly.report._words import causes as in_words
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
+from gadfly.stats import Estimate
 from gadfly.words import enumerated, plural
 
 __all__ = ["debate_report", "debate_section", "debate_verdict", "from_debate"]
@@ -263,25 +264,41 @@ def _unfinished(runs: Sequence[Run], table: DebateTable) -> Iterator[str]:
 def _said(table: DebateTable) -> Iterator[str]:
     """What the reader must know of the judge before taking its verdicts for insight."""
     yield from _untold(table)
+    for heading, found in _noted(table):
+        told = [f"{name(one.called)} {rate(estimate)}" for one, estimate in found]
+        yield f"{heading}: {'; '.join(told)}."
     for one in table.lines:
-        called = name(one.called)
-        follows, misled, flips = one.believed.follows, one.believed.misled, one.leaning.flips
-        if follows is not None and misled is not None and min(follows.low, misled.low) > 0.5:
-            yield f"{called}: the judge tends to believe whoever advises it, right or wrong: {rate(follows)}."
-        if one.by_rule.point is not None and one.by_rule.low > 0.5:
-            yield f"{called}: most cases were decided by broken rules, not by the judge: {rate(one.by_rule)}."
-        if flips is not None and flips.low > 0.25:
-            yield f"{called}: the order of listing the answers alone changes the verdict in {rate(flips)}."
         if one.marks is not None:
             yield (
-                f"{called}: people see a flaw in {rate(one.marks.when_wrong)} of the debates that the judge got wrong "
-                f"and in {rate(one.marks.when_right)} of those it got right; where they agree on one, it is on the "
-                f"side of the wrong answer in {rate(one.marks.dishonest)}."
+                f"{name(one.called)}: people see a flaw in {rate(one.marks.when_wrong)} of the debates that the judge "
+                f"got wrong and in {rate(one.marks.when_right)} of those it got right; where they agree on one, it is "
+                f"on the side of the wrong answer in {rate(one.marks.dishonest)}."
             )
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
         was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
         yield f"Some answers that the judge {was} had a flaw that was noted; they are below, to read."
+
+
+def _noted(table: DebateTable) -> Iterator[tuple[str, list[tuple[DebateLine, Estimate]]]]:
+    """What moves the judge besides what is said, and where: each with its protocols, where there are any."""
+    follows = [
+        (one, one.believed.follows)
+        for one in table.lines
+        if one.believed.follows and one.believed.misled
+        if min(one.believed.follows.low, one.believed.misled.low) > 0.5
+    ]
+    ruled = [
+        (one, one.by_rule) for one in table.lines if one.by_rule.point is not None and one.by_rule.low > 0.5
+    ]
+    flips = [(one, its) for one in table.lines if (its := one.leaning.flips) is not None and its.low > 0.25]
+    for heading, found in (
+        ("The judge tends to believe whoever advises it, right or wrong", follows),
+        ("Most cases were decided by broken rules, not by the judge", ruled),
+        ("The order of listing the answers alone changes the verdict", flips),
+    ):
+        if found:
+            yield heading, found
 
 
 def _untold(table: DebateTable) -> list[str]:

@@ -170,6 +170,11 @@ def _against(effort: Effort, taken: Sequence[tuple[DebateLine, Estimate]]) -> Ch
             "mark": {"type": "rule", "stroke": ACCENT, "strokeWidth": 2},
             "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
         },
+        {
+            "transform": [{"filter": "datum.label > datum.high || datum.label < datum.low"}],
+            "mark": {"type": "rule", "stroke": FAINT, "strokeDash": [1, 2]},
+            "encoding": {"x": x, "y": {**y, "field": "point"}, "y2": {"field": "label"}},
+        },
         {"mark": point, "encoding": {"x": x, "y": {**y, "field": "point"}}},
     ]
     for where, side in (
@@ -188,14 +193,15 @@ def _against(effort: Effort, taken: Sequence[tuple[DebateLine, Estimate]]) -> Ch
 
 
 def _spread(data: list[dict[str, Any]], top: float) -> None:
-    """A height for each label, pushed up until neighbouring ones stand apart."""
+    """A height for each label: its point's, or the nearest at which it stands apart from its neighbours'."""
     placed: list[tuple[float, float]] = []
+    steps = [0.0, *(sign * 0.02 * n for n in range(1, 50) for sign in (1, -1))]
     for row in sorted(data, key=lambda row: row["point"]):
-        height = row["point"]
-        while (
-            any(abs(x - row["taken"]) < 0.55 * top and abs(y - height) < 0.06 for x, y in placed)
-            and height < 1
-        ):
-            height += 0.02
-        placed.append((row["taken"], height))
-        row["label"] = height
+        free = (
+            height
+            for step in steps
+            if 0.02 <= (height := row["point"] + step) <= 0.98
+            and not any(abs(x - row["taken"]) < 0.55 * top and abs(y - height) < 0.06 for x, y in placed)
+        )
+        row["label"] = next(free, row["point"])
+        placed.append((row["taken"], row["label"]))
