@@ -308,4 +308,4 @@ def test_what_holds_of_many_protocols_is_said_once(of_all):
     [flips] = [
         one for one in section.findings if one.startswith("The order of listing the answers alone changes")
     ]
-    assert "; Naive " in flips and "Expert " in flips
+    assert "; Naive (" in flips and "; Debate (" in flips

@@ -265,7 +265,7 @@ def _said(table: DebateTable) -> Iterator[str]:
     """What the reader must know of the judge before taking its verdicts for insight."""
     yield from _untold(table)
     for heading, found in _noted(table):
-        told = [f"{name(one.called)} {rate(estimate)}" for one, estimate in found]
+        told = [f"{name(one.called)} ({rate(estimate)})" for one, estimate in found]
         yield f"{heading}: {'; '.join(told)}."
     for one in table.lines:
         if one.marks is not None:
