@@ -245,6 +245,21 @@ def test_payoffs_stay_within_what_a_verdict_can_bring(runs):
         assert all(0 <= one.low <= one.high <= 1 for one in payoffs.values())
 
 
+def test_estimates_have_their_error_and_those_without_a_number_are_missing(tmp_path):
+    class Estimating(Honest):
+        async def say(self, move):
+            if move.step.does != "estimate":
+                return await super().say(move)
+            right = move.position.sides["prover"] == move.position.dispute.correct
+            unsure = "7" in move.position.dispute.question
+            return Said("Hard to say." if unsure else "90%" if right else "20 per cent")
+
+    [line] = debate_table([played(tmp_path, "prover_estimator", Leaning(), Estimating(), n=8)]).lines
+    found = line.estimates["estimator"]
+    assert found.point == pytest.approx((0.1**2 + 0.2**2) / 2) and (found.n, found.missing) == (14, 2)
+    assert debate_table([played(tmp_path, "debate", n=2)]).lines[0].estimates == {}
+
+
 def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_path):
     class Polling(Honest):
         async def say(self, move):

@@ -21,13 +21,14 @@ from gadfly.debate import (
     ScriptedJudge,
     Skilled,
     cases,
+    payoff,
     protocol,
 )
 from gadfly.debate._prompts import costs, judge_messages, player_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
-from gadfly.transcripts import Transcript, Usage
+from gadfly.transcripts import Judgement, Transcript, Usage
 
 
 def told(move: Move) -> str:
@@ -130,6 +131,38 @@ def test_a_model_polls_where_it_says_so_in_both_orders_of_asking(letter: str, po
     player = Player(System(scripted(says)))
     transcript = played(seated(protocol("polling_debate"), first=player))
     assert transcript.metadata["spent"]["first"]["polls"] == polls
+
+
+@pytest.mark.parametrize(
+    ("text", "p"),
+    [
+        ("It is 70% likely, as the log says.", 0.7),
+        ("1. 20 % 2. 30% so 85 per cent in all.", 0.85),
+        ("12.5 percent", 0.125),
+        ("12,5 %", 0.125),
+        ("About 1,000% sure.", None),
+        ("101%", None),
+        ("It is likely.", None),
+    ],
+)
+def test_an_estimate_is_the_last_percentage_and_its_error_is_what_it_costs(
+    text: str, p: float | None
+) -> None:
+    estimator = Voice(text)
+    for turn in (0, 1):  # the prover argues for each answer once
+        transcript = played(seated(protocol("prover_estimator"), estimator=estimator), turn=turn)
+        position = Position.of(transcript)
+        side = position.sides["prover"]
+        last = position.said[-1]
+        assert (last.seat, last.does) == ("estimator", "estimate")
+        assert last.lean == (None if p is None else pytest.approx(p if side == 0 else 1 - p))
+        right = float(side == position.dispute.correct)
+        worth = payoff(transcript, Judgement("c", "j", 0.5), "estimator")
+        assert worth == (None if p is None else pytest.approx(1 - (p - right) ** 2))
+        assert (
+            "Estimator:" in judge_messages(position)[-1][1]
+            and "Estimator the" not in judge_messages(position)[-1][1]
+        )
 
 
 def test_prices_are_told_to_those_who_pay_them() -> None:

@@ -104,6 +104,11 @@ def test_a_file_that_cannot_be_played_says_where_and_why(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"round": [{"who": "first", "does": "estimate", "to": "second"}], "rounds": 1},
+            "seat 'first' argues for an answer, so it cannot estimate",
+        ),
+        ({"closing": [{"who": "first", "does": "estimate"}]}, "an estimate is of one seat's answer"),
         ({"round": (), "rounds": 3}, "there are rounds, and no steps of one"),
         ({"opening": (), "round": (), "closing": (), "rounds": 0}, "nothing is ever said"),
     ],

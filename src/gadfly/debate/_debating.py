@@ -338,7 +338,19 @@ def _asked(dispute: Dispute) -> str:
     return f"{dispute.question}\nA. {dispute.answers[0]}\nB. {dispute.answers[1]}"
 
 
+_PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?)\s?(?:%|per ?cent\b)", re.IGNORECASE)
+
+
+def estimated(text: str, side: int | None) -> float | None:
+    """The last percentage in a text on how likely an answer is, as the probability of answer 0; None without one."""
+    found = [float(each[1].replace(",", ".")) for each in _PERCENT.finditer(text)]
+    if side is None or not found or found[-1] > 100:
+        return None
+    return found[-1] / 100 if side == 0 else 1 - found[-1] / 100
+
+
 def _statement(move: Move, number: int, found: Checked, seconds: float | None) -> Statement:
+    estimates = move.step.does == "estimate"
     return Statement(
         move.seat,
         move.step.does,
@@ -347,6 +359,7 @@ def _statement(move: Move, number: int, found: Checked, seconds: float | None) -
         move.step.to,
         quotes=found.quotes,
         unverified=found.unverified,
+        lean=estimated(found.text, move.position.sides.get(move.step.to[0])) if estimates else None,
         seconds=seconds,
     )
 

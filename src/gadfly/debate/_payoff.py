@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["EVEN", "LEARNED_FROM", "belief", "first_believed", "losers", "payoff", "preferred"]
+__all__ = ["EVEN", "LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff", "preferred"]
 
 LEARNED_FROM = "learned_from"
 """Why the verdict of a judge that learned from the same question is missing: how it decides there says nothing of
@@ -25,17 +25,32 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     """The judge's probability, in [0, 1], of the answer that `seat` argued for, less what the seat spent on polls,
     quotes and words, and at least 0, so that nothing is worse than to lose by rule.
 
-    A side that lost by rule has 0 and the other one 1, prices apart; where both lost, both have 0. None where nobody
-    can tell: the case failed, the judge could not say, or the seat argues for no answer. The probability is the
+    A side that lost by rule has 0 and the other one 1, prices apart; where both lost, both have 0. Who estimates how
+    likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it. None where
+    nobody can tell: the case failed, the judge could not say, or the seat has no part in either. The probability is the
     judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
     """
-    worth = belief(transcript, judgement, seat)
+    worth, missed = belief(transcript, judgement, seat), brier(transcript, seat)
+    if worth is None and missed is not None:
+        worth = 1 - missed
     if worth is None:
         return None
-    if transcript.metadata["lost"]:
+    if transcript.metadata["lost"] and missed is None:
         return float(worth == 1.0)  # one half where both lost, which is worth nothing to either
     spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
     return max(0.0, worth - float(spent))
+
+
+def brier(transcript: Transcript, seat: str) -> float | None:
+    """The squared error of the last estimate of a seat that argues for nothing; None where there is none, it named no
+    percentage, or nobody knows which answer is right.
+    """
+    correct = transcript.metadata.get("correct")
+    moves = (one for one in transcript.metadata.get("moves", ()) if one["seat"] == seat)
+    leans = [one["lean"] for one in moves if one["does"] == "estimate"]
+    if transcript.outcome != "completed" or correct is None or not leans or leans[-1] is None:
+        return None
+    return float((leans[-1] - (correct == 0)) ** 2)
 
 
 def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:

@@ -60,7 +60,7 @@ class Statement:
 
     `text` is what is shown: quotations that stand in the document are marked as verified, the others as not. `to`
     holds the seats that are asked; `private`: only its own seat knows of it. `lean` is the probability of answer 0
-    where the judge gave one. `seconds` is how long a person took, None for others.
+    where the judge gave one, or one who estimates. `seconds` is how long a person took, None for others.
     """
 
     seat: str

@@ -218,7 +218,8 @@ def _heard(position: Position, lettered: bool) -> Iterator[str]:
 def label(position: Position, one: Statement, lettered: bool = True) -> str:
     """Who said it, as the judge knows them: by the letter of the answer argued for, or by the answer."""
     what = {"ask": " asks", "answer": " answers", "quote": " quotes"}.get(one.does, "")
-    whom = sorted({position.protocol.title(seat).lower() for seat in one.to})
+    asked = () if one.does == "estimate" else one.to
+    whom = sorted({position.protocol.title(seat).lower() for seat in asked})
     return f"{called(position, one.seat, lettered)}{what}{' the ' + ' and the '.join(whom) if whom else ''}"
 
 

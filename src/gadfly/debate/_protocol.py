@@ -48,9 +48,10 @@ Side = Literal["first", "second", "assigned", "chosen", "other", "none"]
 the one that the choosing seat left over, or none.
 """
 
-Does = Literal["argue", "quote", "ask", "answer", "lean", "poll", "choose"]
+Does = Literal["argue", "quote", "ask", "answer", "estimate", "lean", "poll", "choose"]
 """What a step is. `argue`: say something in up to `words` words. `quote`: words of the document that show `{mine}`.
-`ask`: put one question to the seats in `to`. `answer`: answer the questions put to one. `lean`: the judge says how
+`ask`: put one question to the seats in `to`. `answer`: answer the questions put to one. `estimate`: one who argues for
+nothing says, in words that hold a percentage, how likely the answer of the seat in `to` is. `lean`: the judge says how
 likely each answer is. `poll`: learn that in private; where it has a price, who
 wants to. `choose`: take a side.
 """
@@ -248,7 +249,7 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
         yield ("rounds",), "there are steps of a round, so say how often: rounds: 2."
     if found.rounds and not found.round:
         yield ("rounds",), "there are rounds, and no steps of one: add round:, or leave rounds out."
-    if found.seats and not any(step.does in ("argue", "quote", "answer", "ask") for step in found.steps):
+    if found.seats and not any(step.does not in ("lean", "poll", "choose") for step in found.steps):
         yield (
             ("seats",),
             "somebody sits there and nothing is ever said: add a step, such as opening: [{who: SEAT}].",
@@ -291,6 +292,18 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
                 yield (
                     place,
                     f"nobody asks seat {seat!r} anything, so it never answers: add a step that does: ask.",
+                )
+    if step.does == "estimate":
+        if len(step.to) != 1 or found.seats.get(step.to[0], Seat(title="")).side == "none":
+            yield (
+                place,
+                "an estimate is of one seat's answer: say whose, to: SEAT, of one that argues for an answer.",
+            )
+        for seat in step.who:
+            if seat in found.seats and found.seats[seat].side != "none":
+                yield (
+                    place,
+                    f"seat {seat!r} argues for an answer, so it cannot estimate honestly: let another do it.",
                 )
     if step.does == "ask" and not step.to:
         yield place, "a question is put to somebody: say to whom, to: SEAT."

@@ -19,7 +19,7 @@ import numpy as np
 
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
-from gadfly.debate._payoff import preferred
+from gadfly.debate._payoff import brier, preferred
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, NAIVE, Protocol
@@ -153,17 +153,16 @@ class DebateLine:
     """One protocol.
 
     `accuracy` is over all cases, `causes` says why it is missing of some; `failed` counts those that were not played to
-    an end. `by_rule` is the share of completed cases in
-    which a broken rule decided, `rules` how often which; `judged` is the accuracy of the others. `confidence` is the
-    mean probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
-    where somebody was asked and gave probabilities, as is `calibration`; `untold` counts the verdicts of those who only
-    named an answer. `payoffs` are the mean probability of a side's answer less what that
-    side paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
-    less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other
-    protocols, case by case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are
-    looked at together. `people` are those who take part; `within` names the line in which one's cases are counted with
-    other people's, which this one is then only a part of. `marks` is
-    where people saw flaws, of one run's debates.
+    an end. `by_rule` is the share of completed cases in which a broken rule decided, `rules` how often which; `judged`
+    is the accuracy of the others. `confidence` is the mean probability of the right answer and `when_wrong` that of the
+    wrong one where the judge decided for it, both where somebody was asked and gave probabilities, as is `calibration`;
+    `untold` counts the verdicts of those who only named an answer. `estimates` are Brier scores, in [0, 1], of seats
+    that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
+    paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer less
+    what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols, case by
+    case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are looked at together.
+    `people` are those who take part; `within` names the line in which one's cases are counted with other people's,
+    which this one is then only a part of. `marks` are where people saw flaws, of one run's debates.
     """
 
     name: str
@@ -181,6 +180,7 @@ class DebateLine:
     when_wrong: Estimate
     calibration: Calibration
     untold: int
+    estimates: Mapping[str, Estimate]
     leaning: Leaning
     believed: Believed
     effort: Effort
@@ -317,6 +317,7 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "")
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),
         untold=len(asked) - len(told),
+        estimates=_estimates(completed, protocol),
         leaning=_leaning(asked, all(decided_by(run, judge) for run in group.runs)),
         believed=_believed(cases, asked),
         effort=_effort(completed, protocol),
@@ -332,6 +333,18 @@ def _marks(group: Group, judge: str) -> Marks | None:
         return None
     [run] = group.runs
     return marks_of(run, judge or str(run.info["verdict"]))
+
+
+def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
+    """The mean squared error of each seat that estimates; cases in which it named no percentage are missing."""
+    seats = dict.fromkeys(seat for step in protocol.steps if step.does == "estimate" for seat in step.who)
+    told = {seat: [(one.of, brier(one.transcript, seat)) for one in cases] for seat in seats}
+    found = {}
+    for seat, values in told.items():
+        known = [(of, value) for of, value in values if value is not None]
+        mean_of = _mean(known, least=0.0)
+        found[seat] = replace(mean_of, high=min(mean_of.high, 1.0), missing=len(values) - len(known))
+    return found
 
 
 def _told(one: JudgedCase) -> bool:

@@ -167,6 +167,12 @@ def sure_rows(table: DebateTable) -> list[Figures]:
         _told(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
         _told(table, "Brier score, recalibrated", _recalibrated, _brier),
         _told(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
+        *(
+            _row(
+                table, f"Brier score of the {_seat(seat)}'s estimate", partial(_of, "estimates", seat), _brier
+            )
+            for seat in dict.fromkeys(seat for one in table.lines for seat in one.estimates)
+        ),
         _row(table, "Verdict changes with the order of listing", lambda one: one.leaning.flips, rate),
         _row(table, "Believes the first side more than the second", lambda one: one.leaning.first, _leans),
         _row(table, "Decides for what is listed first (half: no preference)", _listed_first, rate),

@@ -21,7 +21,7 @@ from gadfly.transcripts import Transcript
 
 __all__ = ["Debated", "Spoken", "debate_payload", "debate_view", "holds_a_debate", "numbered"]
 
-SPEAKS = ("argue", "quote", "ask", "answer")
+SPEAKS = ("argue", "quote", "ask", "answer", "estimate")
 """What may hold a flaw. A lean, a poll and the choice of a side are facts of the game."""
 
 
