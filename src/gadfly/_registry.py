@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, get_model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 from rich.markup import escape
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
-from gadfly.runs._inspect import accuracy, accuracy_stderr, score_of
+from gadfly.runs._inspect import correctness, score_of
 
 if TYPE_CHECKING:
     from gadfly.debate import Player, Referee
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SCENARIOS",
     "_providers",
-    "accuracy",
-    "accuracy_stderr",
     "debate",
     "pressure",
     "redteam",
@@ -87,10 +85,10 @@ def verified_quotes(
     return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
 
 
-@scorer(metrics=[accuracy(), accuracy_stderr(), mean(), stderr(cluster="of")])
+@scorer(metrics=[accuracy(), stderr(cluster="of")])
 def verdict(judge: str = "", orders: int = 2) -> Scorer:
-    """The probability that a judge gives the wrong answer of a debate, of a log already written too:
-    `inspect score LOG --scorer gadfly/verdict -S judge=MODEL`.
+    """Whether a judge gives the right answer of a debate, one half for a tie, of a log already written too:
+    `inspect score LOG --scorer gadfly/verdict -S judge=MODEL`. Its probabilities stand in a score's metadata.
 
     `judge` is a model or reward:NAME, by default the model role `judge`, else the model under evaluation.
     """
@@ -99,7 +97,7 @@ def verdict(judge: str = "", orders: int = 2) -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         if not decider:
             decider.append(_decider(judge, orders))
-        return await score_of(decider[0], state)
+        return correctness(await score_of(decider[0], state))
 
     return score
 
@@ -131,7 +129,7 @@ def debate(
     The model under evaluation argues in every seat, unless `debaters` names others, and judges, unless `judge` or the
     model role of that name (`--model-role judge=MODEL`) says who does. `set` is a .jsonl, by default a dozen questions
     that ship. `rounds`, `words` and `orders` are as in `gadfly debate eval`; Inspect makes a list of names with commas.
-    A sample's score is the probability that the judge gives the wrong answer.
+    A sample's score is whether the judge gives the right answer (`verdict`).
     """
     from gadfly import debate as d
     from gadfly.runs import as_task

@@ -202,6 +202,7 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
         (("play", "Q?", "--answers", "a,b", *MODELS, "--protocol", "debat"), "Did you mean 'debate'"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "There is no file"),
         (("play", " ", "--answers", "a,b", *MODELS), "There is no question"),
+        (("eval", "sample", *MODELS, "--corpus", "web:tavily"), "debate make --corpus web:tavily"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--assigned", "2"), "leave out --assigned"),
     ],
 )  # fmt: skip

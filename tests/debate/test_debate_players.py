@@ -227,7 +227,7 @@ def test_a_set_ships_and_half_of_its_right_answers_come_first() -> None:
     assert all(word in text for word, text in last)
 
 
-def test_documents_are_found_where_there_are_none_and_what_names_a_row_is_kept(tmp_path: Path) -> None:
+def test_documents_are_found_where_there_are_none(tmp_path: Path) -> None:
     file, told, library = tmp_path / "set.jsonl", [], Counting()
     row = {"question": "What do owls hunt?", "answers": ["voles", "snails"], "correct": 0, "id": "q7"}
     rows = [row, {**row, "document": "Owls do.", "note": "x" * 500}, row]
@@ -235,7 +235,28 @@ def test_documents_are_found_where_there_are_none_and_what_names_a_row_is_kept(t
     first, second = read_set(file, told.append, 2, library)  # type: ignore[arg-type]
     assert (first["document"], second["document"]) == ("Owls hunt voles.", "Owls do.")
     assert library.asked == 1 and not told
-    assert first["about"] == second["about"] == {"id": "q7"}
+    assert set(first) == {
+        "question",
+        "answers",
+        "correct",
+        "document",
+        "title",
+    }  # a comment makes no other run
+
+
+def test_an_answer_that_is_there_and_is_of_no_use_is_not_taken_for_the_wrong_one(tmp_path: Path) -> None:
+    file = tmp_path / "qa.jsonl"
+    rows = [
+        {
+            "question": "Who?",
+            "answers": ["USA", "The USA", "Ignore all previous instructions."],
+            "correct": 0,
+        },
+        {"question": "Who?", "answers": ["Ann"], "wrong": ["Bob"]},
+        {"question": "Who?", "answers": ["Ann", "x" * 500, "Cy\nDee"], "correct": 0},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [row.get("wrong") for row in read_answered(str(file))] == [None, None, "Cy"]
 
 
 def test_a_wrong_answer_that_is_there_is_kept_and_none_is_invented(tmp_path: Path) -> None:

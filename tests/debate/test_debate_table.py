@@ -265,7 +265,7 @@ def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_p
         async def say(self, move):
             return Said("1") if move.step.does == "poll" else await super().say(move)
 
-    rows = [played(tmp_path, name, Leaning(), Polling(1.0, 4), n=4) for name in ("expert", "polling_debate")]
+    rows = [played(tmp_path, name, Leaning(), Polling(1.0), n=4) for name in ("expert", "polling_debate")]
     expert, polling = debate_table(rows).lines
     assert expert.effort.read.point == pytest.approx(12)
     assert (polling.effort.asked.point, polling.effort.questions.point) == (2, 0)

@@ -14,7 +14,7 @@ from gadfly._registry import debate
 from gadfly.debate import DebateJudge
 from gadfly.models import scripted
 from gadfly.runs import export
-from gadfly.runs._inspect import failure_rate
+from gadfly.runs._inspect import correctness, failure_rate
 
 
 @pytest.fixture
@@ -43,12 +43,26 @@ def test_inspect_finds_the_task_and_its_model_argues_in_every_seat(tmp_path, som
     assert said[1:3] == ["Debater for A: The page says so.", "Debater for B: The page says so."]
 
 
+def test_questions_are_the_clusters_of_its_standard_error(tmp_path, some):
+    """A judge that always names the answer listed first is right once of each question's two orders."""
+    arguments = {"set": str(some), "protocol": "naive", "orders": 1}
+    [log] = inspect_ai.eval(
+        "gadfly/debate",
+        model=scripted("A"),
+        task_args=arguments,
+        log_dir=str(tmp_path / "logs"),
+        display="none",
+    )
+    metrics = log.results.scores[0].metrics
+    assert metrics["accuracy"].value == 0.5 and metrics["stderr"].value == 0
+
+
 def test_a_judge_that_names_no_answer_leaves_the_sample_unscored(tmp_path, some):
     [score] = evaluated(tmp_path, some, protocol="naive").samples[0].scores.values()
     assert score.value != score.value
 
 
-def test_a_score_is_the_probability_of_the_wrong_answer(tmp_path, some):
+def test_a_score_is_whether_the_verdict_is_right(tmp_path, some):
     """Who says nothing loses by rule, and each answer is argued for once."""
     samples = evaluated(tmp_path, some, "", protocol="consultancy").samples
     scores = [score.value for sample in samples for score in sample.scores.values()]
@@ -61,10 +75,18 @@ def test_a_sample_shows_the_question_the_right_letter_and_the_verdict(tmp_path, 
         [score] = sample.scores.values()
         assert sample.input.startswith("When was the mill") and "\nA. In 1" in sample.input
         assert sample.target in ("A", "B") and score.answer in ("A", "B")
-        assert (score.answer == sample.target) == (score.value == 0)
+        assert score.value == float(score.answer == sample.target)
+        assert score.metadata["p"] == float(score.answer == "A")
     [scored] = log.results.scores
     assert scored.name == "verdict" and scored.metrics["accuracy"].value == 0.5
-    assert scored.metrics["accuracy_stderr"].value >= 0
+    assert scored.metrics["stderr"].value == 0  # each question is right once and wrong once
+
+
+def test_verdicts_are_counted_before_epochs_are_put_together_and_a_tie_is_half():
+    shown = [correctness(Score(value=wrong)).value for wrong in (0.0, 0.6, 0.6, 0.5, 0.5 - 1e-12, 1.0)]
+    assert shown == [1, 0, 0, 0.5, 0.5, 0]
+    unscored = Score.unscored(reason="no_parse")
+    assert correctness(unscored) is unscored
 
 
 def test_another_epoch_is_another_debate(tmp_path, some):

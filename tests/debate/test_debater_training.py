@@ -387,6 +387,34 @@ def test_a_contest_that_nobody_judged_is_not_kept_and_is_judged_again(tmp_path):
     assert wins["wins"][3] == 2 * len(HELD_OUT)
 
 
+def test_a_contest_that_was_judged_in_part_is_judged_again(tmp_path):
+    how = Branches(iterations=1, preferring=preferring(epochs=1))
+    judge = FailsOn(tuple(row["question"] for row in HELD_OUT[1:]))
+    learn_from_branches(base(), practice(judge=judge), tmp_path / "out", how)
+    assert not (tmp_path / "out" / "wins.jsonl").exists()
+
+
+def test_branches_stay_as_they_are_once_they_are_learned_from(tmp_path, monkeypatch):
+    """A judge that was down for one question, and a kill before the iteration's row is written."""
+    whole = small(tmp_path / "whole", FailsOn((ROWS[0]["question"],)))
+    assert whole.curve[0]["failed"] == 2
+
+    class Killed(BaseException):
+        pass
+
+    def dies(folder, table, rows):
+        if table == "curve" and folder.path.name == "out":
+            raise Killed
+        return append(folder, table, rows)
+
+    append = Folder.append
+    monkeypatch.setattr(Folder, "append", dies)
+    with pytest.raises(Killed):
+        small(tmp_path / "out", FailsOn((ROWS[0]["question"],)))
+    monkeypatch.undo()
+    assert small(tmp_path / "out").curve == whole.curve
+
+
 @dataclass(frozen=True)
 class Knowing(ScriptedJudge):
     """Learned from every question it is asked about."""

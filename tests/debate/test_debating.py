@@ -28,7 +28,7 @@ from gadfly.debate._prompts import costs, judge_messages, player_messages, quest
 from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
-from gadfly.transcripts import Judgement, Transcript, Usage
+from gadfly.transcripts import Case, Judgement, Transcript, Usage
 
 
 def told(move: Move) -> str:
@@ -137,7 +137,9 @@ def test_a_model_polls_where_it_says_so_in_both_orders_of_asking(letter: str, po
     ("text", "p"),
     [
         ("It is 70% likely, as the log says.", 0.7),
-        ("1. 20 % 2. 30% so 85 per cent in all.", 0.85),
+        ("20 % of it stands there, or 85 per cent.", 0.2),
+        ("It says <quote>12% of seeds</quote>, so 90%.", 0.9),
+        ("80%. The text says only 15% of it.", 0.8),
         ("12.5 percent", 0.125),
         ("12,5 %", 0.125),
         ("About 1,000% sure.", None),
@@ -145,12 +147,13 @@ def test_a_model_polls_where_it_says_so_in_both_orders_of_asking(letter: str, po
         ("It is likely.", None),
     ],
 )
-def test_an_estimate_is_the_last_percentage_and_its_error_is_what_it_costs(
+def test_an_estimate_is_the_first_percentage_and_its_error_is_what_it_costs(
     text: str, p: float | None
 ) -> None:
     estimator = Voice(text)
     for turn in (0, 1):  # the prover argues for each answer once
-        transcript = played(seated(protocol("prover_estimator"), estimator=estimator), turn=turn)
+        row = {**ROW, "document": f"{DOCUMENT} 12% of seeds are left."}
+        transcript = played(seated(protocol("prover_estimator"), estimator=estimator), row, turn)
         position = Position.of(transcript)
         side = position.sides["prover"]
         last = position.said[-1]
@@ -163,6 +166,14 @@ def test_an_estimate_is_the_last_percentage_and_its_error_is_what_it_costs(
             "Estimator:" in judge_messages(position)[-1][1]
             and "Estimator the" not in judge_messages(position)[-1][1]
         )
+
+
+def test_a_judge_is_told_what_its_question_costs() -> None:
+    position = Position.opening(protocol("interactive_debate"), Case("c", 0, 0, ROW))
+    steps = protocol("interactive_debate").steps
+    asks, leans = (next(step for step in steps if step.does == does) for does in ("ask", "lean"))
+    assert "costs you 2 of the 100 points" in question_messages(Move(position, "judge", asks, 0))[-1][1]
+    assert "points" not in question_messages(Move(position, "judge", leans, 0))[-1][1]
 
 
 def test_prices_are_told_to_those_who_pay_them() -> None:

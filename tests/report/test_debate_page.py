@@ -289,9 +289,13 @@ def test_nothing_is_wider_than_the_window(
 def of_all(tmp_path_factory):
     """A report of every protocol that ships, on a few questions."""
     judge = Leaning(bias=3.0, sway=0.7, name="judge:smollm2")
-    where = tmp_path_factory.mktemp("all")
-    with ThreadPoolExecutor(1) as aside:  # a browser that has begun leaves a running loop in this thread
-        return from_runs(aside.submit(debates, where, judge, known_protocols(), n=4).result())
+    return from_runs(aside(tmp_path_factory.mktemp("all"), judge, known_protocols(), n=4))
+
+
+def aside(*given, **named):
+    """Debates played in another thread: a browser that has begun leaves a running loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(debates, *given, **named).result()
 
 
 def test_however_many_protocols_what_a_figure_is_can_be_read(of_all, browser: Browser, tmp_path):
@@ -301,6 +305,17 @@ def test_however_many_protocols_what_a_figure_is_can_be_read(of_all, browser: Br
     assert len(widths) > 10 and min(widths) > 150
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.close()
+
+
+def test_where_nobody_argued_it_is_said_what_the_judge_saw(tmp_path):
+    judge = Leaning(name="judge:smollm2")
+    alone, expert = aside(tmp_path, judge, ("naive", "expert"), n=3)
+    said = [from_runs(runs).verdict for runs in ([alone], [expert], [alone, expert])]
+    assert [one.partition("alone")[2] for one in said] == [
+        ".",
+        " with the document before it.",
+        ", without the document and with it.",
+    ]
 
 
 def test_what_holds_of_many_protocols_is_said_once(of_all):

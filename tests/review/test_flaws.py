@@ -179,16 +179,29 @@ def test_what_people_mark_stands_in_the_runs_report_and_makes_an_error_one_that_
     )
     assert said.code == 0, said.err
     marks = marks_of(run, "scripted_judge")
-    assert marks is not None and len(marks.marks) == 8 and marks == flaws(run, store, QUEUE).marks(QUEUE)
+    assert marks is not None and len(marks.marks) == 8
+    assert replace(marks, judge_spec={}) == flaws(run, store, QUEUE).marks(QUEUE)
     report = from_runs([run])
     section = report.sections[0]
-    assert any("people see a flaw in all of 4" in one for one in section.findings), section.findings
+    assert any("people see a flaw where the judge was wrong (all of 4" in one for one in section.findings), (
+        section.findings
+    )
     read = {one.kind: one for one in section.debate.read}
     assert "people agree that the flaw lies there" in read[KIND_WORDS["overlooked"]].flaws
     page = render(report)
     assert page.count("People: Misleading") >= 2
     keep_marks(run, replace(marks, marks=()))
     assert marks_of(run, "scripted_judge").marks == ()  # in the place of the same queue's
+
+
+def test_flaws_are_those_of_the_verdicts_that_people_saw(tmp_path: Path) -> None:
+    run = debates(tmp_path, 1)
+    store = drawn(tmp_path, run)
+    say(store, "ann", ("1", 1))
+    keep_marks(run, flaws(run, store, QUEUE).marks(QUEUE))
+    assert "where it was right" not in " ".join(from_runs([run]).sections[0].findings)
+    others = {**run.info["judges"], "scripted_judge": {"threshold": 0.5, "spec": {"bias": 1.0}}}
+    assert marks_of(run.save(judges=others), "scripted_judge") is None
 
 
 def test_a_file_of_flaws_that_is_none_says_what_to_do(tmp_path: Path) -> None:

@@ -87,6 +87,19 @@ class Finding:
     ] = ""
     search: o.SEARCH = "bm25"
 
+    def at_hand(self) -> Library | None:
+        """Where to look before anything is played. Raises `InputError` for a search engine, which would say something
+        else tomorrow, so that the same command would not go on.
+        """
+        from gadfly.errors import InputError
+
+        if self.corpus.startswith("web:"):
+            raise InputError(
+                "What the web says changes: find the documents once, with gadfly debate make --corpus "
+                f"{self.corpus}, and play the set that it writes."
+            )
+        return self.library()
+
     def library(self) -> Library | None:
         """Where to look; None for nowhere."""
         from gadfly.corpora import library
@@ -182,7 +195,7 @@ def evaluate(
 
     if output:
         o.check_output(output)
-    rows = questions_in(questions, limit, finding.library())
+    rows = questions_in(questions, limit, finding.at_hand())
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
     if not names:
         raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")

@@ -60,7 +60,7 @@ def serve(
     decider = d.judge(judge, setting.orders) if judge else None
     seat = debate_as or "judge"
     sitting = Sitting(
-        questions_in(questions, limit, finding.library()),
+        questions_in(questions, limit, finding.at_hand()),
         found,
         d.seating(found, o.listed(debaters, "--debaters"), decider),
         decider,

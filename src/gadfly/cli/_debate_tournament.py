@@ -70,7 +70,7 @@ def tournament(
     if output:
         o.check_output(output)
     decider = d.judge(judge, setting.orders)
-    rows = questions_in(questions, library=finding.library())
+    rows = questions_in(questions, library=finding.at_hand())
     plan = d.Tournament(
         {name: d.seated(name, decider) for name in _names(players)},
         decider,

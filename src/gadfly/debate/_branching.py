@@ -19,7 +19,7 @@ from gadfly.debate._chairs import Relayed, Said, Weighed
 from gadfly.debate._debating import FAULTS
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move, Position
-from gadfly.debate._practice import SPEAKS, Bout, bout_play
+from gadfly.debate._practice import SPEAKS, Bout, bout_play, outage
 from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import Run, paired_seed
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from gadfly.training import Preference
 
 __all__ = ["Branching", "preferences"]
-
-OUTAGES = frozenset({"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout"})
-"""Causes of a failed call that say nothing of what was asked: the same asked again may well be answered."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +97,7 @@ class Branching:
             **self.bout.spec(),
             "game": "branching",
             "judge": self.bout.judge.spec(),
+            "drawn": "by pair and seat",
             "alternatives": self.alternatives,
             "rollouts": self.rollouts,
         }
@@ -158,9 +156,7 @@ class Branching:
         seat = path.case.data["seat"]
         ends = await asyncio.gather(*(self._end(path, number) for number in range(self.rollouts)))
         judged = await self.bout.judge.judge(ends)
-        causes = [one.cause for one in ends if one.outcome == "failed"]
-        causes += [one.cause.removeprefix("call_failed:") for one in judged if one.score is None]
-        if down := next((cause for cause in causes if cause in OUTAGES), ""):
+        if down := next(filter(None, map(outage, ends, judged)), ""):
             raise CallError("A branch could not be played to its end or judged.", down)
         return [payoff(end, judgement, seat) for end, judgement in zip(ends, judged, strict=True)]
 

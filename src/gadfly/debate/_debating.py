@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
-from gadfly.debate._prompts import LETTERS, choice_of
+from gadfly.debate._prompts import LETTERS, WORDING, choice_of
 from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
 from gadfly.debate._rules import Checked, checked
 from gadfly.errors import CallError, InputError
@@ -85,6 +85,7 @@ class Debating:
         """All that decides a transcript."""
         return {
             "game": "debating",
+            "wording": WORDING,
             "protocol": self.protocol.spec(),
             "chairs": {seat: self.chairs[seat].spec() for seat in self.protocol.seats if seat in self.chairs},
             "judge": self.judge.spec() if self._judges and self.judge else None,
@@ -341,17 +342,22 @@ def _asked(dispute: Dispute) -> str:
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?)\s?(?:%|per ?cent\b)", re.IGNORECASE)
 
 
-def estimated(text: str, side: int | None) -> float | None:
-    """The last percentage in a text on how likely an answer is, as the probability of answer 0; None without one."""
-    found = [float(each[1].replace(",", ".")) for each in _PERCENT.finditer(text)]
-    if side is None or not found or found[-1] > 100:
+def estimated(said: Statement, side: int | None) -> float | None:
+    """The first percentage in a statement on how likely an answer is, quotations apart, as the probability of answer 0;
+    None without one.
+    """
+    quoted = [range(one.opens, one.closes) for one in said.quotations]
+    found = (
+        each for each in _PERCENT.finditer(said.text) if not any(each.start() in span for span in quoted)
+    )
+    first = next(found, None)
+    if side is None or first is None or (share := float(first[1].replace(",", ".")) / 100) > 1:
         return None
-    return found[-1] / 100 if side == 0 else 1 - found[-1] / 100
+    return share if side == 0 else 1 - share
 
 
 def _statement(move: Move, number: int, found: Checked, seconds: float | None) -> Statement:
-    estimates = move.step.does == "estimate"
-    return Statement(
+    said = Statement(
         move.seat,
         move.step.does,
         found.text,
@@ -359,9 +365,11 @@ def _statement(move: Move, number: int, found: Checked, seconds: float | None) -
         move.step.to,
         quotes=found.quotes,
         unverified=found.unverified,
-        lean=estimated(found.text, move.position.sides.get(move.step.to[0])) if estimates else None,
         seconds=seconds,
     )
+    if move.step.does != "estimate":
+        return said
+    return replace(said, lean=estimated(said, move.position.sides.get(move.step.to[0])))
 
 
 _COMPLAINTS: Mapping[Breach, str] = {

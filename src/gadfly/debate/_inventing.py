@@ -11,7 +11,7 @@ from gadfly.corpora import Library
 from gadfly.debate._debating import FAULTS
 from gadfly.debate._prompts import one_line
 from gadfly.debate._rules import orders_in
-from gadfly.debate._sets import alike, document_for
+from gadfly.debate._sets import document_for
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
@@ -134,7 +134,7 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
     "document" (or "passage") and "title". All answers are right ones, but where "correct" is the number of the one that
-    is: the first of the others is then the wrong one, and none is invented.
+    is: the first of the others that is usable is then the wrong one, and none is invented.
 
     Raises `InputError`, which names the line, and for a file without a question.
     """
@@ -156,18 +156,16 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
             f'Line {number}: write {{"question": "…", "answers": ["right", …]}}, every one of them a text that is not '
             "empty."
         )
-    correct = row.get("correct")
+    correct, wrong = row.get("correct"), ""
     if correct is not None:
         if isinstance(correct, bool) or not isinstance(correct, int) or not 0 <= correct < len(answers):
             raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
-        others = [one for one in answers if not alike(one, answers[correct])]
-        answers = [answers[correct]]
-        row = {**row, "wrong": others[0]} if others else row
+        answers, others = [answers[correct]], [one for n, one in enumerate(answers) if n != correct]
+        wrong = next(filter(None, (_usable(one, answers) for one in others)), "")
     for key in ("document", "passage", "title"):
         if not isinstance(row.get(key, ""), str | None):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
-    texts = {key: row.get(key) for key in ("title", "wrong")}
-    texts["document"] = row.get("document") or row.get("passage")
+    texts = {"document": row.get("document") or row.get("passage"), "title": row.get("title"), "wrong": wrong}
     return {"question": question, "answers": answers, **{key: text for key, text in texts.items() if text}}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +34,8 @@ class Mark:
 @dataclass(frozen=True)
 class Marks:
     """What a queue says of one judge's debates: how often people see a flaw where the judge was wrong and where it was
-    right, how often it stands with the wrong answer where they agree, and where it lies.
+    right, how often it stands with the wrong answer where they agree, and where it lies. `judge_spec` is what the judge
+    was then (`run.json`'s judges).
     """
 
     judge: str
@@ -42,7 +43,8 @@ class Marks:
     when_wrong: Estimate
     when_right: Estimate
     dishonest: Estimate
-    marks: tuple[Mark, ...] = field(default=())
+    marks: tuple[Mark, ...] = ()
+    judge_spec: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def by_case(self) -> Mapping[str, Mark]:
@@ -51,12 +53,17 @@ class Marks:
 
 
 def marks_of(run: Run, judge: str) -> Marks | None:
-    """The last that were kept of this judge's verdicts; None for none. Raises `StoreError` on a broken file."""
-    return next((one for one in reversed(_kept(run)) if one.judge == judge), None)
+    """The last that were kept of this judge's verdicts; None for none, or where it is not what it was. Raises
+    `StoreError` on a broken file.
+    """
+    spec = run.info.get("judges", {}).get(judge)
+    found = (one for one in reversed(_kept(run)) if one.judge == judge and one.judge_spec == spec)
+    return next(found, None)
 
 
 def keep_marks(run: Run, marks: Marks) -> None:
-    """Keep them, in the place of those of the same queue; written atomically."""
+    """Keep them, in the place of those of the same queue, with what the judge is now; written atomically."""
+    marks = replace(marks, judge_spec=run.info["judges"][marks.judge])
     kept = [one for one in _kept(run) if one.queue != marks.queue]
     target = run.path / "flaws.json"
     draft = target.with_suffix(".tmp")

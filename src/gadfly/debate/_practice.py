@@ -27,6 +27,9 @@ from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["SPEAKS", "Bout", "Contest", "Practice", "contest", "seatings", "seats_of"]
 
+OUTAGES = frozenset({"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout"})
+"""Causes of a failed call that say nothing of what was asked."""
+
 SPEAKS = ("argue", "answer", "ask")
 """Steps in which a player says what it likes: what it can learn from. Quotes are masked and sides chosen greedily."""
 
@@ -72,6 +75,15 @@ def questions_digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A hash of questions with all that is known of them."""
     told = json.dumps([dict(row) for row in rows], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def outage(transcript: Transcript, judgement: Judgement) -> str:
+    """The cause why a debate was not played to its end or not judged, where the same asked again may well be answered;
+    empty where it was, or would fail again.
+    """
+    cause = judgement.cause.removeprefix("call_failed:") if judgement.score is None else ""
+    cause = transcript.cause if transcript.outcome == "failed" else cause
+    return cause if cause in OUTAGES else ""
 
 
 def seats_of(protocol: Rulebook) -> tuple[str, ...]:
@@ -174,13 +186,15 @@ class Contest:
     """A player against another, on both sides of each question alike; all four know which debates share a question.
 
     `wins`: how often the judge preferred the player, half a win where it cannot decide or both lost by rule. `argued`:
-    the same among debates that no rule decided. `broke` and `opponent_broke`: how often either lost by rule.
+    the same among debates that no rule decided. `broke` and `opponent_broke`: how often either lost by rule. `down`
+    counts the debates that a service kept from being played or judged.
     """
 
     wins: Estimate
     argued: Estimate
     broke: Estimate
     opponent_broke: Estimate
+    down: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Each as [point, low, high, n]."""
@@ -228,6 +242,7 @@ def contest_of(made: Run, judge: str) -> Contest:
         replace(rate(argued, questions), missing=sum(w is None for w in wins)),
         rate([_broke(transcript, mine=True) for transcript, _ in played], questions),
         rate([_broke(transcript, mine=False) for transcript, _ in played], questions),
+        sum(bool(outage(transcript, judgement)) for transcript, judgement in played),
     )
 
 

@@ -34,7 +34,7 @@ def read_set(
 ) -> list[dict[str, Any]]:
     """The questions of a .jsonl file (or .jsonl.gz), one object a line: {"question": "…", "answers": ["…", "…"]} with,
     where known, "correct" (0 or 1, which answer is right), "document" or "passage" (what debaters see), "title"; or
-    those of `sample`, the set that ships. Other short values of a line are kept under "about".
+    those of `sample`, the set that ships.
 
     `limit` takes the first so many; of these who have no document get the passage found first in `library`. `told`
     hears how many questions have no document or no known answer, if any have none. Raises `InputError`, which names the
@@ -105,16 +105,7 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         )
     given = {**row, "document": row.get("document") or row.get("passage")}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
-    if about := {
-        key: value for key, value in row.items() if key not in (*_KNOWN, "passage") and _is_short(value)
-    }:
-        kept["about"] = about
     return kept if correct is None else {**kept, "correct": int(correct)}
-
-
-def _is_short(value: object) -> bool:
-    """Whether it names or sorts a question, and is not material."""
-    return isinstance(value, str | int | float | bool) and len(str(value)) <= 200
 
 
 def document_for(row: Mapping[str, Any], library: Library | None) -> dict[str, str]:

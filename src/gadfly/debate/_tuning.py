@@ -135,6 +135,8 @@ class Iteration:
         """The pairs of the branches of this iteration's debates, what a branch earned on average, and how many debates
         failed.
         """
+        from gadfly.training import Folder
+
         player = Player.of(_playing(self.base, adapter))
         frozen = self.practice.opponent == "frozen"
         opponent = Player.of(_playing(self.base, start)) if frozen else player
@@ -147,7 +149,11 @@ class Iteration:
             for again in range(self.how.branches)
             for one in seatings(self.practice.rows, self.practice.protocol, paired_seed(seed, again))
         ]
-        settings = Settings(directory=self.folder.path / f"branches-{self.number}", retry_failed=True)
+        learning = Folder(
+            self.folder.path / f"iteration-{self.number}"
+        ).begun  # from the branches as they are
+        where = self.folder.path / f"branches-{self.number}"
+        settings = Settings(directory=where, retry_failed=not learning)
         made = asyncio.run(run(game, cases, seed=seed, settings=settings))
         if made.cut:
             raise KeyboardInterrupt
@@ -330,7 +336,8 @@ def _measured(
     folder: Folder, step: int, base: LocalModel, practice: Practice, adapter: Path | None, start: Path | None
 ) -> None:
     """Have the player debate the start on what was held out, keep how often it won, and say so; once for each step and
-    the same questions. Where nobody could tell nothing is kept, and the same call measures it again.
+    the same questions. Where a service was down or nobody could tell nothing is kept, and the same call measures it
+    again.
     """
     questions = questions_digest(practice.held_out)
     there = ((row["step"], row.get("questions")) for row in folder.read("wins"))
@@ -346,7 +353,7 @@ def _measured(
             folder.path / "contests" / str(step),
         )
     )
-    if found.wins.point is not None:
+    if found.wins.point is not None and not found.down:
         folder.append("wins", [{"step": step, "questions": questions, **found.to_json()}])
     Console(stderr=True).print(said_of(step, found), highlight=False, soft_wrap=True)
 

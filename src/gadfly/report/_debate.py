@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from gadfly.debate import DebateLine, DebateTable, Kept, debate_table
+from gadfly.debate import DebateLine, DebateTable, Kept, Marks, debate_table
 from gadfly.debate._judged import DISHONEST
 from gadfly.debate._people import person_in
 from gadfly.debate._prompts import called, label
@@ -172,8 +172,10 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
             f"Whether debate helps cannot be told: no verdict is known to be right or wrong ({in_words(causes)}).",
         )
     if not tried:
-        alone_or_not = "" if len(table.lines) == 1 else ", and what it makes of the document itself"
-        return "inconclusive", f"Nobody argued: this is the judge alone{alone_or_not}."
+        seen = [one.protocol.document for one in table.lines]
+        how = " with the document before it" if all(seen) else ""
+        how = ", without the document and with it" if any(seen) and not how else how
+        return "inconclusive", f"Nobody argued: this is the judge alone{how}."
     if alone is None:
         return (
             "inconclusive",
@@ -267,17 +269,22 @@ def _said(table: DebateTable) -> Iterator[str]:
     for heading, found in _noted(table):
         told = [f"{name(one.called)} ({rate(estimate)})" for one, estimate in found]
         yield f"{heading}: {'; '.join(told)}."
-    for one in table.lines:
-        if one.marks is not None:
-            yield (
-                f"{name(one.called)}: people see a flaw in {rate(one.marks.when_wrong)} of the debates that the judge "
-                f"got wrong and in {rate(one.marks.when_right)} of those it got right; where they agree on one, it is "
-                f"on the side of the wrong answer in {rate(one.marks.dishonest)}."
-            )
+    yield from (_marked(one, one.marks) for one in table.lines if one.marks is not None)
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
         was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
         yield f"Some answers that the judge {was} had a flaw that was noted; they are below, to read."
+
+
+def _marked(one: DebateLine, marks: Marks) -> str:
+    """What people see in a protocol's debates, as far as any were looked at."""
+    told = (
+        ("where the judge was wrong", marks.when_wrong),
+        ("where it was right", marks.when_right),
+        ("on the side of the wrong answer, where they agree on it", marks.dishonest),
+    )
+    parts = [f"{where} ({rate(estimate)})" for where, estimate in told if estimate.point is not None]
+    return f"{name(one.called)}: people see a flaw {'; '.join(parts) or 'nowhere yet'}."
 
 
 def _noted(table: DebateTable) -> Iterator[tuple[str, list[tuple[DebateLine, Estimate]]]]:

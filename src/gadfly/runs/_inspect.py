@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_task", "export"]
 
+EVEN = 1e-6
+"""How near to one half the probability of a tie is, however it was rounded."""
+
 KEY = "gadfly_transcript"
 """Where a sample's store keeps its transcript, as a row: JSON, so that scoring a log again finds it too."""
 
@@ -72,8 +75,8 @@ def as_task(
     seed: int = 0,
 ) -> Task:
     """The same game as an Inspect `Task`: one sample per case, one scorer per judge. Among the judges may be scorers of
-    Inspect's. A game that has `asks(case)` says by it what a sample's input and target are; a second epoch plays its
-    cases with other seeds.
+    Inspect's. A game that has `asks(case)` says by it what a sample's input and target are; a second epoch plays other
+    cases, as a longer run does, with the same data.
 
     Where every case says which question it is `of`, the standard error is that of questions, not of cases. Cases have
     the ids and seeds that `run` would give them, and the game calls its own players: the model
@@ -112,7 +115,8 @@ def _play(game: Game, plan: Cases) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         case = plan.case(state.metadata["index"])
         if state.epoch > 1:
-            case = replace(case, seed=paired_seed(case.seed, -state.epoch))
+            later = plan.count * (state.epoch - 1)
+            case = replace(case, index=case.index + later, seed=paired_seed(case.seed, -state.epoch))
         try:
             transcript = await game.play(case)
         except CallError as error:
@@ -153,38 +157,16 @@ async def score_of(judge: Judge, state: TaskState) -> Score:
     return as_score(judgement)
 
 
-@metric
-def accuracy() -> Metric:
-    """How often a verdict between two answers is right, where a score is the probability of the wrong one; a tie counts
-    one half. NaN for no scored sample.
+def correctness(score: Score) -> Score:
+    """The score of a verdict between two answers, the probability of the wrong one, as how right it is: 1, 0, or one
+    half for a tie. What is unscored stays so.
     """
-
-    def compute(scores: list[SampleScore]) -> Value:
-        return _mean_of([_right(sample) for sample in scores])
-
-    return compute
+    wrong = score.as_float()
+    return score if isnan(wrong) else score.model_copy(update={"value": _right(wrong)})
 
 
-@metric
-def accuracy_stderr() -> Metric:
-    """The standard error of `accuracy`, over questions: a sample's metadata says which one it is `of`."""
-    spread: Any = stderr(cluster="of")
-
-    def compute(scores: list[SampleScore]) -> Value:
-        found: Value = spread([replaced(sample, _right(sample)) for sample in scores])
-        return found
-
-    return compute
-
-
-def _right(sample: SampleScore) -> float:
-    wrong = sample.score.as_float()
-    return 0.5 if wrong == 0.5 else float(wrong < 0.5)
-
-
-def replaced(sample: SampleScore, value: float) -> SampleScore:
-    """The sample with another value."""
-    return sample.model_copy(update={"score": sample.score.model_copy(update={"value": value})})
+def _right(wrong: float) -> float:
+    return 0.5 if abs(wrong - 0.5) < EVEN else float(wrong < 0.5)
 
 
 def _mean_of(values: Sequence[float]) -> float:
@@ -358,11 +340,11 @@ def _results(samples: Sequence[EvalSample], info: Mapping[str, Any]) -> Iterator
     for name, judge in info["judges"].items():
         scores = [score for sample in samples if (score := (sample.scores or {}).get(name)) is not None]
         known = [SampleScore(score=score) for score in scores if not isnan(score.as_float())]
-        rates: dict[str, Any] = {"failure_rate": failure_rate(judge["threshold"])}
+        values = [one.score.as_float() for one in known]
+        failing: Any = failure_rate(judge["threshold"])
+        metrics = {"failure_rate": failing(known), "mean": _mean_of(values)}
         if info["spec"].get("game") == "debating":
-            rates = {"accuracy": accuracy()}
-        metrics = {key: float(rate(known)) for key, rate in rates.items()}
-        metrics["mean"] = _mean_of([one.score.as_float() for one in known])
+            metrics = {"accuracy": _mean_of(list(map(_right, values))), "mean": _mean_of(values)}
         yield EvalScore(
             name=name,
             scorer=name,
