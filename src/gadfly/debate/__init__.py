@@ -14,6 +14,7 @@ from gadfly.debate._chairs import (
     Weighed,
 )
 from gadfly.debate._debating import Debating
+from gadfly.debate._effort import Effort
 from gadfly.debate._inventing import Inventing, made_set, read_answered
 from gadfly.debate._learned_judge import RewardJudge, interaction, verdict_rows
 from gadfly.debate._marks import Mark, Marks, keep_marks, marks_of
@@ -29,7 +30,6 @@ from gadfly.debate._table import (
     Calibration,
     DebateLine,
     DebateTable,
-    Effort,
     Kept,
     Leaning,
     debate_table,

@@ -6,28 +6,23 @@ The cases of a question are not independent of each other, so a question is a cl
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise
 from statistics import fmean
 from typing import Literal
 
-import numpy as np
-
+from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import brier, preferred
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
-from gadfly.debate._position import Statement
-from gadfly.debate._protocol import JUDGE, NAIVE, Protocol
+from gadfly.debate._protocol import NAIVE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
-from gadfly.stats import Estimate, Reliability, mean, paired_difference, rate, recalibrated, reliability
-from gadfly.transcripts import Usage
-from gadfly.words import enumerated, word_count
+from gadfly.stats import Estimate, Reliability, paired_difference, rate, recalibrated, reliability
+from gadfly.words import enumerated
 
 __all__ = [
     "KINDS",
@@ -35,7 +30,6 @@ __all__ = [
     "Calibration",
     "DebateLine",
     "DebateTable",
-    "Effort",
     "Helped",
     "Kept",
     "Leaning",
@@ -113,30 +107,6 @@ class Believed:
     last: Estimate | None
     quoting: Estimate | None
     surer: Estimate | None
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What a case takes, on average: counts, not rates, and 0 or more.
-
-    `statements`, `words`, `quotes` (verified) and `unverified` are the players', and so is `paid`, what they spend at
-    the protocol's prices, in points of the 100 that a verdict brings. `read` counts the words that the judge hears, its
-    document's among them, `questions` those that it asks and `asked` those that it is asked, polls too; `seconds` are a
-    person's, None where nobody timed one. `tokens` go in and out, by seat; `cost` in US dollars, for seats whose price
-    is known. Both include the calls for the judge's verdict.
-    """
-
-    statements: Estimate
-    words: Estimate
-    quotes: Estimate
-    unverified: Estimate
-    paid: Estimate
-    read: Estimate
-    questions: Estimate
-    asked: Estimate
-    seconds: Estimate | None
-    tokens: Mapping[str, Estimate]
-    cost: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +290,8 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "")
         estimates=_estimates(completed, protocol),
         leaning=_leaning(asked, all(decided_by(run, judge) for run in group.runs)),
         believed=_believed(cases, asked),
-        effort=_effort(completed, protocol),
-        payoffs=_payoffs(completed, protocol),
+        effort=effort_of(completed, protocol),
+        payoffs=payoffs_of(completed, protocol),
         people=group.people,
         within=group.within,
         marks=_marks(group, judge),
@@ -342,8 +312,8 @@ def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
     found = {}
     for seat, values in told.items():
         known = [(of, value) for of, value in values if value is not None]
-        mean_of = _mean(known, least=0.0)
-        found[seat] = replace(mean_of, high=min(mean_of.high, 1.0), missing=len(values) - len(known))
+        error = question_mean(known, least=0.0)
+        found[seat] = replace(error, high=min(error.high, 1.0), missing=len(values) - len(known))
     return found
 
 
@@ -359,7 +329,7 @@ def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | N
 def _given(cases: Sequence[JudgedCase], *, right: bool) -> Estimate:
     """The mean probability of the right or the wrong answer: a mean, with the narrower interval of one."""
     known = [(one.of, score) for one in cases if (score := one.judgement.score) is not None]
-    found = _mean([(of, 1 - score if right else score) for of, score in known], least=0.0)
+    found = question_mean([(of, 1 - score if right else score) for of, score in known], least=0.0)
     return replace(found, high=min(found.high, 1.0), missing=len(cases) - len(known))
 
 
@@ -463,7 +433,7 @@ def _leaning(asked: Sequence[JudgedCase], drawn: bool) -> Leaning:
     ]
     first = [one.believed(0) for one in even]
     return Leaning(
-        position=_mean(biases) if biases else None,
+        position=question_mean(biases) if biases else None,
         flips=_rate(both, _flipped) if both else None,
         first=paired_difference(first, [_not(one) for one in first], [one.of for one in even]),
         listed_first=_rate(asked, lambda one: one.believed(0)) if drawn and asked else None,
@@ -503,132 +473,6 @@ def _following(asked: Sequence[JudgedCase], ahead: Callable[[JudgedCase], int | 
 
 def _some(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | None]) -> Estimate | None:
     return _rate(cases, verdict) if cases else None
-
-
-# --- what it takes
-
-
-def _effort(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
-    def count(measure: Callable[[JudgedCase], float]) -> Estimate:
-        return _mean([(one.of, measure(one)) for one in cases], least=0.0)
-
-    def players(measure: Callable[[Statement], int]) -> Estimate:
-        return count(lambda one: sum(measure(said) for said in one.position.said if _speaks(said)))
-
-    timed = [(one.of, seconds) for one in cases if (seconds := _seconds(one)) is not None]
-    seats = (*protocol.own, JUDGE)
-    costs = {seat: _costs(cases, seat) for seat in seats}
-    return Effort(
-        statements=players(lambda said: 1),
-        words=players(lambda said: said.words),
-        quotes=players(lambda said: len(said.quotes)),
-        unverified=players(lambda said: len(said.unverified)),
-        paid=count(lambda one: 100 * sum(_price(one, seat) for seat in one.position.protocol.seats)),
-        read=count(_read),
-        questions=count(
-            lambda one: sum(said.seat == JUDGE and said.does == "ask" for said in one.position.said)
-        ),
-        asked=count(
-            lambda one: sum(
-                said.does == "poll" or (said.does == "ask" and JUDGE in said.to) for said in one.position.said
-            )
-        ),
-        seconds=replace(_mean(timed, least=0.0), missing=len(cases) - len(timed)) if timed else None,
-        tokens={seat: count(partial(_tokens, seat)) for seat in seats},
-        cost={seat: found for seat, found in costs.items() if found is not None},
-    )
-
-
-def _speaks(said: Statement) -> bool:
-    """Whether a statement is a player's words."""
-    return said.seat != JUDGE and said.does not in ("poll", "choose")
-
-
-def _read(one: JudgedCase) -> int:
-    """The words that the judge hears and reads."""
-    heard = sum(said.words for said in one.position.heard(JUDGE) if said.seat != JUDGE)
-    document = one.position.dispute.document if one.position.protocol.document else None
-    return heard + (word_count(document.text) if document else 0)
-
-
-def _price(one: JudgedCase, seat: str) -> float:
-    """What a seat has paid, in units of the judge's probability."""
-    return float(one.transcript.metadata.get("spent", {}).get(seat, {}).get("price", 0.0))
-
-
-def _seconds(one: JudgedCase) -> float | None:
-    """A person's time: for the verdict, and for what it asked, or did not, or how it leant before, told to one or to
-    several who polled it at once. None where there is no verdict of theirs, as in a debate that a rule decided.
-    """
-    verdict = one.judgement.metadata.get("seconds")
-    before = (said for said in one.position.said if said.seat == JUDGE or said.does == "poll")
-    spoke = {said.step: said.seconds or 0.0 for said in before}
-    passed = float(one.transcript.metadata.get("passed_s", 0.0))
-    return None if verdict is None else float(verdict) + sum(spoke.values()) + passed
-
-
-def _tokens(seat: str, one: JudgedCase) -> int:
-    used = _used(seat, one)
-    return used.input_tokens + used.output_tokens
-
-
-def _used(seat: str, one: JudgedCase) -> Usage:
-    """What a seat's calls consumed, the judge's for its verdict included."""
-    used = one.transcript.usage.get(seat, Usage())
-    if seat != JUDGE:
-        return used
-    facts = one.judgement.metadata
-    into, out = (int(facts.get(key) or 0) for key in ("input_tokens", "output_tokens"))
-    return used + Usage(into, out, facts.get("cost"))
-
-
-def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
-    """Of a case, 0 where nothing was called; None where no price is known."""
-    spent = [(one.of, _used(seat, one)) for one in cases]
-    if all(used.cost is None for _, used in spent):
-        return None
-    unknown = [used.cost is None and used.input_tokens + used.output_tokens > 0 for _, used in spent]
-    known = [(of, used.cost or 0.0) for (of, used), not_ in zip(spent, unknown, strict=True) if not not_]
-    return replace(_mean(known, least=0.0), missing=sum(unknown))
-
-
-def _payoffs(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
-    if not any(protocol.prices.model_dump().values()):
-        return {}
-    found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
-    for one in cases:
-        score, correct = one.judgement.score, one.correct
-        ruined = one.by_rule and score is None  # both sides lost, and have nothing
-        if correct is None or (score is None and not ruined):
-            continue
-        right, wrong = (0.0, 0.0) if score is None else (1 - score, score)
-        for name, side, given in (("honest", correct, right), ("false", 1 - correct, wrong)):
-            if side in one.argued:
-                found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
-        if protocol.prices.question and score is not None:
-            found[JUDGE].append((one.of, right - _price(one, JUDGE)))
-    least = {"honest": 0.0, "false": 0.0, JUDGE: -math.inf}
-    told = {name: _mean(values, least[name]) for name, values in found.items() if values}
-    return {name: replace(one, high=min(one.high, 1.0)) for name, one in told.items()}
-
-
-def _paid(one: JudgedCase, side: int) -> float:
-    """What the seats of a side have paid."""
-    return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
-
-
-def _mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:
-    """The mean over questions of each question's own mean, of (question, value) pairs, in the values' unit; with one
-    question the interval is unbounded above, and below down to `least`.
-    """
-    groups: dict[int, list[float]] = {}
-    for of, value in values:
-        groups.setdefault(of, []).append(value)
-    means = [float(np.mean(group)) for group in groups.values()]
-    if len(means) < 2:
-        return Estimate(means[0] if means else None, least, math.inf, len(values), len(means))
-    found = mean(means)
-    return replace(found, low=max(found.low, least), n=len(values))
 
 
 # --- for reading

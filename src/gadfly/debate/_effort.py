@@ -1,0 +1,166 @@
+"""What a debate takes of those in it and what it earns them: counts, prices, seconds and tokens, by question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from gadfly.debate._judged import JudgedCase
+from gadfly.debate._position import Statement
+from gadfly.debate._protocol import JUDGE, Protocol
+from gadfly.stats import Estimate, mean
+from gadfly.transcripts import Usage
+from gadfly.words import word_count
+
+__all__ = ["Effort", "effort_of", "payoffs_of", "question_mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a case takes, on average: counts, not rates, and 0 or more.
+
+    `statements`, `words`, `quotes` (verified) and `unverified` are the players', and so is `paid`, what they spend at
+    the protocol's prices, in points of the 100 that a verdict brings. `read` counts the words that the judge hears, its
+    document's among them, `questions` those that it asks and `asked` those that it is asked, polls too; `seconds` are a
+    person's, None where nobody timed one. `tokens` go in and out, by seat; `cost` in US dollars, for seats whose price
+    is known. Both include the calls for the judge's verdict.
+    """
+
+    statements: Estimate
+    words: Estimate
+    quotes: Estimate
+    unverified: Estimate
+    paid: Estimate
+    read: Estimate
+    questions: Estimate
+    asked: Estimate
+    seconds: Estimate | None
+    tokens: Mapping[str, Estimate]
+    cost: Mapping[str, Estimate]
+
+
+def effort_of(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
+    def count(measure: Callable[[JudgedCase], float]) -> Estimate:
+        return question_mean([(one.of, measure(one)) for one in cases], least=0.0)
+
+    def players(measure: Callable[[Statement], int]) -> Estimate:
+        return count(lambda one: sum(measure(said) for said in one.position.said if _speaks(said)))
+
+    timed = [(one.of, seconds) for one in cases if (seconds := _seconds(one)) is not None]
+    seats = (*protocol.own, JUDGE)
+    costs = {seat: _costs(cases, seat) for seat in seats}
+    return Effort(
+        statements=players(lambda said: 1),
+        words=players(lambda said: said.words),
+        quotes=players(lambda said: len(said.quotes)),
+        unverified=players(lambda said: len(said.unverified)),
+        paid=count(lambda one: 100 * sum(_price(one, seat) for seat in one.position.protocol.seats)),
+        read=count(_read),
+        questions=count(
+            lambda one: sum(said.seat == JUDGE and said.does == "ask" for said in one.position.said)
+        ),
+        asked=count(
+            lambda one: sum(
+                said.does == "poll" or (said.does == "ask" and JUDGE in said.to) for said in one.position.said
+            )
+        ),
+        seconds=replace(question_mean(timed, least=0.0), missing=len(cases) - len(timed)) if timed else None,
+        tokens={seat: count(partial(_tokens, seat)) for seat in seats},
+        cost={seat: found for seat, found in costs.items() if found is not None},
+    )
+
+
+def _speaks(said: Statement) -> bool:
+    """Whether a statement is a player's words."""
+    return said.seat != JUDGE and said.does not in ("poll", "choose")
+
+
+def _read(one: JudgedCase) -> int:
+    """The words that the judge hears and reads."""
+    heard = sum(said.words for said in one.position.heard(JUDGE) if said.seat != JUDGE)
+    document = one.position.dispute.document if one.position.protocol.document else None
+    return heard + (word_count(document.text) if document else 0)
+
+
+def _price(one: JudgedCase, seat: str) -> float:
+    """What a seat has paid, in units of the judge's probability."""
+    return float(one.transcript.metadata.get("spent", {}).get(seat, {}).get("price", 0.0))
+
+
+def _seconds(one: JudgedCase) -> float | None:
+    """A person's time: for the verdict, and for what it asked, or did not, or how it leant before, told to one or to
+    several who polled it at once. None where there is no verdict of theirs, as in a debate that a rule decided.
+    """
+    verdict = one.judgement.metadata.get("seconds")
+    before = (said for said in one.position.said if said.seat == JUDGE or said.does == "poll")
+    spoke = {said.step: said.seconds or 0.0 for said in before}
+    passed = float(one.transcript.metadata.get("passed_s", 0.0))
+    return None if verdict is None else float(verdict) + sum(spoke.values()) + passed
+
+
+def _tokens(seat: str, one: JudgedCase) -> int:
+    used = _used(seat, one)
+    return used.input_tokens + used.output_tokens
+
+
+def _used(seat: str, one: JudgedCase) -> Usage:
+    """What a seat's calls consumed, the judge's for its verdict included."""
+    used = one.transcript.usage.get(seat, Usage())
+    if seat != JUDGE:
+        return used
+    facts = one.judgement.metadata
+    into, out = (int(facts.get(key) or 0) for key in ("input_tokens", "output_tokens"))
+    return used + Usage(into, out, facts.get("cost"))
+
+
+def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
+    """Of a case, 0 where nothing was called; None where no price is known."""
+    spent = [(one.of, _used(seat, one)) for one in cases]
+    if all(used.cost is None for _, used in spent):
+        return None
+    unknown = [used.cost is None and used.input_tokens + used.output_tokens > 0 for _, used in spent]
+    known = [(of, used.cost or 0.0) for (of, used), not_ in zip(spent, unknown, strict=True) if not not_]
+    return replace(question_mean(known, least=0.0), missing=sum(unknown))
+
+
+def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
+    if not any(protocol.prices.model_dump().values()):
+        return {}
+    found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
+    for one in cases:
+        score, correct = one.judgement.score, one.correct
+        ruined = one.by_rule and score is None  # both sides lost, and have nothing
+        if correct is None or (score is None and not ruined):
+            continue
+        right, wrong = (0.0, 0.0) if score is None else (1 - score, score)
+        for name, side, given in (("honest", correct, right), ("false", 1 - correct, wrong)):
+            if side in one.argued:
+                found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
+        if protocol.prices.question and score is not None:
+            found[JUDGE].append((one.of, right - _price(one, JUDGE)))
+    least = {"honest": 0.0, "false": 0.0, JUDGE: -math.inf}
+    told = {name: question_mean(values, least[name]) for name, values in found.items() if values}
+    return {name: replace(one, high=min(one.high, 1.0)) for name, one in told.items()}
+
+
+def _paid(one: JudgedCase, side: int) -> float:
+    """What the seats of a side have paid."""
+    return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
+
+
+def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:
+    """The mean over questions of each question's own mean, of (question, value) pairs, in the values' unit; with one
+    question the interval is unbounded above, and below down to `least`.
+    """
+    groups: dict[int, list[float]] = {}
+    for of, value in values:
+        groups.setdefault(of, []).append(value)
+    means = [float(np.mean(group)) for group in groups.values()]
+    if len(means) < 2:
+        return Estimate(means[0] if means else None, least, math.inf, len(values), len(means))
+    found = mean(means)
+    return replace(found, low=max(found.low, least), n=len(values))
