@@ -199,14 +199,18 @@ class _Table:
         """Whether a seat wants to know how the judge leans, where that has a price; who cannot say goes without."""
         if not self.game.protocol.prices.poll:
             return True
+        said = await self._said(move)
+        return isinstance(said, Said) and said.text.strip() == "1"
+
+    async def _said(self, move: Move) -> Said | CallError:
+        """What a seat's player says, or its own fault in a failed call; any other failure is raised."""
         owner = self._owner(move.seat)
         try:
-            said = await self._paid(owner, self.game.chairs[owner].say(move))
+            return await self._paid(owner, self.game.chairs[owner].say(move))
         except CallError as error:
             if error.fatal or error.cause not in FAULTS:
                 raise
-            return False
-        return said.text.strip() == "1"
+            return error
 
     async def _leant(self, move: Move, number: int) -> Statement:
         """The judge's lean, said aloud or to one who polls."""
@@ -264,18 +268,10 @@ class _Table:
 
     async def _tried(self, move: Move) -> tuple[Said, Checked]:
         """One try at a move. A player's own fault in a call is a breach as any other."""
-        owner = self._owner(move.seat)
-        try:
-            said = await self._paid(owner, self.game.chairs[owner].say(move))
-        except CallError as error:
-            if error.fatal or error.cause not in FAULTS:
-                raise
-            said = Said("")
-            found = Checked("", breaches=(("stopped", f"could not go on ({error.cause})"),))
-        else:
-            chose = move.step.does == "choose"
-            found = Checked(said.text) if chose else self._checked(move, said)
-        return said, found
+        said = await self._said(move)
+        if isinstance(said, CallError):
+            return Said(""), Checked("", breaches=(("stopped", f"could not go on ({said.cause})"),))
+        return said, Checked(said.text) if move.step.does == "choose" else self._checked(move, said)
 
     def _note(self, move: Move, number: int, said: Said, found: Checked) -> None:
         """Keep every breach with the words that were it, lost by or not."""
