@@ -76,6 +76,12 @@ class Reader:
         self.opener.open(asked, timeout=60).close()
 
 
+def test_the_people_of_debates_are_told_of_where_labels_are(gadfly, serving, tmp_path):
+    serving()
+    told = gadfly("review", "status", "--store", f"sqlite:///{tmp_path}/labels.db")
+    assert "Nothing to label yet, for ann, ben." in told.out, told.err
+
+
 def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(serving, tmp_path):
     process, said = serving()
     links = dict(re.findall(r"(\w+)  (http://\S+/enter/\S+)", said))

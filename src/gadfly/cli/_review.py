@@ -373,6 +373,14 @@ def _print_status(store: Store, queue: str, console: Console) -> None:
 
     now = store.status(queue)
     console.print(Text(line(queue), style="bold"))
+    if not now.items:
+        people = ", ".join(line(one.rater.name) for one in now.raters) or "nobody"
+        console.print(
+            f"Nothing to label yet, for {people}. Verdicts on debates are runs: gadfly runs lists them.",
+            highlight=False,
+            markup=False,
+        )
+        return
     waiting = f"; {now.conflicts:,} in conflict wait for a lead" if now.conflicts else ""
     console.print(
         f"{now.labels:,} labels; {now.done:,} of {now.items:,} items done{waiting}", highlight=False
