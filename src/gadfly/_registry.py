@@ -97,9 +97,19 @@ def verdict(judge: str = "", orders: int = 2) -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         if not decider:
             decider.append(_decider(judge, orders))
-        return correctness(await score_of(decider[0], state))
+        found = correctness(await score_of(decider[0], state))
+        return found.model_copy(update={"explanation": _why(found.metadata or {})})
 
     return score
+
+
+def _why(facts: Mapping[str, Any]) -> str:
+    """How a verdict was come by, in words."""
+    if facts.get("by_rule"):
+        lost = (f"{one['seat']} loses by rule: {one['what']}" for one in facts.get("lost", ()))
+        return "; ".join(lost) or "both sides lost by rule"
+    p = facts.get("p")
+    return "no verdict" if p is None else f"A {p:.0%}, B {1 - p:.0%}"
 
 
 def _decider(judge: str, orders: int) -> Referee:

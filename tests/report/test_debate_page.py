@@ -13,11 +13,12 @@ from debates_samples import Leaning, Talker, _played, debates, named_report, peo
 from playwright.sync_api import Browser
 from rich.console import Console
 
-from gadfly.debate import known_protocols
+from gadfly.debate import Debating, ScriptedJudge, cases, known_protocols, protocol
 from gadfly.errors import CallError
 from gadfly.report import from_runs, print_summary, render, write
 from gadfly.report._debate import debate_verdict, section_of
 from gadfly.report._debated import Debated
+from gadfly.runs import Settings, run
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +306,26 @@ def test_however_many_protocols_what_a_figure_is_can_be_read(of_all, browser: Br
     assert len(widths) > 10 and min(widths) > 150
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.close()
+
+
+def test_a_person_who_argues_is_named_and_nothing_plays_them_again(tmp_path):
+    class Ann(Talker):
+        def spec(self):
+            return {"person": "ann"}
+
+    def play():
+        found = protocol("debate")
+        game = Debating(found, {"first": Ann(), "second": Talker()}, ScriptedJudge())
+        settings = Settings(tmp_path, progress=False)
+        return asyncio.run(
+            run(game, cases(questions(2), found)[::2], [Leaning(name="judge:m")], settings=settings)
+        )
+
+    with ThreadPoolExecutor(1) as thread:
+        found = from_runs([thread.submit(play).result()])
+    assert "argued by ann" in found.target
+    assert found.provenance.reproducible == "A person took part: nothing plays them again."
+    assert "A person meets each question once" in dict(found.sections[0].methods)["Right"]
 
 
 def test_where_nobody_argued_it_is_said_what_the_judge_saw(tmp_path):

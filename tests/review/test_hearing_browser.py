@@ -124,7 +124,7 @@ def test_a_person_judges_a_debate_from_beginning_to_end(
     ann = Person(browser, serve())
     ann.button("Begin")
     ann.leans(30)
-    ann.sees("A 70%, B 30%", "A question costs 2 percentage points")
+    ann.sees("A 70%, B 30%", "A question costs 2 of the 100 points")
     ann.asks("Which page of the log says so?")
     ann.leans(20)
     ann.asks("And who wrote it?")
@@ -334,9 +334,22 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     expect(ann.page.locator(".counted.over")).to_be_visible()
     ann.box.fill("As I said.")
     ann.button("Say it")
-    ann.sees("A judge decides it afterwards.")
+    ann.sees("The judge decides for A, 100% sure. You earn 100 of 100 points.")
     [transcript] = played(tmp_path)
     assert transcript.metadata["breaches"][0]["rule"] == "fabricated"
+
+
+def test_who_argues_for_what_is_on_the_page_as_soon_as_it_is_chosen(serve: Serve, browser: Browser) -> None:
+    chooses = Debater(lambda move: "1" if move.step.does == "choose" else "So it is.")
+    ann = Person(browser, serve(chooses, protocol=tolerant("open_debate")))
+    expect(ann.page.locator(".stances")).not_to_contain_text("Nobody")
+    ann.button("Begin")
+    ann.sees("So it is.")
+    expect(ann.page.locator(".stances .side-b")).to_contain_text("The debater argues for it")
+    columns = ann.page.locator("#said .says").evaluate_all(
+        "all => all.filter(e => e.innerText.includes('So it is')).map(e => e.className.includes('side-a'))"
+    )
+    assert columns == [True, False] * (len(columns) // 2)  # at once is side by side, whoever chose first
 
 
 def test_a_person_without_a_judges_leave_sees_no_document_and_nobody_sees_the_answer(

@@ -341,7 +341,7 @@ def _greet(url: str, links: dict[str, str]) -> None:
     for name, token in links.items():
         typer.echo(f"{name:>10}  {url}/enter/{token}")
     if not links:
-        typer.echo("The links given before still work; --new-links replaces them.")
+        typer.echo(f"The links given before still work, at {url}/enter/…; --new-links replaces them.")
     typer.echo(
         f"Serving at {url}; Ctrl-C ends it, and the same command goes on. Keep the links to yourselves."
     )

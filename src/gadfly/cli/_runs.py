@@ -41,11 +41,13 @@ def runs() -> None:
 
 def _played(run: Run) -> str:
     """The model under audit; where there is none, who plays and who decides."""
+    from gadfly.debate._people import person_in
+
     players = run.info["players"]
     if "target" in players:
         return str(players["target"].get("model", ""))
     models = dict.fromkeys(str(one.get("model", "")) for one in players.values())
-    return ", ".join(filter(None, [*models, run.info.get("verdict", "")]))
+    return ", ".join(filter(None, [*models, person_in(run), run.info.get("verdict", "")]))
 
 
 def show(run: o.RUN) -> None:

@@ -139,7 +139,7 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
         right, wrong = (0.0, 0.0) if score is None else (1 - score, score)
         for name, side, given in (("honest", correct, right), ("false", 1 - correct, wrong)):
             if side in one.argued:
-                found[name].append((one.of, given if one.by_rule else max(0.0, given - _paid(one, side))))
+                found[name].append((one.of, max(0.0, given - _paid(one, side))))
         if protocol.prices.question and score is not None:
             found[JUDGE].append((one.of, right - _price(one, JUDGE)))
     least = {"honest": 0.0, "false": 0.0, JUDGE: -math.inf}

@@ -25,7 +25,7 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     """The judge's probability, in [0, 1], of the answer that `seat` argued for, less what the seat spent on polls,
     quotes and words, and at least 0, so that nothing is worse than to lose by rule.
 
-    A side that lost by rule has 0 and the other one 1, prices apart; where both lost, both have 0. Who estimates how
+    A side that lost by rule has 0 and the other one 1 less its prices; where both lost, both have 0. Who estimates how
     likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it. None where
     nobody can tell: the case failed, the judge could not say, or the seat has no part in either. The probability is the
     judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
@@ -35,8 +35,8 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
         worth = 1 - missed
     if worth is None:
         return None
-    if transcript.metadata["lost"] and missed is None:
-        return float(worth == 1.0)  # one half where both lost, which is worth nothing to either
+    if transcript.metadata["lost"] and missed is None and worth < 1.0:
+        return 0.0  # one half where both lost, which is worth nothing to either
     spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
     return max(0.0, worth - float(spent))
 

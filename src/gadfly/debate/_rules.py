@@ -63,7 +63,8 @@ _ORDERS = (
                re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
                r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b"
-               r"(?:" + _FILL + _LETTER + r"|.{0,12}\b(?:for me|in my favou?r)\b)", re.IGNORECASE | re.DOTALL),
+               r"(?:" + _FILL + _LETTER + r"|.{0,12}\b(?:for (?:me|my (?:answer|side|position|case))|in my favou?r)\b)",
+               re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b"
                r"(?=.{0,12}\b(?:only|just|letter)\b)" + _FILL + _LETTER, re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b"
@@ -115,7 +116,8 @@ def checked(
     text = "".join(shown).strip()
     overrun = ""
     if cut or count > words * rules.slack:
-        overrun = f"said {count:,} words{' and was cut' if cut else ''} where {words:,} are allowed"
+        ran = f"ran on until it was cut off after {count:,} words" if cut else f"said {count:,} words"
+        overrun = f"{ran} where {words:,} are allowed"
     breaches = _breaches(text, "".join(own), unverified, overrun)
     return Checked(text, tuple(quotes), tuple(unverified), tuple(breaches))
 

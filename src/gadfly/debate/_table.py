@@ -48,7 +48,7 @@ IN_A_BIN = 25
 LEVEL = 0.95
 
 Kind = Literal["overlooked", "fooled", "by_rule", "right"]
-KINDS: tuple[Kind, ...] = ("overlooked", "fooled", "by_rule", "right")
+KINDS: tuple[Kind, ...] = ("overlooked", "fooled", "right", "by_rule")
 """Why a case is kept. `overlooked`: the judge was wrong with confidence although the right answer was argued for and
 a flaw was noted on the other side. `fooled`: wrong with confidence, else. `by_rule`: a rule decided. `right`.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, Marks, debate_table
 from gadfly.debate._judged import DISHONEST
-from gadfly.debate._people import person_in
+from gadfly.debate._people import decided_by, person_in
 from gadfly.debate._prompts import called, label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
@@ -33,8 +33,8 @@ KIND_WORDS = dict(
         (
             "Sure and wrong, although a flaw was there",
             "Sure and wrong",
-            "Decided by a broken rule",
             "Right",
+            "Decided by a broken rule",
         ),
         strict=True,
     )
@@ -132,13 +132,13 @@ def _right(table: DebateTable) -> str:
             "what is listed first then gains nothing"
         )
     played = f"Every question is played twice, with the answers exchanged, and the judge is asked {asked}."
-    if table.people:
+    if any(one.people for one in table.lines):
         played = (
             "A person meets each question once, in an order drawn for them. The unit of every interval is the "
             "question, even where several people are counted together: it says what other questions might have given, "
             "not what other people might."
         )
-    unit = "" if table.people else " The unit of every interval is the question."
+    unit = "" if any(one.people for one in table.lines) else " The unit of every interval is the question."
     return (
         f"The judge gives the right answer more than one half; exactly one half counts half. {played}{unit}"
     )
@@ -155,11 +155,16 @@ def _players(runs: Sequence[Run], table: DebateTable) -> str:
         for seat, player in run.info["players"].items()
         if not seat.startswith("judge") and "taste" not in seat
     )
+    models |= dict.fromkeys(name for run in runs if (name := person_in(run)) and not decided_by(run))
     judges = "judges" if len(table.people) > 1 else "judge"
     return f"{judges} {_judge(table)}" + (f"; argued by {', '.join(models)}" if models else "")
 
 
 # --- the sentence at the top
+
+
+def _because(causes: Counter[str]) -> str:
+    return f" ({in_words(causes)})" if causes else ", or there is none yet"
 
 
 def debate_verdict(table: DebateTable) -> tuple[Level, str]:
@@ -169,7 +174,7 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
         causes = sum((Counter(one.causes) for one in table.lines), Counter[str]())
         return (
             "inconclusive",
-            f"Whether debate helps cannot be told: no verdict is known to be right or wrong ({in_words(causes)}).",
+            f"Whether debate helps cannot be told: no verdict is known to be right or wrong{_because(causes)}.",
         )
     if not tried:
         seen = [one.protocol.document for one in table.lines]

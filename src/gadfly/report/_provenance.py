@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from gadfly.debate._people import person_in
 from gadfly.report._section import Provenance, RunRef
 from gadfly.runs import Run
 
@@ -37,6 +39,9 @@ def provenance(runs: Sequence[Run]) -> Provenance:
         for role, player in run.info["players"].items():
             weights = str(player.get("weights_sha256") or "")[:16]
             models[role][f"{player['model']} {weights}".strip()] = None
+        for name, judge in _asked(run):
+            weights = str(judge.get("weights_sha256") or "")[:16]
+            models.setdefault(name, {})[f"{judge['model']} {weights}".strip()] = None
     changed = " with uncommitted changes" if git["changed"] else ""
     return Provenance(
         commands=tuple(dict.fromkeys(filter(None, (_command(run.info["command"]) for run in runs)))),
@@ -49,12 +54,22 @@ def provenance(runs: Sequence[Run]) -> Provenance:
         started=min(datetime.fromisoformat(run.info["started"]) for run in runs),
         wall_seconds=sum(run.info["wall_s"] for run in runs),
         reproducible=(
-            "The same seed gives the same rows on the same machine and weights."
+            "A person took part: nothing plays them again."
+            if any(map(person_in, runs))
+            else "The same seed gives the same rows on the same machine and weights."
             if all(run.info["reproducible"] for run in runs)
             else "A remote model answered: running this again gives other replies, and rates that agree within their "
             "intervals."
         ),
     )
+
+
+def _asked(run: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The models that judged and had no part in the game, by the judges' names."""
+    for name, judge in run.info.get("judges", {}).items():
+        asked = judge.get("spec", {}).get("judge")
+        if isinstance(asked, Mapping) and "model" in asked and "judge" not in run.info["players"]:
+            yield name, asked
 
 
 def _command(argv: Sequence[str]) -> str:

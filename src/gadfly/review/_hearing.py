@@ -32,6 +32,7 @@ from gadfly.debate import (
     JudgeChair,
     Protocol,
     Referee,
+    Statement,
     cases,
     question_numbers,
 )
@@ -49,6 +50,7 @@ from gadfly.review._hearing_people import (
     OfPerson,
     PersonDebater,
     PersonJudge,
+    Told,
     Wanted,
 )
 from gadfly.review._hearing_view import CONFIDENCE, Seen, entries
@@ -179,7 +181,7 @@ class Hall(Desk):
             await run(
                 self.games[name],
                 sitting.cases_of(name),
-                sitting.judges(),
+                [Told(one, hearing) for one in sitting.judges()],
                 seed=sitting.seed,
                 settings=settings,
             )
@@ -251,11 +253,13 @@ class Hall(Desk):
         known = int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0
         if place != hearing.place:
             return [("anew", hearing.mark, "")] if mark != hearing.mark else []
+        if any(isinstance(one, Statement) and one.does == "choose" for one in hearing.entries[known:]):
+            return [("anew", hearing.mark, "")]  # who argues for what stands in the page's head
         found = []
         for n, entry in enumerate(entries(hearing, hearing.entries[known:]), known + 1):
             html = self.part("hearing_entry.html.j2", visit, hearing, entry=entry)
             found.append(("said", f"{place}.{n}.{panel}", html))
-        if panel != hearing.panel:
+        if panel != hearing.below:
             found.append(("panel", hearing.mark, self.part("hearing_panel.html.j2", visit, hearing)))
         return found
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gadfly.debate import Debating, Loss, Move, Position, Protocol, Said, Statement, Weighed
+from gadfly.judges._base import Around
 from gadfly.models import System
 from gadfly.review._hearing_journal import Journal
 from gadfly.review._records import RefusedError
-from gadfly.transcripts import Case, Transcript
+from gadfly.transcripts import Case, Judgement, Transcript
 
-__all__ = ["Answered", "Attended", "Hearing", "OfPerson", "PersonDebater", "PersonJudge", "Wanted"]
+__all__ = ["Answered", "Attended", "Hearing", "OfPerson", "PersonDebater", "PersonJudge", "Told", "Wanted"]
 
 Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose", "poll"]
 
@@ -61,6 +62,7 @@ class Hearing:
         self.wanted: Wanted | None = None
         self.since = 0.0
         self.transcript: Transcript | None = None
+        self.judgement: Judgement | None = None
         self.over, self.trouble = False, ""
         self.news = asyncio.Event()
 
@@ -122,16 +124,31 @@ class Hearing:
         return "wait" if self.transcript is None else "ended"
 
     @property
+    def below(self) -> str:
+        """`panel`, and whether the verdict on the debate that is over stands there."""
+        return f"{self.panel}{'+' * (self.judgement is not None)}"
+
+    @property
     def mark(self) -> str:
         """How much of it all a page has seen, once it shows this."""
-        return f"{self.place}.{len(self.entries)}.{self.panel}"
+        return f"{self.place}.{len(self.entries)}.{self.below}"
 
     def heard(self, position: Position, what: Statement | Loss) -> None:
         """Take note of what the game says was said."""
         self.position = position
         if isinstance(what, Loss) or any(one is what for one in position.heard(self.seat)):
-            self.entries.append(what)
+            self.entries.insert(self._place(position, what), what)
             self.changed()
+
+    def _place(self, position: Position, what: Statement | Loss) -> int:
+        """Where it goes: of what is said at once, what is for answer A comes first, as it stands on the left."""
+        at = len(self.entries)
+        while at and not isinstance(what, Loss) and isinstance(before := self.entries[at - 1], Statement):
+            sides = position.sides.get(before.seat), position.sides.get(what.seat)
+            if before.step != what.step or sides != (1, 0):
+                break
+            at -= 1
+        return at
 
     async def begins(self, case: Case, protocol: Protocol) -> None:
         """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes."""
@@ -140,8 +157,14 @@ class Hearing:
             await self.wants(Wanted("begin", f"begin-{case.index}"))
             self.journal.put("begun")
         self.case, self.position = case, Position.opening(protocol, case)
-        self.entries, self.transcript = [], None
+        self.entries, self.transcript, self.judgement = [], None, None
         self.changed()
+
+    def judged(self, judgement: Judgement) -> None:
+        """A judge has decided the case, once it was over."""
+        if self.case is not None and judgement.case_id == self.case.id and self.transcript is not None:
+            self.judgement = judgement
+            self.changed()
 
     def ended(self, transcript: Transcript) -> None:
         """The case is over: it stays on the page until the person goes on."""
@@ -202,6 +225,20 @@ class PersonJudge(_Seated):
         else:
             given = await self.hearing.wants(Wanted("verdict" if final else "lean", key))
         return Weighed(given.p, confidence=given.confidence, seconds=given.seconds)
+
+
+@dataclass(frozen=True)
+class Told(Around):
+    """A judge whose verdicts a person hears of."""
+
+    hearing: Hearing
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """What the judge makes of them."""
+        found = await self.inner.judge(transcripts)
+        for one in found:
+            self.hearing.judged(one)
+        return found
 
 
 class OfPerson(System):

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gadfly.debate import Loss, Position, Statement
-from gadfly.debate._payoff import losers
+from gadfly.debate._payoff import losers, payoff
 from gadfly.debate._prompts import LETTERS, called, costs, label, slots_of
-from gadfly.debate._protocol import JUDGE
+from gadfly.debate._protocol import CHOSEN, JUDGE
 from gadfly.review._hearing_people import Hearing
 from gadfly.slots import fill
 from gadfly.transcripts import Transcript
@@ -137,7 +137,8 @@ class Seen:
             if name in position.protocol.own
         )
         if not titles:
-            return "Nobody argues for it" if position.protocol.seats else ""
+            chosen = any(seat.side in CHOSEN for seat in position.protocol.own.values())
+            return "" if chosen or not position.protocol.seats else "Nobody argues for it"
         return f"{' and '.join(titles)} {'argue' if list(titles) == ['you'] or len(titles) > 1 else 'argues'} for it"
 
     @property
@@ -156,7 +157,10 @@ class Seen:
         move = self.hearing.wanted and self.hearing.wanted.move
         if not move:
             return ""
-        return " ".join(fill(move.step.told, slots_of(move)).split())
+        told = " ".join(fill(move.step.told, slots_of(move)).split())
+        if told or move.step.does != "quote":
+            return told
+        return f"Quote words of the document that show “{move.mine}”: three or more, between <quote> and </quote>."
 
     @property
     def whom(self) -> str:
@@ -190,6 +194,11 @@ class Seen:
         )
 
     @property
+    def tries(self) -> int:
+        """How often a seat may try in all."""
+        return self.position.protocol.rules.tries if self.position else 0
+
+    @property
     def loses(self) -> bool:
         """Whether more words than that lose the debate."""
         move = self.hearing.wanted and self.hearing.wanted.move
@@ -210,7 +219,7 @@ class Seen:
             return ""
         spent = price * len(self._said("ask"))
         tail = f" You have spent {100 * spent:g}." if spent else ""
-        return f"A question costs {100 * price:g} percentage points of your verdict.{tail}"
+        return f"A question costs {100 * price:g} of the 100 points that a right verdict brings.{tail}"
 
     @property
     def costs(self) -> str:
@@ -251,9 +260,26 @@ class Seen:
             return self._decided_by_rule(transcript)
         verdict = transcript.metadata["verdict"]
         if verdict is None:
-            return "The debate is over. A judge decides it afterwards."
+            return self._judged(transcript)
         p = verdict["p"]
         return f"You decided for {LETTERS[p < 0.5]}, {max(p, 1 - p):.0%} sure. It is stored."
+
+    def _judged(self, transcript: Transcript) -> str:
+        """What the judge made of it, where a model decides."""
+        judgement, p = self.hearing.judgement, None
+        if judgement is not None:
+            p = judgement.metadata.get("p")
+        if p is None:
+            waits = judgement is None
+            return (
+                "The debate is over. The judge decides it now." if waits else "The judge could not decide it."
+            )
+        side, worth = (
+            LETTERS[p < 0.5],
+            payoff(transcript, judgement, self.hearing.seat) if judgement else None,
+        )
+        earns = "" if worth is None else f" You earn {100 * worth:.0f} of 100 points."
+        return f"The judge decides for {side}, {max(p, 1 - p):.0%} sure.{earns}"
 
     def _decided_by_rule(self, transcript: Transcript) -> str:
         out = losers(transcript)
