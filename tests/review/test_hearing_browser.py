@@ -334,7 +334,7 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     expect(ann.page.locator(".counted.over")).to_be_visible()
     ann.box.fill("As I said.")
     ann.button("Say it")
-    ann.sees("The judge decides for A, 100% sure. You earn 100 of 100 points.")
+    ann.sees("The judge holds both for as likely. You earn 50 of 100 points.")
     [transcript] = played(tmp_path)
     assert transcript.metadata["breaches"][0]["rule"] == "fabricated"
 

@@ -266,20 +266,17 @@ class Seen:
 
     def _judged(self, transcript: Transcript) -> str:
         """What the judge made of it, where a model decides."""
-        judgement, p = self.hearing.judgement, None
-        if judgement is not None:
-            p = judgement.metadata.get("p")
+        judgement = self.hearing.judgement
+        if judgement is None:
+            return "The debate is over. The judge decides it now."
+        p = judgement.metadata.get("p")
         if p is None:
-            waits = judgement is None
-            return (
-                "The debate is over. The judge decides it now." if waits else "The judge could not decide it."
-            )
-        side, worth = (
-            LETTERS[p < 0.5],
-            payoff(transcript, judgement, self.hearing.seat) if judgement else None,
-        )
+            return "The judge could not decide it."
+        worth = payoff(transcript, judgement, self.hearing.seat)
         earns = "" if worth is None else f" You earn {100 * worth:.0f} of 100 points."
-        return f"The judge decides for {side}, {max(p, 1 - p):.0%} sure.{earns}"
+        if p == 0.5:
+            return f"The judge holds both for as likely.{earns}"
+        return f"The judge decides for {LETTERS[p < 0.5]}, {max(p, 1 - p):.0%} sure.{earns}"
 
     def _decided_by_rule(self, transcript: Transcript) -> str:
         out = losers(transcript)
