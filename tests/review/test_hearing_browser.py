@@ -342,9 +342,9 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
 def test_who_argues_for_what_is_on_the_page_as_soon_as_it_is_chosen(serve: Serve, browser: Browser) -> None:
     chooses = Debater(lambda move: "1" if move.step.does == "choose" else "So it is.")
     ann = Person(browser, serve(chooses, protocol=tolerant("open_debate")))
-    expect(ann.page.locator(".stances")).not_to_contain_text("Nobody")
     ann.button("Begin")
     ann.sees("So it is.")
+    expect(ann.page.locator(".stances")).not_to_contain_text("Nobody")
     expect(ann.page.locator(".stances .side-b")).to_contain_text("The debater argues for it")
     columns = ann.page.locator("#said .says").evaluate_all(
         "all => all.filter(e => e.innerText.includes('So it is')).map(e => e.className.includes('side-a'))"
