@@ -260,6 +260,17 @@ def test_estimates_have_their_error_and_those_without_a_number_are_missing(tmp_p
     assert debate_table([played(tmp_path, "debate", n=2)]).lines[0].estimates == {}
 
 
+def test_a_mean_over_few_questions_that_agree_is_not_sure_of_itself(runs):
+    cases = [scored(one, 0.0) for one in judged_cases(runs["quoted_debate"])[:4]]
+    facts = [{**one.transcript.metadata, "spent": {}} for one in cases]
+    free = [
+        replace(one, transcript=replace(one.transcript, metadata=told))
+        for one, told in zip(cases, facts, strict=True)
+    ]
+    found = line_of(runs["quoted_debate"], free).payoffs["honest"]
+    assert (found.point, found.high, found.n) == (1, 1, 4) and found.low < 0.8
+
+
 def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_path):
     class Polling(Honest):
         async def say(self, move):

@@ -12,11 +12,11 @@ import numpy as np
 from gadfly.debate._judged import JudgedCase
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, Protocol
-from gadfly.stats import Estimate, mean
+from gadfly.stats import Estimate, mean, rate
 from gadfly.transcripts import Usage
 from gadfly.words import word_count
 
-__all__ = ["Effort", "effort_of", "payoffs_of", "question_mean"]
+__all__ = ["Effort", "effort_of", "payoffs_of", "question_mean", "share_mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,22 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
                 found[name].append((one.of, max(0.0, given - _paid(one, side))))
         if protocol.prices.question and score is not None:
             found[JUDGE].append((one.of, right - _price(one, JUDGE)))
-    least = {"honest": 0.0, "false": 0.0, JUDGE: -math.inf}
-    told = {name: question_mean(values, least[name]) for name, values in found.items() if values}
+    means = {"honest": share_mean, "false": share_mean, JUDGE: question_mean}  # the judge's may be below 0
+    told = {name: means[name](values) for name, values in found.items() if values}
     return {name: replace(one, high=min(one.high, 1.0)) for name, one in told.items()}
 
 
 def _paid(one: JudgedCase, side: int) -> float:
     """What the seats of a side have paid."""
     return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
+
+
+def share_mean(values: Sequence[tuple[int, float]]) -> Estimate:
+    """`question_mean` of values in [0, 1], within them; where every question says the same, as sure as a rate is."""
+    found = question_mean(values, 0.0)
+    if found.n and found.low == found.high:
+        found = rate([value for _, value in values], [of for of, _ in values])
+    return replace(found, high=min(found.high, 1.0))
 
 
 def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Literal
 
-from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean
+from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, share_mean
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import brier, preferred
@@ -312,8 +312,7 @@ def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
     found = {}
     for seat, values in told.items():
         known = [(of, value) for of, value in values if value is not None]
-        error = question_mean(known, least=0.0)
-        found[seat] = replace(error, high=min(error.high, 1.0), missing=len(values) - len(known))
+        found[seat] = replace(share_mean(known), missing=len(values) - len(known))
     return found
 
 
@@ -329,8 +328,8 @@ def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | N
 def _given(cases: Sequence[JudgedCase], *, right: bool) -> Estimate:
     """The mean probability of the right or the wrong answer: a mean, with the narrower interval of one."""
     known = [(one.of, score) for one in cases if (score := one.judgement.score) is not None]
-    found = question_mean([(of, 1 - score if right else score) for of, score in known], least=0.0)
-    return replace(found, high=min(found.high, 1.0), missing=len(cases) - len(known))
+    found = share_mean([(of, 1 - score if right else score) for of, score in known])
+    return replace(found, missing=len(cases) - len(known))
 
 
 def _not(score: float | None) -> float | None:
