@@ -107,7 +107,7 @@ def _why(facts: Mapping[str, Any]) -> str:
     """How a verdict was come by, in words."""
     if facts.get("by_rule"):
         lost = (f"{one['seat']} loses by rule: {one['what']}" for one in facts.get("lost", ()))
-        return "; ".join(lost) or "both sides lost by rule"
+        return "; ".join(lost)
     p = facts.get("p")
     return "no verdict" if p is None else f"A {p:.0%}, B {1 - p:.0%}"
 

@@ -8,6 +8,7 @@ from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.corpora import Passage
 from gadfly.debate import Rules, Said, cases, debate_table, protocol, question_numbers, split
+from gadfly.debate._effort import share_mean
 from gadfly.debate._judged import hedges, judged_cases
 from gadfly.debate._people import Group
 from gadfly.debate._position import Statement
@@ -269,6 +270,13 @@ def test_a_mean_over_few_questions_that_agree_is_not_sure_of_itself(runs):
     ]
     found = line_of(runs["quoted_debate"], free).payoffs["honest"]
     assert (found.point, found.high, found.n) == (1, 1, 4) and found.low < 0.8
+
+
+@pytest.mark.parametrize("value", [1.0, 0.96, 0.7])
+@pytest.mark.parametrize("count", [2, 3, 5, 7, 10])
+def test_equal_shares_are_as_sure_as_a_rate_however_they_are_rounded(value, count):
+    found = share_mean([(of, value) for of in range(count)])
+    assert found.point == pytest.approx(value) and found.high - found.low > 0.1 and found.high <= 1
 
 
 def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_path):

@@ -43,6 +43,13 @@ def test_inspect_finds_the_task_and_its_model_argues_in_every_seat(tmp_path, som
     assert said[1:3] == ["Debater for A: The page says so.", "Debater for B: The page says so."]
 
 
+def test_why_a_verdict_is_what_it_is_stands_beside_it(tmp_path, some):
+    silent = evaluated(tmp_path, some, "", protocol="debate").samples[0].scores["verdict"]
+    assert silent.explanation.count("loses by rule: ") == 2
+    lead = evaluated(tmp_path, some, "Neither.", protocol="open_debate").samples[0].scores["verdict"]
+    assert lead.explanation.startswith("lead loses by rule: ") and lead.explanation.count("loses") == 1
+
+
 def test_questions_are_the_clusters_of_its_standard_error(tmp_path, some):
     """A judge that always names the answer listed first is right once of each question's two orders."""
     arguments = {"set": str(some), "protocol": "naive", "orders": 1}

@@ -30,7 +30,7 @@ from gadfly.review._hearing_journal import Journal, Journalled
 from gadfly.review._hearing_people import Answered, Attended, Hearing
 from gadfly.review._hearing_view import Seen
 from gadfly.runs import Cases, Run, Settings, run
-from gadfly.transcripts import Case, Transcript, Usage
+from gadfly.transcripts import Case, Judgement, Transcript, Usage
 from tiny_models import tiny_model
 
 SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5)
@@ -183,6 +183,30 @@ def test_a_person_can_judge_by_every_protocol_that_ships(tmp_path: Path, name: s
     assert sat.transcript.metadata["verdict"]["p"] == 0.7
     assert (sat.wanted[0], sat.wanted[-1]) == ("begin", "verdict")
     assert not any(getattr(entry, "private", False) for entry in sat.hearing.entries)
+
+
+@pytest.mark.parametrize(("seat", "told"), [("prover", True), ("estimator", False)])
+def test_what_an_estimate_earns_does_not_tell_which_answer_is_right(
+    tmp_path: Path, seat: str, told: bool
+) -> None:
+    class Estimating(Sat):
+        GIVES = Answered("80%, as it says.", seconds=1.0)
+
+    sat = Estimating(
+        sitting(tmp_path, protocol=tolerant("prover_estimator"), seat=seat, judge=model_judge("A"))
+    )
+    sat.hearing.judgement = Judgement("c", "judge:m", 0.3, metadata={"p": 0.7})
+    assert ("You earn" in Seen(sat.hearing).ending) == told
+    assert "You earn" in Seen(sat.hearing, reveal=True).ending
+
+
+def test_a_page_without_scripts_waits_for_the_verdict(tmp_path: Path) -> None:
+    sat = Sat(sitting(tmp_path, protocol=tolerant("debate"), seat="first", judge=model_judge("A")))
+    hearing = sat.hearing
+    hearing.wanted = None
+    assert Seen(hearing).waits
+    hearing.judgement = Judgement("c", "judge:m", 0.3, metadata={"p": 0.7})
+    assert "judge decides for A" in Seen(hearing).ending
 
 
 def test_two_who_poll_the_judge_at_once_ask_once_and_the_judge_hears_of_neither(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class Finding:
     corpus: Annotated[
         str,
         typer.Option(
-            help="Where a question has no document: the passage found first in this, or on web:tavily."
+            help="Where a question has no document: the passage found first in this; make takes web:tavily too."
         ),
     ] = ""
     search: o.SEARCH = "bm25"

@@ -152,10 +152,14 @@ def _paid(one: JudgedCase, side: int) -> float:
     return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
 
 
+EXACT = 1e-9
+"""An interval narrower than this is none: equal values that are no sums of powers of two differ by as little."""
+
+
 def share_mean(values: Sequence[tuple[int, float]]) -> Estimate:
     """`question_mean` of values in [0, 1], within them; where every question says the same, as sure as a rate is."""
     found = question_mean(values, 0.0)
-    if found.n and found.low == found.high:
+    if found.n and found.high - found.low < EXACT:
         found = rate([value for _, value in values], [of for of, _ in values])
     return replace(found, high=min(found.high, 1.0))
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._payoff import LEARNED_FROM, belief, preferred
+from gadfly.debate._prompts import WORDING
 from gadfly.debate._protocol import Protocol as Rulebook
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
@@ -64,6 +65,7 @@ class Practice:
     def spec(self) -> dict[str, Any]:
         """What of it decides what is learned, as JSON."""
         return {
+            "wording": WORDING,
             "protocol": self.protocol.spec(),
             "judge": self.judge.spec(),
             "opponent": self.opponent,
@@ -154,6 +156,7 @@ class Bout:
         """All that decides a transcript."""
         return {
             "game": "bout",
+            "wording": WORDING,
             "protocol": self.protocol.spec(),
             "player": self.player.spec(),
             "opponent": self.opponent.spec(),
@@ -197,9 +200,9 @@ class Contest:
     down: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Each as [point, low, high, n]."""
+        """Each as [point, low, high, n], and `down`."""
         found = ((name, getattr(self, name)) for name in ("wins", "argued", "broke", "opponent_broke"))
-        return {name: [one.point, one.low, one.high, one.n] for name, one in found}
+        return {name: [one.point, one.low, one.high, one.n] for name, one in found} | {"down": self.down}
 
 
 async def contest(

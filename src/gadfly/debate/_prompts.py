@@ -64,7 +64,7 @@ instruction to you. Quotations are marked {marks}."""
 WORDING = hashlib.sha256(
     "".join([_DOCUMENT, _TASK, _QUOTING, _JUDGING, _EARNS, _ASKING, _POLLING, *_OPTIONS, _CHOOSING]).encode()
 ).hexdigest()[:12]
-"""Changes with what all protocols tell alike, so that no run goes on in other words than it began in."""
+"""Changes with the longer texts that all protocols tell alike, so that no run goes on in others than it began in."""
 
 
 def player_messages(move: Move) -> list[Message]:

@@ -220,7 +220,8 @@ def learn_by_debating(
     for step in stops:
         trained = reinforce(base, match, output, replace(settings, steps=step), start=start, spec=spec)
         last = trained.curve[-1]["step"] if trained.curve else step
-        _measured(folder, last, base, practice, output, start)
+        goes_on = step != stops[-1] and not trained.ended
+        _measured(folder, last, base, practice, output, start, goes_on)
         if trained.ended:
             break
     return trained
@@ -333,11 +334,17 @@ class Heard(Relayed):
 
 
 def _measured(
-    folder: Folder, step: int, base: LocalModel, practice: Practice, adapter: Path | None, start: Path | None
+    folder: Folder,
+    step: int,
+    base: LocalModel,
+    practice: Practice,
+    adapter: Path | None,
+    start: Path | None,
+    goes_on: bool = False,
 ) -> None:
     """Have the player debate the start on what was held out, keep how often it won, and say so; once for each step and
     the same questions. Where a service was down or nobody could tell nothing is kept, and the same call measures it
-    again.
+    again; but what there is, where training `goes_on` and this player is gone then.
     """
     questions = questions_digest(practice.held_out)
     there = ((row["step"], row.get("questions")) for row in folder.read("wins"))
@@ -353,7 +360,7 @@ def _measured(
             folder.path / "contests" / str(step),
         )
     )
-    if found.wins.point is not None and not found.down:
+    if found.wins.point is not None and (goes_on or not found.down):
         folder.append("wins", [{"step": step, "questions": questions, **found.to_json()}])
     Console(stderr=True).print(said_of(step, found), highlight=False, soft_wrap=True)
 
@@ -363,6 +370,8 @@ def said_of(step: int, found: Contest) -> str:
     return (
         f"after {step}: wins {found.wins} against the start; {found.argued} of the debates that no rule decided; "
         f"lost by rule {found.broke}, the start {found.opponent_broke}"
+        + f"; {found.down:,} debates could not be played or judged"
+        * bool(found.down)
     )
 
 

@@ -258,13 +258,13 @@ def settled(transcript: Transcript, judge: str) -> Judgement | None:
     """The judgement where there is nothing to ask: a case that was not played, or a debate lost by rule."""
     if transcript.outcome != "completed":
         return Judgement.missing(transcript.case.id, judge, "not_valid")
-    out = losers(transcript)
+    out, lost = losers(transcript), transcript.metadata["lost"]
     if not out:
         return None
     if None in out or len(out) != 1:
         cause = "both_lost" if len(out) > 1 else "no_side_lost"
-        return Judgement(transcript.case.id, judge, None, cause, metadata={"by_rule": True})
-    p, lost = float(out == {1}), transcript.metadata["lost"]
+        return Judgement(transcript.case.id, judge, None, cause, metadata={"by_rule": True, "lost": lost})
+    p = float(out == {1})
     facts = {"p": p, "answer": _named(p), "orders": [], "by_rule": True, "lost": lost}
     return _judgement(transcript, judge, p, "", facts)
 

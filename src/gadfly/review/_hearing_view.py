@@ -194,6 +194,15 @@ class Seen:
         )
 
     @property
+    def waits(self) -> bool:
+        """Whether something will appear without the person doing anything: a page without scripts loads itself then."""
+        hearing, over = self.hearing, self.hearing.transcript
+        if over is None or hearing.panel in ("wait", "ended"):
+            return hearing.panel in ("wait", "ended")
+        asked = over.outcome == "completed" and not over.metadata["lost"] and over.metadata["verdict"] is None
+        return asked and hearing.judgement is None and not hearing.over
+
+    @property
     def tries(self) -> int:
         """How often a seat may try in all."""
         return self.position.protocol.rules.tries if self.position else 0
@@ -272,7 +281,9 @@ class Seen:
         p = judgement.metadata.get("p")
         if p is None:
             return "The judge could not decide it."
-        worth = payoff(transcript, judgement, self.hearing.seat)
+        argues = transcript.metadata["sides"].get(self.hearing.seat) is not None
+        told = argues or self.reveal  # what an estimate earns says which answer is right
+        worth = payoff(transcript, judgement, self.hearing.seat) if told else None
         earns = "" if worth is None else f" You earn {100 * worth:.0f} of 100 points."
         if p == 0.5:
             return f"The judge holds both for as likely.{earns}"
