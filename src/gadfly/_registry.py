@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,12 +93,13 @@ def verdict(judge: str = "", orders: int = 2) -> Scorer:
 
     `judge` is a model or reward:NAME, by default the model role `judge`, else the model under evaluation.
     """
-    decider: list[Referee] = []
+
+    @functools.cache
+    def decider() -> Referee:  # the role's model is known when scoring begins
+        return _decider(judge, orders)
 
     async def score(state: TaskState, target: Target) -> Score:
-        if not decider:
-            decider.append(_decider(judge, orders))
-        found = correctness(await score_of(decider[0], state))
+        found = correctness(await score_of(decider(), state))
         return found.model_copy(update={"explanation": _why(found.metadata or {})})
 
     return score
@@ -116,11 +118,9 @@ def _decider(judge: str, orders: int) -> Referee:
     """The judge of that name, or of Inspect's role."""
     from gadfly import debate as d
 
-    return (
-        d.judge(judge, orders)
-        if judge
-        else d.DebateJudge.of(System(get_model(role="judge", default=get_model())), orders)
-    )
+    if judge:
+        return d.judge(judge, orders)
+    return d.DebateJudge.of(System(get_model(role="judge", default=get_model())), orders)
 
 
 @task

@@ -342,11 +342,7 @@ def estimated(said: Statement, side: int | None) -> float | None:
     """The first percentage in a statement on how likely an answer is, quotations apart, as the probability of answer 0;
     None without one.
     """
-    quoted = [range(one.opens, one.closes) for one in said.quotations]
-    found = (
-        each for each in _PERCENT.finditer(said.text) if not any(each.start() in span for span in quoted)
-    )
-    first = next(found, None)
+    first = next(said.unquoted(_PERCENT), None)
     if side is None or first is None or (share := float(first[1].replace(",", ".")) / 100) > 1:
         return None
     return share if side == 0 else 1 - share

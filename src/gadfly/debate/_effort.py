@@ -44,6 +44,8 @@ class Effort:
 
 
 def effort_of(cases: Sequence[JudgedCase], protocol: Protocol) -> Effort:
+    """What completed cases of a protocol took."""
+
     def count(measure: Callable[[JudgedCase], float]) -> Estimate:
         return question_mean([(one.of, measure(one)) for one in cases], least=0.0)
 
@@ -128,6 +130,9 @@ def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
 
 
 def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
+    """What completed cases earned `honest`, `false` and, where its questions cost, the `judge`, whose mean may be below
+    0; empty where nothing has a price.
+    """
     if not any(protocol.prices.model_dump().values()):
         return {}
     found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
@@ -142,9 +147,11 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
                 found[name].append((one.of, max(0.0, given - _paid(one, side))))
         if protocol.prices.question and score is not None:
             found[JUDGE].append((one.of, right - _price(one, JUDGE)))
-    means = {"honest": share_mean, "false": share_mean, JUDGE: question_mean}  # the judge's may be below 0
-    told = {name: means[name](values) for name, values in found.items() if values}
-    return {name: replace(one, high=min(one.high, 1.0)) for name, one in told.items()}
+    told = {name: share_mean(values) for name, values in found.items() if values and name != JUDGE}
+    if found[JUDGE]:
+        judge = question_mean(found[JUDGE])
+        told[JUDGE] = replace(judge, high=min(judge.high, 1.0))
+    return told
 
 
 def _paid(one: JudgedCase, side: int) -> float:

@@ -141,8 +141,7 @@ class JudgedCase:
 
 def hedges(said: Statement) -> int:
     """How often a statement hedges: English words such as "may", "perhaps" and "seems", outside of its quotations."""
-    quoted = [range(one.opens, one.closes) for one in said.quotations]
-    return sum(not any(found.start() in span for span in quoted) for found in _HEDGES.finditer(said.text))
+    return len(list(said.unquoted(_HEDGES)))
 
 
 def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:

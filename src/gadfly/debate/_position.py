@@ -6,7 +6,8 @@ and 1 in the order in which this case lists them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -83,6 +84,15 @@ class Statement:
     def quotations(self) -> tuple[Quotation, ...]:
         """Where its quotations stand in its text."""
         return tuple(quotations(self.text, self.quotes, self.unverified))
+
+    def unquoted(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        """Where a pattern begins in what its speaker says, quotations apart."""
+        quoted = [range(one.opens, one.closes) for one in self.quotations]
+        return (
+            found
+            for found in pattern.finditer(self.text)
+            if not any(found.start() in span for span in quoted)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """All but the text, which the transcript's turn of the same number holds."""
