@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gadfly.debate._marks import Mark, marks_of
-from gadfly.debate._payoff import LEARNED_FROM, preferred
+from gadfly.debate._payoff import LEARNED_FROM
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._sets import asked_key
 from gadfly.errors import InputError
 from gadfly.runs import Run
+from gadfly.stats import preferred
 from gadfly.transcripts import Judgement, Transcript
 
 __all__ = ["DISHONEST", "JudgedCase", "hedges", "judged_cases"]

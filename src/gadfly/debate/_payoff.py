@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["EVEN", "LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff", "preferred"]
+__all__ = ["LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff"]
 
 LEARNED_FROM = "learned_from"
 """Why the verdict of a judge that learned from the same question is missing: how it decides there says nothing of
 others. Its probability is kept all the same, for players that learn to convince it.
-"""
-
-EVEN = 1e-6
-"""How near to one half is a tie: a model's log-odds come in coarse steps, so that what is listed first is often worth
-exactly what the answers differ by, and the last digits of a sum then say nothing.
 """
 
 
@@ -83,8 +78,3 @@ def first_believed(transcript: Transcript, judgement: Judgement) -> float | None
     if judgement.score is None or correct is None:
         return None
     return 1 - judgement.score if correct == 0 else judgement.score
-
-
-def preferred(p: float) -> float:
-    """1 for what is given more than one half, 0 for less, one half for a tie, however it was rounded (`EVEN`)."""
-    return 0.5 if abs(p - 0.5) < EVEN else float(p > 0.5)

@@ -16,14 +16,14 @@ from typing import Any, Literal
 
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import LEARNED_FROM, belief, preferred
+from gadfly.debate._payoff import LEARNED_FROM, belief
 from gadfly.debate._prompts import WORDING
 from gadfly.debate._protocol import Protocol as Rulebook
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
-from gadfly.stats import Estimate, rate
+from gadfly.stats import Estimate, preferred, rate
 from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["SPEAKS", "Bout", "Contest", "Practice", "contest", "seatings", "seats_of"]

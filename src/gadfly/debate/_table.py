@@ -16,12 +16,12 @@ from typing import Literal
 from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, share_mean
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
-from gadfly.debate._payoff import brier, preferred
+from gadfly.debate._payoff import brier
 from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
 from gadfly.debate._protocol import NAIVE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
-from gadfly.stats import Estimate, Reliability, paired_difference, rate, recalibrated, reliability
+from gadfly.stats import Estimate, Reliability, paired_difference, preferred, rate, recalibrated, reliability
 from gadfly.words import enumerated
 
 __all__ = [

@@ -19,14 +19,14 @@ from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import LEARNED_FROM, losers, preferred
+from gadfly.debate._payoff import LEARNED_FROM, losers
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
-from gadfly.stats import Estimate, Match, Ratings, Round, Slope, rate, ratings, slope, swiss
+from gadfly.stats import Estimate, Match, Ratings, Round, Slope, preferred, rate, ratings, slope, swiss
 from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["Bout", "Standing", "Standings", "Tournament"]

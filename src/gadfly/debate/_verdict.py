@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gadfly.debate._chairs import Said, Weighed
-from gadfly.debate._payoff import losers, preferred
+from gadfly.debate._payoff import losers
 from gadfly.debate._position import Dispute, Move, Position
 from gadfly.debate._prompts import judge_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.judges._base import all_at_once
 from gadfly.models import Brief, Reply, System, briefly
+from gadfly.stats import preferred
 from gadfly.transcripts import Judgement, Transcript, Usage
 
 __all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "verdict_of"]

@@ -51,15 +51,13 @@ from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models._tools import calls_in, inspect_calls
 from gadfly.runs._game import Cases, Game, paired_seed
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
+from gadfly.stats import preferred
 from gadfly.transcripts import Case, Judgement, Transcript, Turn, Usage
 
 if TYPE_CHECKING:
     from gadfly.judges import Judge
 
 __all__ = ["as_task", "export"]
-
-EVEN = 1e-6
-"""How near to one half the probability of a tie is, however it was rounded."""
 
 KEY = "gadfly_transcript"
 """Where a sample's store keeps its transcript, as a row: JSON, so that scoring a log again finds it too."""
@@ -162,11 +160,7 @@ def correctness(score: Score) -> Score:
     half for a tie. What is unscored stays so.
     """
     wrong = score.as_float()
-    return score if isnan(wrong) else score.model_copy(update={"value": _right(wrong)})
-
-
-def _right(wrong: float) -> float:
-    return 0.5 if abs(wrong - 0.5) < EVEN else float(wrong < 0.5)
+    return score if isnan(wrong) else score.model_copy(update={"value": preferred(1 - wrong)})
 
 
 def _mean_of(values: Sequence[float]) -> float:
@@ -344,7 +338,10 @@ def _results(samples: Sequence[EvalSample], info: Mapping[str, Any]) -> Iterator
         failing: Any = failure_rate(judge["threshold"])
         metrics = {"failure_rate": failing(known), "mean": _mean_of(values)}
         if info["spec"].get("game") == "debating":
-            metrics = {"accuracy": _mean_of(list(map(_right, values))), "mean": _mean_of(values)}
+            metrics = {
+                "accuracy": _mean_of([preferred(1 - wrong) for wrong in values]),
+                "mean": _mean_of(values),
+            }
         yield EvalScore(
             name=name,
             scorer=name,

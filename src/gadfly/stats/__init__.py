@@ -35,6 +35,7 @@ from gadfly.stats._risk import (
 from gadfly.stats._sequence import ConfidenceSequence, confidence_sequence
 from gadfly.stats._slope import Slope, slope
 from gadfly.stats._swiss import Round, swiss
+from gadfly.stats._ties import preferred
 
 __all__ = [
     "RATERS_ERR",
@@ -76,6 +77,7 @@ __all__ = [
     "paired_difference",
     "partial_spearman",
     "platt",
+    "preferred",
     "proportion",
     "ranked",
     "rate",
