@@ -188,6 +188,33 @@ def test_a_reload_loses_nothing_not_even_half_a_question(serve: Serve, browser: 
     ann.sees("A 60%, B 40%")
 
 
+def test_nor_half_a_lean_or_half_a_verdict(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    ann = Person(browser, serve())
+    slider = ann.page.get_by_role("slider")
+    ann.button("Begin")
+    ann.wants("How you lean")
+    slider.fill("12")
+    ann.page.reload()
+    ann.sees("A 88%, B 12%")
+    ann.button("Tell")
+    ann.asks("Why?")
+    ann.wants("How you lean")
+    assert slider.input_value() != "50"  # another lean begins where the last one ended, not at a draft
+    ann.button("Tell")
+    ann.button("No question")
+    ann.page.locator("[name=answer][value=B]").check()
+    slider.fill("77")
+    ann.page.get_by_label("firm").check()
+    ann.page.reload()
+    ann.sees("77% sure")
+    ann.button("Decide")
+    ann.sees("You decided for B, 77% sure.")
+    [transcript] = played(tmp_path)
+    leans = [one["lean"] for one in transcript.metadata["moves"] if one["does"] == "lean"]
+    assert leans == [0.88, 0.88]
+    assert transcript.metadata["verdict"]["confidence"] == 0.75
+
+
 def test_a_broken_connection_brings_what_was_missed_once(serve: Serve, browser: Browser) -> None:
     debater = Debater(numbered, Pace(2))
     served = serve(debater)

@@ -414,12 +414,12 @@ def flaws(run: o.RUN, labels: o.LABELS, store: o.STORE = "") -> None:
     opened = open_run(run)
     with o.labels_at(store) as kept:
         found = found_in(opened, kept, labels)
-    keep_marks(opened, found.marks(labels))
     console = Console()
     for words, estimate in _flaw_lines(found):
         console.print(f"{words:<44} {estimate}", highlight=False, markup=False, soft_wrap=True)
     if found.waiting:
         console.print(f"{found.waiting:,} debates drawn wait for an answer.", highlight=False)
+    keep_marks(opened, found.marks(labels))
 
 
 def _flaw_lines(found: Flaws) -> Iterator[tuple[str, Estimate]]:

@@ -6,14 +6,12 @@ people see a flaw is what obfuscated arguments look like.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from gadfly.errors import StoreError
-from gadfly.runs import Run
+from gadfly.runs import Beside, Run
 from gadfly.stats import Estimate
 
 __all__ = ["Mark", "Marks", "keep_marks", "marks_of"]
@@ -57,33 +55,21 @@ def marks_of(run: Run, judge: str) -> Marks | None:
     `StoreError` on a broken file.
     """
     spec = run.info.get("judges", {}).get(judge)
-    found = (one for one in reversed(_kept(run)) if one.judge == judge and one.judge_spec == spec)
+    found = (one for one in reversed(KEPT.all(run)) if one.judge == judge and one.judge_spec == spec)
     return next(found, None)
 
 
 def keep_marks(run: Run, marks: Marks) -> None:
-    """Keep them, in the place of those of the same queue, with what the judge is now; written atomically."""
+    """Keep them, in the place of those of the same queue, with what the judge is now; written atomically under the
+    lock.
+    """
     marks = replace(marks, judge_spec=run.info["judges"][marks.judge])
-    kept = [one for one in _kept(run) if one.queue != marks.queue]
-    target = run.path / "flaws.json"
-    draft = target.with_suffix(".tmp")
-    try:
-        draft.write_text(json.dumps([asdict(one) for one in [*kept, marks]], indent=1), "utf-8")
-        draft.replace(target)
-    except OSError as error:
-        raise StoreError(f"The flaws could not be written in {run.path} ({error.strerror}).") from error
-
-
-def _kept(run: Run) -> list[Marks]:
-    path = run.path / "flaws.json"
-    try:
-        return [_read(one) for one in json.loads(path.read_bytes())] if path.exists() else []
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}). Move it away and give `gadfly review flaws` again: it is made anew."
-        ) from error
+    KEPT.change(run, lambda kept: [*(one for one in kept if one.queue != marks.queue), marks])
 
 
 def _read(one: Mapping[str, Any]) -> Marks:
     rates = {name: Estimate(**one[name]) for name in ("when_wrong", "when_right", "dishonest")}
     return Marks(**{**one, **rates, "marks": tuple(Mark(**mark) for mark in one["marks"])})
+
+
+KEPT = Beside("flaws.json", "gadfly review flaws", _read)

@@ -6,14 +6,12 @@ and notice that the judge has changed since.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gadfly.errors import StoreError
+from gadfly.runs._beside import Beside
 from gadfly.runs._store import Run
-from gadfly.runs._table import sync
 from gadfly.stats import Estimate
 
 __all__ = ["Correction", "corrections", "keep_correction"]
@@ -50,34 +48,19 @@ class Correction:
 
 def corrections(run: Run) -> list[Correction]:
     """Every correction of this run, oldest first; none when there is none. Raises `StoreError` on a broken file."""
-    path = run.path / "corrections.json"
-    try:
-        kept = json.loads(path.read_bytes()) if path.exists() else []
-        return [_read(entry) for entry in kept]
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}). Move it away and give `gadfly rate` again: it is made anew."
-        ) from error
+    return KEPT.all(run)
 
 
 def keep_correction(run: Run, correction: Correction) -> None:
     """Add a correction, unless the last of its judge and queue says the same; written atomically under the lock."""
-    lock = run.lock()
-    try:
-        kept = corrections(run)
+
+    def added(kept: list[Correction]) -> list[Correction] | None:
         same = [c for c in kept if (c.judge, c.queue) == (correction.judge, correction.queue)]
         if same and replace(same[-1], at=correction.at) == correction:
-            return
-        temporary = run.path / "corrections.json.tmp"
-        temporary.write_text(json.dumps([asdict(c) for c in [*kept, correction]], indent=1))
-        sync(temporary)
-        temporary.replace(run.path / "corrections.json")
-    except OSError as error:
-        raise StoreError(
-            f"The corrected rate could not be written in {run.path} ({error.strerror})."
-        ) from error
-    finally:
-        lock.release()
+            return None
+        return [*kept, correction]
+
+    KEPT.change(run, added)
 
 
 def _read(entry: Mapping[str, Any]) -> Correction:
@@ -85,3 +68,6 @@ def _read(entry: Mapping[str, Any]) -> Correction:
     misled = entry.get("supported_but_false")
     rates |= {"supported_but_false": Estimate(**misled)} if misled else {}
     return Correction(**{**entry, **rates})
+
+
+KEPT = Beside("corrections.json", "gadfly rate", _read)

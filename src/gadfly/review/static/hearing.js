@@ -1,7 +1,7 @@
 "use strict";
 // The page is complete without this, and reloads itself. This brings what is said as it is said, reads the sliders out,
-// counts words, keeps what was typed and how long was looked over a reload, and sends by key. What it puts on the page
-// comes from this server, which has made it inert; it builds no markup itself.
+// counts words, keeps what was typed or chosen and how long was looked over a reload, and sends by key. What it puts on
+// the page comes from this server, which has made it inert; it builds no markup itself.
 (() => {
   const SOON_MS = 3000; // a stream that ends by itself is back before that
   const $ = (selector, root = document) => root.querySelector(selector);
@@ -60,20 +60,28 @@
     $(".progress b").textContent = done;
     $(".progress .quiet").textContent = `${left} left`;
   };
+  const fields = () => [...panel.querySelectorAll("form.give textarea, form.give input:not([type=hidden])")];
+  const draft = () => {
+    const given = fields().filter((one) => one.type !== "radio" || one.checked);
+    kept.put(`draft ${name()}`, JSON.stringify(Object.fromEntries(given.map((one) => [one.name, one.value]))));
+  };
+  const restore = () => {
+    const drafted = JSON.parse(kept.get(`draft ${name()}`) ?? "{}");
+    for (const one of fields().filter((one) => one.name in drafted)) {
+      if (one.type === "radio") one.checked = one.value === drafted[one.name];
+      else one.value = drafted[one.name];
+    }
+  };
   const arrived = () => {
     since = performance.now();
-    const text = $("textarea", panel);
-    const draft = kept.get(`typed ${name()}`);
-    if (text && draft !== null) text.value = draft;
+    restore();
     read();
     count();
   };
   document.addEventListener("input", (event) => {
-    if (event.target.type === "range") read();
-    if (event.target.matches("#panel textarea")) {
-      kept.put(`typed ${name()}`, event.target.value);
-      count();
-    }
+    if (event.target.closest("#panel form.give")) draft();
+    read();
+    count();
   });
   document.addEventListener("submit", (event) => {
     const seconds = event.target.elements?.namedItem?.("seconds");
