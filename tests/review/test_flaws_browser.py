@@ -13,6 +13,7 @@ from test_browser import HOSTILE, PHONE, RESTED_MS, Sit, votes
 from test_browser import sit as sit
 
 KIND: dict[str, Any] = {"kind": "flaw", "question": "", "guidelines": ""}
+LONG = "The log says that the bird eats seeds in summer; what is said of snails is of another season. " * 3
 
 
 def test_a_statement_and_its_flaw_are_two_keys(sit: Sit, tmp_path: Path) -> None:
@@ -58,6 +59,16 @@ def test_hostile_statements_are_inert_and_nothing_is_wider_than_the_window(
     )
     assert seat.wider_than_the_window() <= 0
     assert seat.noise == []
+
+
+def test_on_a_phone_what_is_read_fills_the_window_and_the_answer_comes_after_it(sit: Sit, tmp_path: Path) -> None:
+    seat = sit(payloads(tmp_path, words=LONG), spec=KIND, viewport=PHONE)
+    seat.page.wait_for_timeout(RESTED_MS)
+    expect(seat.page.locator("#answer")).not_to_be_in_viewport()
+    seat.page.get_by_role("radio", name="Statement 3").check()
+    seat.page.get_by_role("button", name="Misleading").click()
+    expect(seat.page.get_by_text("Item 2")).to_be_visible()
+    assert [(one.answer.value, one.answer.rule) for one in votes(seat)] == [("3", 2)]
 
 
 def test_without_scripts_the_form_is_whole(browser: Browser, sit: Sit, tmp_path: Path) -> None:
