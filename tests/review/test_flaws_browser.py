@@ -61,7 +61,9 @@ def test_hostile_statements_are_inert_and_nothing_is_wider_than_the_window(
     assert seat.noise == []
 
 
-def test_on_a_phone_what_is_read_fills_the_window_and_the_answer_comes_after_it(sit: Sit, tmp_path: Path) -> None:
+def test_on_a_phone_what_is_read_fills_the_window_and_the_answer_comes_after_it(
+    sit: Sit, tmp_path: Path
+) -> None:
     seat = sit(payloads(tmp_path, words=LONG), spec=KIND, viewport=PHONE)
     seat.page.wait_for_timeout(RESTED_MS)
     expect(seat.page.locator("#answer")).not_to_be_in_viewport()
