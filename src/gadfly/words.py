@@ -72,9 +72,9 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def enumerated(words: Sequence[str]) -> str:
-    """As a sentence lists them: "a", "a and b", "a, b and c"; empty for none."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+def enumerated(words: Sequence[str], last: str = "and") -> str:
+    """As a sentence lists them: "a", "a and b", "a, b and c", with another word before the `last`; empty for none."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _words(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +22,16 @@ from gadfly.transcripts import Judgement, Usage
 
 @dataclass(frozen=True, eq=False)
 class Service(System):
-    """Rejects some settings, says nothing within `reasons` tokens, else `says`, for `cost` dollars a call."""
+    """Rejects some settings, says nothing within `reasons` tokens, else `says`, for `cost` dollars a call. `asks`: it
+    wants to ask.
+    """
 
     rejects: Sequence[str] = ()
     reasons: int = 0
     says: str = "A"
     odds: float | None = None
     cost: float | None = None
+    asks: bool = True
     asked: list[GenerateConfig] = field(default_factory=list)
     reproducible = False
 
@@ -37,7 +41,9 @@ class Service(System):
             raise CallError("That is not supported.", "rejected")
         if (self.sampling.max_tokens or 0) < self.reasons:
             raise CallError("It said nothing.", "empty_reply", cut=True)
-        return Reply(self.says, usage=Usage(10, 1, self.cost), first_token=self._first())
+        options = re.search(r"^([AB])\. Yes, I ask\.$", messages[-1][1], re.MULTILINE)
+        says = options[1] if options and self.asks else self.says
+        return Reply(says, usage=Usage(10, 1, self.cost), first_token=self._first())
 
     def _first(self) -> dict[str, float]:
         if self.odds is None or not self.sampling.logprobs:
@@ -87,6 +93,17 @@ def test_a_judge_that_asks_questions_does_so_on_a_service_without_a_temperature(
     transcript = played(seated(protocol("interactive_debate"), judge=judge))
     assert transcript.outcome == "completed"
     assert "Which page?" in [turn.text for turn in transcript.said_by("judge")]
+
+
+@pytest.mark.parametrize(("says", "asks"), [("A", False), ("Let me see.", False), ("Which page?", True)])
+def test_a_judge_need_not_ask_and_then_nothing_is_paid_and_both_still_answer_each_other(
+    says: str, asks: bool
+) -> None:
+    judge = DebateJudge.of(service(says=says, asks=asks))
+    transcript = played(seated(protocol("interactive_debate"), judge=judge))
+    spent = transcript.metadata["spent"]["judge"]
+    assert (spent["questions"], spent["price"]) == ((2, 0.04) if asks else (0, 0.0))
+    assert [len(transcript.said_by(seat)) for seat in ("first", "second")] == [3, 3]
 
 
 @pytest.mark.parametrize(

@@ -352,16 +352,11 @@ def test_silence_is_a_branch_that_has_lost(tmp_path):
 
 def test_second_tries_are_not_learned_from(tmp_path):
     player = Player.of(System(model_of(base())))
-    shown = []
-    for name, rules in (("strict", {"loses": ("overran", "stopped"), "tries": 3}), ("lenient", {})):
-        game = Branching(Bout(brief(**rules), player, player, LikesEven()))
-        made = asyncio.run(
-            run(game, seatings(ROWS * 2, game.bout.protocol), settings=Settings(tmp_path / name))
-        )
-        shown.append({one.metadata["prompt"] for one in branching(made)})
-        assert name == "lenient" or any(one.metadata["breaches"] for one in branching(made))
-    strict, lenient = shown
-    assert strict and strict <= lenient  # nothing said before, and no complaint
+    game = Branching(Bout(brief(loses=("overran", "stopped"), tries=3), player, player, LikesEven()))
+    made = asyncio.run(run(game, seatings(ROWS * 2, game.bout.protocol), settings=Settings(tmp_path)))
+    shown = {one.metadata["prompt"] for one in branching(made)}
+    assert any(one.metadata["breaches"] for one in branching(made))
+    assert len({len(prompt.split()) for prompt in shown}) == 1  # nothing said before, no try and no complaint
 
 
 def test_rollouts_of_one_branch_go_on_differently(tmp_path):
@@ -638,7 +633,7 @@ def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_p
 @pytest.mark.parametrize("method", ["dpo", "rl"])
 def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent_dir, method):
     (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    hard = ("--iterations", 1, "--steps", 1, "--batch", 4, "--rounds", 1, "--words", 12, "-o", "out")
+    hard = ("--iterations", 1, "--steps", 1, "--batch", 4, "--rounds", 1, "--words", 40, "-o", "out")
     words = (
         "train",
         "debater",

@@ -24,7 +24,7 @@ from gadfly.debate import (
     payoff,
     protocol,
 )
-from gadfly.debate._prompts import costs, judge_messages, player_messages, question_messages
+from gadfly.debate._prompts import asking_messages, costs, judge_messages, player_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
@@ -171,9 +171,11 @@ def test_an_estimate_is_the_first_percentage_and_its_error_is_what_it_costs(
 def test_a_judge_is_told_what_its_question_costs() -> None:
     position = Position.opening(protocol("interactive_debate"), Case("c", 0, 0, ROW))
     steps = protocol("interactive_debate").steps
-    asks, leans = (next(step for step in steps if step.does == does) for does in ("ask", "lean"))
-    assert "costs you 2 of the 100 points" in question_messages(Move(position, "judge", asks, 0))[-1][1]
-    assert "points" not in question_messages(Move(position, "judge", leans, 0))[-1][1]
+    asks = next(step for step in steps if step.does == "ask")
+    told = asking_messages(Move(position, "judge", asks, 0), False)[-1][1]
+    assert "Do you want to ask something before you decide, for 2 of the 100 points" in told
+    free = Position.opening(protocol("interactive_debate").changed(prices={}), Case("c", 0, 0, ROW))
+    assert "points" not in asking_messages(Move(free, "judge", asks, 0), False)[-1][1]
 
 
 def test_prices_are_told_to_those_who_pay_them() -> None:

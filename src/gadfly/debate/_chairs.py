@@ -16,7 +16,7 @@ from inspect_ai.model import GenerateConfig
 from gadfly.corpora import Form, parse_answer
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import choice_messages, player_messages, poll_messages
-from gadfly.debate._rules import checked
+from gadfly.debate._rules import Checked, checked
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Judge
 from gadfly.models import Brief, System, briefly
@@ -136,10 +136,10 @@ class Player:
 
     async def say(self, move: Move) -> Said:
         """One statement; the number of an answer where it chooses one, and 1 or 0 for whether it polls the judge."""
-        if move.step.does == "choose":
-            return await self._between(move, choice_messages, ("0", "1"))
-        if move.step.does == "poll":
-            return await self._between(move, poll_messages, ("0", "1"))
+        if move.step.does in ("choose", "poll"):
+            messages = choice_messages if move.step.does == "choose" else poll_messages
+            second, usage = await prefers_second(self.system, self._brief, move, messages)
+            return Said(str(int(second)), usage)
         if move.step.does == "quote" and self.system.white_box and move.position.dispute.passages:
             return await self._quoted(move)
         return await self._said(self._asked(move), move)
@@ -162,24 +162,6 @@ class Player:
         reply = await self._brief.reply(asked, messages, seed=move.seed, grows=grows)
         return Said(reply.text, reply.usage, reply.stop == "length")
 
-    async def _between(
-        self, move: Move, messages: Callable[[Move, bool], list[tuple[str, str]]], options: tuple[str, str]
-    ) -> Said:
-        """Of two options the one likelier to this model over both orders of listing them, the first where even."""
-        from gadfly.debate._verdict import letters
-
-        asked = briefly(self.system.with_sampling(max_tokens=None), 4)
-        usage, chances = Usage(), list[float]()
-        for exchanged in (False, True):
-            told = messages(move, exchanged)
-            reply = await self._brief.reply(asked, told, seed=move.seed, read=letters)
-            usage += reply.usage
-            p = letters(reply)
-            chances += [] if p is None else [1 - p if exchanged else p]
-        if not chances:
-            raise CallError(f"{self.system.name} chose nothing.", "bad_reply", usage=usage)
-        return Said(options[sum(chances) / len(chances) < 0.5], usage)
-
     async def _quoted(self, move: Move) -> Said:
         """Words of the document, decoded under the mask, as evidence for the answer argued for."""
         from gadfly.corpora import verbatim
@@ -198,6 +180,26 @@ class Player:
         parsed = parse_answer(form.opening + sample.text)
         quotes = parsed.quotes if parsed else ()
         return Said(" ".join(f"<quote>{quote}</quote>" for _, quote in quotes), usage)
+
+
+async def prefers_second(
+    system: System, brief: Brief, move: Move, messages: Callable[[Move, bool], list[tuple[str, str]]]
+) -> tuple[bool, Usage]:
+    """Whether of two options by letter the second is the likelier to a model over both orders of listing them, and what
+    that took. `CallError` where it names neither.
+    """
+    from gadfly.debate._verdict import letters
+
+    asked = briefly(system.with_sampling(max_tokens=None), 4)
+    usage, chances = Usage(), list[float]()
+    for exchanged in (False, True):
+        reply = await brief.reply(asked, messages(move, exchanged), seed=move.seed, read=letters)
+        usage += reply.usage
+        p = letters(reply)
+        chances += [] if p is None else [1 - p if exchanged else p]
+    if not chances:
+        raise CallError(f"{system.name} chose nothing.", "bad_reply", usage=usage)
+    return sum(chances) / len(chances) < 0.5, usage
 
 
 @dataclass(frozen=True)
@@ -241,11 +243,13 @@ class BestOf:
         return replace(move, seed=paired_seed(move.seed, number))
 
     async def _liked(self, move: Move, draft: Said, side: int) -> tuple[float | None, Weighed]:
-        """The judge's probability for the side if this were said; None where it breaks a rule or cannot be told."""
-        position, rules = move.position, move.position.protocol.rules
-        found = checked(draft.text, move.step.words, rules, position.dispute.passages, draft.cut)
-        if any(breach in rules.loses for breach, _ in found.breaches):
+        """The judge's probability for the side if this were said after what the seat has heard; None where it breaks a
+        rule or cannot be told.
+        """
+        position, found = move.position, _checked(move, draft)
+        if _loses(move, found):
             return None, Weighed(None, "broke_a_rule")
+        position = replace(position, said=position.heard(move.seat))
         said = Statement(move.seat, move.step.does, found.text, len(position.said) + 1_000)
         try:
             weighed = await self.taste.weigh(position.saying(said), move.seed)
@@ -255,6 +259,16 @@ class BestOf:
             return None, Weighed(None, error.cause, usage=error.usage or Usage())
         p = weighed.p
         return (None if p is None else p if side == 0 else 1 - p), weighed
+
+
+def _checked(move: Move, draft: Said) -> Checked:
+    """What a draft comes to by the rules."""
+    position = move.position
+    return checked(draft.text, move.step.words, position.protocol.rules, position.dispute.passages, draft.cut)
+
+
+def _loses(move: Move, found: Checked) -> bool:
+    return any(breach in move.position.protocol.rules.loses for breach, _ in found.breaches)
 
 
 def _made(tries: Sequence[Said | BaseException]) -> tuple[list[Said], Usage]:
@@ -279,7 +293,9 @@ _REWRITE = "Now write it again, better, in at most {words} words. Write only the
 
 @dataclass(frozen=True)
 class Refining:
-    """A player that drafts, names the weakest point of its draft, and writes it anew, `rounds` times."""
+    """A player that drafts, names the weakest point of its draft, and writes it anew, `rounds` times. A version that
+    breaks a rule is dropped where the one before it broke none.
+    """
 
     player: Player
     rounds: int = 1
@@ -294,7 +310,7 @@ class Refining:
         return {"refining": self.rounds, "player": self.player.spec()}
 
     async def say(self, move: Move) -> Said:
-        """The last version; the last that there is where a call fails after the first draft."""
+        """The last version that may be said; the last that there is where a call fails after the first draft."""
         draft = await self.player.say(move)
         if move.step.does in ("choose", "quote", "poll"):
             return draft
@@ -313,7 +329,8 @@ class Refining:
                 if error.fatal:
                     raise
                 return replace(draft, usage=spent + (error.usage or Usage()))
-            draft = replace(better, usage=spent + better.usage)
+            worse = _loses(move, _checked(move, better)) and not _loses(move, _checked(move, draft))
+            draft = replace(draft if worse else better, usage=spent + better.usage)
         return draft
 
 

@@ -231,7 +231,7 @@ class _Table:
         if not word_count(text):
             self.passed += said.seconds or 0.0
             return None
-        return Statement(JUDGE, move.step.does, text, number, move.step.to, seconds=said.seconds)
+        return Statement(JUDGE, move.step.does, text, number, move.step.whom(JUDGE), seconds=said.seconds)
 
     async def _spoke(self, move: Move, number: int) -> Statement | Loss | None:
         """What a player said, or its loss where it broke a rule once too often; None where it had to be silent."""
@@ -354,14 +354,15 @@ def _statement(move: Move, number: int, found: Checked, seconds: float | None) -
         move.step.does,
         found.text,
         number,
-        move.step.to,
+        move.step.whom(move.seat),
+        private=move.step.does == "estimate",
         quotes=found.quotes,
         unverified=found.unverified,
         seconds=seconds,
     )
     if move.step.does != "estimate":
         return said
-    return replace(said, lean=estimated(said, move.position.sides.get(move.step.to[0])))
+    return replace(said, lean=estimated(said, move.position.sides.get(said.to[0])))
 
 
 _COMPLAINTS: Mapping[Breach, str] = {

@@ -60,8 +60,9 @@ class Statement:
     """One thing said. `step` numbers the protocol's step, so that equal numbers were said at once.
 
     `text` is what is shown: quotations that stand in the document are marked as verified, the others as not. `to`
-    holds the seats that are asked; `private`: only its own seat knows of it. `lean` is the probability of answer 0
-    where the judge gave one, or one who estimates. `seconds` is how long a person took, None for others.
+    holds the seats that are asked, or whose answer is estimated; `private`: only its own seat knows of it. `lean` is
+    the probability of answer 0 where the judge gave one, or one who estimates. `seconds` is how long a person took,
+    None for others.
     """
 
     seat: str
@@ -186,7 +187,7 @@ class Position:
             return tuple(one for one in self.said if not one.private)
         chair = self.protocol.seats[seat]
         if chair.hears == "own":
-            return tuple(one for one in self.said if one.seat == seat or seat in one.to)
+            return tuple(one for one in self.said if one.seat == seat or (seat in one.to and not one.private))
         if chair.hears == "statement":
             return self._statement(seat, chair.copy_of)
         return tuple(one for one in self.said if not one.private or one.seat == seat)

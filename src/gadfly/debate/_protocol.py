@@ -51,9 +51,9 @@ the one that the choosing seat left over, or none.
 Does = Literal["argue", "quote", "ask", "answer", "estimate", "lean", "poll", "choose"]
 """What a step is. `argue`: say something in up to `words` words. `quote`: words of the document that show `{mine}`.
 `ask`: put one question to the seats in `to`. `answer`: answer the questions put to one. `estimate`: one who argues for
-nothing says, in words that hold a percentage, how likely the answer of the seat in `to` is. `lean`: the judge says how
-likely each answer is. `poll`: learn that in private; where it has a price, who
-wants to. `choose`: take a side.
+nothing says, in words that hold a percentage, how likely the answer of the seat in `to` is; it is for the record, and
+nobody else hears it. `lean`: the judge says how likely each answer is. `poll`: learn that in private; where it has a
+price, who wants to. `choose`: take a side.
 """
 
 Breach = Literal["overran", "fabricated", "addressed_judge", "stopped"]
@@ -66,6 +66,12 @@ GIVEN = frozenset({"mine", "other", "words", "me", "to"})
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _listed_by_seat(value: object) -> object:
+    return (
+        {seat: _listed(one) for seat, one in value.items()} if isinstance(value, Mapping) else _listed(value)
+    )
 
 
 class _Part(BaseModel):
@@ -86,13 +92,24 @@ class Seat(_Part):
 
 
 class Step(_Part):
-    """What happens next. `who` are the seats that do it, at once."""
+    """What happens next. `who` are the seats that do it, at once; `to`, whom: the same for all of them, or seat by seat
+    (`{first: second, second: first}`).
+    """
 
     who: Annotated[tuple[str, ...], BeforeValidator(_listed)]
     does: Does = "argue"
-    to: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    to: Annotated[tuple[str, ...] | Mapping[str, tuple[str, ...]], BeforeValidator(_listed_by_seat)] = ()
     words: int = Field(default=60, ge=1, le=5_000)
     told: Template = ""
+
+    def whom(self, seat: str) -> tuple[str, ...]:
+        """The seats to which that seat does it."""
+        return self.to.get(seat, ()) if isinstance(self.to, Mapping) else self.to
+
+    @property
+    def all_whom(self) -> tuple[str, ...]:
+        """The seats to which anybody does it."""
+        return tuple(dict.fromkeys(one for seat in self.who for one in self.whom(seat)))
 
 
 class Prices(_Part):
@@ -119,7 +136,8 @@ class Rules(_Part):
 class Protocol(_Part):
     """The whole. `opening` steps come once, `round` steps `rounds` times, `closing` steps once; then the judge decides.
 
-    `document` says whether the judge sees the document. Without seats the judge decides alone.
+    `about` says in a sentence how it goes: to whoever picks one, and to the judge, model or person. `document` says
+    whether the judge sees the document. Without seats the judge decides alone.
     """
 
     name: str
@@ -280,13 +298,13 @@ def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
 
 def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[Place, str]]:
     known = {*found.seats, JUDGE}
-    for seat in (*step.who, *step.to):
+    for seat in (*step.who, *(step.to if isinstance(step.to, Mapping) else ()), *step.all_whom):
         if seat not in known:
             yield place, f"there is no seat {seat!r}. Known: {', '.join(sorted(known))}."
     if twice := next((seat for seat in step.who if step.who.count(seat) > 1), ""):
         yield place, f"seat {twice!r} cannot do it twice at once: name it once, or in two steps."
     if step.does == "answer":
-        asked = {seat for one in found.steps if one.does == "ask" for seat in one.to}
+        asked = {seat for one in found.steps if one.does == "ask" for seat in one.all_whom}
         for seat in step.who:
             if seat in known and seat not in asked:
                 yield (
@@ -294,18 +312,19 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
                     f"nobody asks seat {seat!r} anything, so it never answers: add a step that does: ask.",
                 )
     if step.does == "estimate":
-        if len(step.to) != 1 or found.seats.get(step.to[0], Seat(title="")).side == "none":
-            yield (
-                place,
-                "an estimate is of one seat's answer: say whose, to: SEAT, of one that argues for an answer.",
-            )
         for seat in step.who:
+            whose = [found.seats.get(one, Seat(title="")).side for one in step.whom(seat)]
+            if len(whose) != 1 or whose == ["none"]:
+                yield (
+                    place,
+                    "an estimate is of one seat's answer: say whose, to: SEAT, of one that argues for an answer.",
+                )
             if seat in found.seats and found.seats[seat].side != "none":
                 yield (
                     place,
                     f"seat {seat!r} argues for an answer, so it cannot estimate honestly: let another do it.",
                 )
-    if step.does == "ask" and not step.to:
+    if step.does == "ask" and not all(map(step.whom, step.who)):
         yield place, "a question is put to somebody: say to whom, to: SEAT."
     if step.does == "lean" and step.who != (JUDGE,):
         yield place, "only the judge leans: who: judge."

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gadfly.debate._chairs import Said, Weighed
+from gadfly.debate._chairs import Said, Weighed, prefers_second
 from gadfly.debate._payoff import losers
 from gadfly.debate._position import Dispute, Move, Position
-from gadfly.debate._prompts import judge_messages, question_messages
+from gadfly.debate._prompts import asking_messages, judge_messages, question_messages
 from gadfly.errors import CallError, InputError
 from gadfly.judges._base import all_at_once
 from gadfly.models import Brief, Reply, System, briefly
@@ -132,12 +132,26 @@ class DebateJudge:
         return await self._brief.reply(asked, judge_messages(view), seed=seed, read=letters, grows=grows)
 
     async def say(self, move: Move) -> Said:
-        """The question it asks, or its answer."""
+        """The question it asks, nothing where it would rather ask none, or its answer."""
+        usage = Usage()
+        if move.step.does == "ask":
+            wants, usage = await self._asks(move)
+            if not wants:
+                return Said("", usage)
         asked = self.system.with_sampling(temperature=0.0, max_tokens=move.step.words * 3)
         reply = await self._brief.reply(asked, question_messages(move), seed=move.seed)
         text = reply.text.strip()
         asks = move.step.does == "ask" and "?" in text
-        return Said(text[: text.find("?") + 1] if asks else text, reply.usage)
+        return Said(text[: text.find("?") + 1] if asks else text, usage + reply.usage)
+
+    async def _asks(self, move: Move) -> tuple[bool, Usage]:
+        """Whether it wants to ask something; who cannot say asks nothing."""
+        try:
+            return await prefers_second(self.system, self._brief, move, asking_messages)
+        except CallError as error:
+            if error.fatal or error.cause != "bad_reply":
+                raise
+            return False, error.usage or Usage()
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
         """Each transcript's verdict. A failed call is a missing judgement, a fatal one is raised."""

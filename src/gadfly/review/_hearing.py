@@ -36,6 +36,7 @@ from gadfly.debate import (
     cases,
     question_numbers,
 )
+from gadfly.debate._prompts import ONE_IS_RIGHT, WEIGHING
 from gadfly.debate._protocol import JUDGE
 from gadfly.errors import GadflyError, InputError
 from gadfly.judges import Judge
@@ -296,7 +297,8 @@ def _add_hearing(api: FastAPI, hall: Hall) -> None:
     async def start(request: Request) -> Response:
         visit = await in_thread(hall.visit, request)
         seen = Seen(hall.mine(visit))
-        return hall.page("hearing_start.html.j2", visit, title="Before you start", seen=seen)
+        told: dict[str, Any] = {"seen": seen, "one_is_right": ONE_IS_RIGHT, "weighing": WEIGHING}
+        return hall.page("hearing_start.html.j2", visit, title="Before you start", **told)
 
     @api.get("/")
     async def debate(request: Request) -> Response:

@@ -166,7 +166,7 @@ class Seen:
     def whom(self) -> str:
         """Whom the question that is wanted is put to; empty for nobody."""
         move = self.hearing.wanted and self.hearing.wanted.move
-        return _whom(move.position, move.step.to) if move else ""
+        return _whom(move.position, move.step.whom(move.seat)) if move else ""
 
     @property
     def asked(self) -> str:
