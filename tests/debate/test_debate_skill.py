@@ -28,3 +28,9 @@ def test_runs_of_different_questions_have_no_slope(tmp_path):
     other = played(tmp_path, "debate", n=3, what="bridge")
     with pytest.raises(InputError, match="different questions"):
         skill_slope([at(tmp_path, 1.0), (2.0, other)])
+
+
+def test_a_slope_is_of_one_judges_verdicts(tmp_path):
+    runs = [(0.0, played(tmp_path, judge=Leaning())), (1.0, played(tmp_path, judge=Leaning(name="other")))]
+    with pytest.raises(InputError, match="judged by different judges"):
+        skill_slope(runs)

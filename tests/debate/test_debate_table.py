@@ -8,7 +8,7 @@ from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.corpora import Passage
 from gadfly.debate import Rules, Said, cases, debate_table, protocol, question_numbers, split
-from gadfly.debate._effort import share_mean
+from gadfly.debate._effort import question_mean, share_mean
 from gadfly.debate._judged import hedges, judged_cases
 from gadfly.debate._people import Group
 from gadfly.debate._position import Statement
@@ -240,6 +240,20 @@ def test_who_ruins_a_debate_for_both_has_nothing_from_it(runs):
     assert (payoffs["honest"].point, payoffs["false"].point) == (0, 0)
 
 
+def test_a_case_without_a_verdict_is_missing_in_the_payoffs(runs):
+    cases = judged_cases(runs["quoted_debate"])[:8]
+    unread = [scored(one, None, "no_parse") if n % 2 else one for n, one in enumerate(cases)]
+    unread = [replace(one, judgement=replace(one.judgement, metadata={})) for one in unread]
+    payoffs = line_of(runs["quoted_debate"], unread).payoffs
+    known = sum(one.judgement.score is not None for one in unread)
+    assert {(one.n, one.missing) for one in payoffs.values()} == {(known, 8 - known)} and known < 8
+
+
+def test_counts_that_are_all_none_may_still_be_there():
+    assert question_mean([(of, 0.0) for of in range(12)], least=0.0).high == pytest.approx(0.2425, abs=0.01)
+    assert question_mean([(of, 2.0) for of in range(12)], least=0.0).high == 2.0
+
+
 def test_payoffs_stay_within_what_a_verdict_can_bring(runs):
     for count in (2, 4):  # one question, and two
         payoffs = line_of(runs["quoted_debate"], judged_cases(runs["quoted_debate"])[:count]).payoffs
@@ -307,7 +321,7 @@ def test_the_verdicts_kept_first_are_those_the_judge_was_surest_of(runs):
 
 def test_a_question_asked_again_is_no_second_fact():
     row = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0}
-    again = {**row, "question": "when was  it lit?", "answers": ["1901", "1874"], "correct": 1}
+    again = {**row, "question": "when was  it lit", "answers": ["1901", "1874"], "correct": 1}
     other = {**row, "document": "Another lamp's."}
     assert question_numbers([row, other, again]) == [0, 1, 0]
     assert [case["of"] for case in cases([row, again], protocol("naive"))] == [0, 0, 0, 0]
@@ -329,14 +343,24 @@ def test_recalibrating_a_judge_who_is_too_sure_lowers_its_brier_score(tmp_path):
 
 def test_an_error_in_spite_of_a_flaw_that_was_there_to_see_is_kept_as_overlooked(runs):
     flawed = next(one for one in judged_cases(runs["debate"]) if not (one.by_rule or one.flaws))
+    false = 1 - flawed.correct
+
+    def saying(**what):
+        said = [
+            replace(one, **what) if flawed.position.sides[one.seat] == false else one
+            for one in flawed.position.said
+        ]
+        return scored(replace(flawed, position=replace(flawed.position, said=tuple(said))), 0.9)
 
     def noting(rule):
         notes = [{"seat": seat, "rule": rule, "what": "did it"} for seat in ("first", "second")]
         facts = {**flawed.transcript.metadata, "breaches": notes}
         return scored(replace(flawed, transcript=replace(flawed.transcript, metadata=facts)), 0.9)
 
-    noted = noting("fabricated")
-    assert (_kind(noted), noted.flaws) == ("overlooked", ("breach",))
+    heard = saying(unverified=("a lie",))
+    assert (_kind(heard), heard.flaws) == ("overlooked", ("unverified",))
+    tried = noting("fabricated")
+    assert (_kind(tried), tried.flaws) == ("fooled", ("breach",))  # nobody overlooks what was not heard
     assert _kind(noting("overran")) == "fooled"
     assert _kind(scored(flawed, 0.9)) == "fooled"
     assert _kind(scored(flawed, 0.6)) is None

@@ -15,6 +15,7 @@ from gadfly.debate import (
     ScriptedJudge,
     Skilled,
     cases,
+    debate_table,
     interaction,
     protocol,
     verdict_rows,
@@ -105,6 +106,16 @@ def test_debates_of_one_case_are_judged_each_for_itself(learned: Reward) -> None
     judged = asyncio.run(RewardJudge(learned).judge([one, other, lost]))
     alone = [asyncio.run(RewardJudge(learned).judge([each]))[0].score for each in (one, other, lost)]
     assert [each.score for each in judged] == pytest.approx(alone) and len({*alone}) == 3
+
+
+def test_it_is_not_said_to_lean_to_what_it_never_saw_listed(learned: Reward, tmp_path: Path) -> None:
+    game = seated(protocol("debate"))
+    rows = [{**ROW, "question": f"What does finch {n} eat?"} for n in range(2)]
+    settings = Settings(directory=tmp_path, progress=False)
+    made = asyncio.run(run(game, cases(rows, game.protocol), [RewardJudge(learned)], settings=settings))
+    [line] = debate_table([made]).lines
+    assert line.leaning.position is None and line.leaning.flips is None
+    assert [one.last for one in judged_cases(made)] == [None] * 4
 
 
 def test_who_is_listed_first_makes_no_difference_to_it(learned: Reward) -> None:

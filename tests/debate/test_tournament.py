@@ -1,6 +1,7 @@
 """A tournament: who argues best before a judge, with intervals, played once however often it is killed."""
 
 import json
+import random
 import signal
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -254,3 +255,25 @@ async def test_what_a_judge_learned_from_rates_nobody(tmp_path: Path) -> None:
     found = await plan.play(Settings(tmp_path, progress=False))
     assert not found.ratings.players and "No debate has a verdict" in found.problem and not found.slope.gain.n
     assert all(one.score.point is None and one.score.missing == 4 for one in found.players)
+
+
+async def test_who_breaks_fewer_rules_does_not_seem_to_help_the_truth(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Careless(Skilled):
+        """As persuasive as the others, and says too much in a share of its debates."""
+
+        share: float = 0.0
+
+        async def say(self, move: Move) -> Said:
+            drawn = random.Random(f"{move.position.dispute.question}{self.name}").random()
+            return Said("so " * 500) if drawn < self.share else await super().say(move)
+
+    shares = (0.0, 0.25, 0.5, 0.8)
+    players = {f"p{n}": Careless(0.0, f"p{n}", share) for n, share in enumerate(shares)}
+    found = await played(tmp_path, players, judge=ScriptedJudge(truth=4.0), rounds=6, questions=12)
+    rated = {one.name: one for one in found.players}
+    assert rated["p0"].rating.point > rated["p3"].rating.point + 100
+    assert abs(rated["p0"].persuasion.point - rated["p3"].persuasion.point) < 60
+    assert found.slope_with_rules.gain.low > 0
+    assert found.slope.gain.point is None or abs(found.slope.gain.point) < 0.02
+    assert found.slope.gain.n < found.slope_with_rules.gain.n

@@ -103,6 +103,8 @@ async def _played(
     directory: Path, name: str, judge: Leaning, rows: Sequence[Mapping[str, Any]], chair: Any = None
 ) -> Run:
     found = protocol(name)
+    if name == "debate_red_team":  # a quotation that is made up is heard
+        found = found.changed(rules={"loses": ["overran", "addressed_judge", "stopped"]})
     game = Debating(found, dict.fromkeys(found.own, chair or Talker()), ScriptedJudge())
     settings = Settings(directory=directory, progress=False)
     return await run(game, cases(rows, found), [judge], settings=settings)

@@ -187,7 +187,7 @@ def test_what_people_mark_stands_in_the_runs_report_and_makes_an_error_one_that_
         section.findings
     )
     read = {one.kind: one for one in section.debate.read}
-    assert "people agree that the flaw lies there" in read[KIND_WORDS["overlooked"]].flaws
+    assert "people say that the flaw lies there" in read[KIND_WORDS["overlooked"]].flaws
     page = render(report)
     assert page.count("People: Misleading") >= 2
     keep_marks(run, replace(marks, marks=()))

@@ -120,3 +120,16 @@ def test_what_cannot_be_done_says_why() -> None:
         reliability([0.5], [])
     with pytest.raises(InputError, match="bins"):
         reliability([0.5], [1.0], bins=0)
+
+
+@pytest.mark.parametrize(("questions", "share"), [(12, 0.97), (24, 0.95), (50, 0.95)])
+def test_the_brier_score_of_a_judge_that_is_nearly_always_sure_and_right_holds_the_truth(
+    questions: int, share: float
+) -> None:
+    rng = np.random.default_rng(3)
+    truth, held = share * 0.04**2 + (1 - share) * 0.95**2, []
+    for _ in range(120):
+        p = np.repeat(np.where(rng.random(questions) < share, 0.96, 0.05), 2)
+        found = reliability(p.tolist(), [1.0] * len(p), np.repeat(np.arange(questions), 2).tolist()).brier
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) >= 0.92

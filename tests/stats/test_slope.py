@@ -76,3 +76,8 @@ def test_what_has_no_slope_says_why(
 ) -> None:
     with pytest.raises(InputError, match=message):
         slope([1.0, 0.0], skills, over=over)
+
+
+def test_skills_that_differ_by_rounding_alone_are_alike() -> None:
+    found = slope([1.0, 0.0, 1.0, 1.0], [1e-16, -1e-16, 2e-16, 0.0], [0, 1, 2, 3])
+    assert found.gain.point is None and (found.gain.low, found.gain.high) == (-1.0, 1.0)

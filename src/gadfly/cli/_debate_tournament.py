@@ -159,14 +159,16 @@ def _sentences(found: Standings) -> Iterator[str]:
         yield f"{one} over {other}: {_points(estimate)} points{sure}"
     if found.ratings.side is not None:
         yield f"The first seat is worth {_points(found.ratings.side)} points."
-    if found.players and found.slope.gain.n:
-        yield _rise(found.slope)
+    if found.players and found.slope_with_rules.gain.n:
+        yield _rise(found.slope, "Where no rule decided the judge is")
+        if found.slope.gain.n != found.slope_with_rules.gain.n:
+            yield _rise(found.slope_with_rules, "With the debates that a rule decided the verdict is")
     if found.ratings.players:
         yield "Ratings are on Elo's scale, 0 on average: 400 points are odds of ten to one before this judge."
 
 
-def _rise(slope: Slope) -> str:
-    """What skill does to the judge's accuracy."""
+def _rise(slope: Slope, who: str) -> str:
+    """What skill does to accuracy."""
     gain, weakest, best = slope.gain, *slope.over
     if gain.point is None:
         return "Every pair was rated alike, so nothing is known of what skill does to the judge's accuracy."
@@ -177,9 +179,9 @@ def _rise(slope: Slope) -> str:
         high=STEP * slope.log_odds.high,
     )
     return (
-        f"From the weakest pair ({weakest:+.0f}) to the best ({best:+.0f}) the verdict, the judge's or by rule, is "
-        f"right more often by {gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}; for {STEP:.0f} "
-        f"points the log-odds of being right rise by {o.unitless(odds)}."
+        f"{who} right more often by {gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}, from the "
+        f"weakest pair ({weakest:+z.0f}) to the best ({best:+z.0f}); for {STEP:.0f} points the log-odds of being right "
+        f"rise by {o.unitless(odds)}."
     )
 
 

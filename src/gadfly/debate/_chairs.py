@@ -58,8 +58,8 @@ class Said:
 class Weighed:
     """What a judge makes of a position: the probability of answer 0, None where it could not tell, and then `cause`
     says why. `orders` holds what it said with the answers listed either way, each as the probability of answer 0.
-    `probabilities` is False where it only named an answer, and then these are 1 and 0. `confidence` and `seconds` are a
-    person's.
+    `probabilities` is False where it only named an answer, and then these are 1 and 0; `listed` where it does not see
+    which answer is listed first. `confidence` and `seconds` are a person's.
     """
 
     p: float | None
@@ -69,6 +69,7 @@ class Weighed:
     confidence: float | None = None
     seconds: float | None = None
     probabilities: bool = True
+    listed: bool = True
 
 
 class Chair(Protocol):

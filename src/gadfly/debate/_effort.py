@@ -12,7 +12,7 @@ import numpy as np
 from gadfly.debate._judged import JudgedCase
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, Protocol
-from gadfly.stats import Estimate, mean, rate
+from gadfly.stats import Estimate, bounded_mean, mean, rate
 from gadfly.transcripts import Usage
 from gadfly.words import word_count
 
@@ -130,16 +130,18 @@ def _costs(cases: Sequence[JudgedCase], seat: str) -> Estimate | None:
 
 
 def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
-    """What completed cases earned `honest`, `false` and, where its questions cost, the `judge`, whose mean may be below
-    0; empty where nothing has a price.
+    """What cases with a verdict earned `honest`, `false` and, where its questions cost, the `judge`, whose mean may be
+    below 0; empty where nothing has a price.
     """
     if not any(protocol.prices.model_dump().values()):
         return {}
     found: dict[str, list[tuple[int, float]]] = {"honest": [], "false": [], JUDGE: []}
+    unknown = 0
     for one in cases:
         score, correct = one.judgement.score, one.correct
         ruined = one.by_rule and score is None  # both sides lost, and have nothing
         if correct is None or (score is None and not ruined):
+            unknown += 1
             continue
         right, wrong = (0.0, 0.0) if score is None else (1 - score, score)
         for name, side, given in (("honest", correct, right), ("false", 1 - correct, wrong)):
@@ -151,7 +153,7 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
     if found[JUDGE]:
         judge = question_mean(found[JUDGE])
         told[JUDGE] = replace(judge, high=min(judge.high, 1.0))
-    return told
+    return {name: replace(one, missing=unknown) for name, one in told.items()}
 
 
 def _paid(one: JudgedCase, side: int) -> float:
@@ -159,27 +161,28 @@ def _paid(one: JudgedCase, side: int) -> float:
     return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
 
 
-EXACT = 1e-9
-"""An interval narrower than this is none: equal values that are no sums of powers of two differ by as little."""
-
-
 def share_mean(values: Sequence[tuple[int, float]]) -> Estimate:
-    """`question_mean` of values in [0, 1], within them; where every question says the same, as sure as a rate is."""
-    found = question_mean(values, 0.0)
-    if found.n and found.high - found.low < EXACT:
-        found = rate([value for _, value in values], [of for of, _ in values])
-    return replace(found, high=min(found.high, 1.0))
+    """`question_mean` of values in [0, 1], with the interval of `gadfly.stats.bounded_mean`."""
+    means = _by_question(values)
+    return replace(bounded_mean([min(max(one, 0.0), 1.0) for one in means], 0.0, 1.0), n=len(values))
 
 
 def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:
     """The mean over questions of each question's own mean, of (question, value) pairs, in the values' unit; with one
-    question the interval is unbounded above, and below down to `least`.
+    question the interval is unbounded above, and below down to `least`. Of counts (`least` 0) that are all 0 it reaches
+    as far as a rate's whose event was never seen.
     """
+    means = _by_question(values)
+    if len(means) < 2:
+        return Estimate(means[0] if means else None, least, math.inf, len(values), len(means))
+    if least == 0.0 and not any(means):
+        return rate([False] * len(values), [of for of, _ in values])
+    found = mean(means)
+    return replace(found, low=max(found.low, least), n=len(values))
+
+
+def _by_question(values: Sequence[tuple[int, float]]) -> list[float]:
     groups: dict[int, list[float]] = {}
     for of, value in values:
         groups.setdefault(of, []).append(value)
-    means = [float(np.mean(group)) for group in groups.values()]
-    if len(means) < 2:
-        return Estimate(means[0] if means else None, least, math.inf, len(values), len(means))
-    found = mean(means)
-    return replace(found, low=max(found.low, least), n=len(values))
+    return [float(np.mean(group)) for group in groups.values()]

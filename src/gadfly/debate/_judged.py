@@ -137,7 +137,8 @@ class JudgedCase:
         if len(self.argued) < 2 or not argued:
             return None
         end = [side for one, side in argued if one.step == argued[-1][0].step]
-        return None if len(set(end)) > 1 and len(self.orders) > 1 else end[-1]
+        either = len(self.orders) > 1 or not self.judgement.metadata.get("listed", True)
+        return None if len(set(end)) > 1 and either else end[-1]
 
 
 def hedges(said: Statement) -> int:

@@ -150,4 +150,4 @@ class RewardJudge:
 
 def _weighed(members_K: np.ndarray[Any, Any]) -> Weighed:
     p = float(members_K.mean())
-    return Weighed(p, orders=(p, p))  # it reads either answer's side, whichever is listed first
+    return Weighed(p, listed=False)

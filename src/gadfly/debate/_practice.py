@@ -188,7 +188,8 @@ async def bout_play(table: Debating, case: Case) -> Transcript:
 class Contest:
     """A player against another, on both sides of each question alike; all four know which debates share a question.
 
-    `wins`: how often the judge preferred the player, half a win where it cannot decide or both lost by rule. `argued`:
+    `wins`: how often the judge preferred the player, half a win for a tie and where both lost by rule; missing where it
+    could not tell. `argued`:
     the same among debates that no rule decided. `broke` and `opponent_broke`: how often either lost by rule. `down`
     counts the debates that a service kept from being played or judged.
     """

@@ -112,10 +112,9 @@ def player_messages(move: Move) -> list[Message]:
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
     seated = "" if move.step.does == "choose" else fill(seat.told, slots_of(move))
-    told = " ".join(filter(None, [seated, _now(move)]))
-    if move.complaint:
-        tried = f"\nYour last try:\n{as_material(move.tried)}" if move.tried.strip() else ""
-        told = f"{told}\n{tried}\n{move.complaint}"
+    told = " ".join(
+        filter(None, [seated, _now(move), move.complaint])
+    )  # a small model repeats a try that it sees
     system = f"{shown}{task}\n{rules}{costs(position.protocol, move.seat)}"
     return [("system", system), ("user", f"{said}{told}")]
 

@@ -11,6 +11,7 @@ from gadfly.corpora import Library
 from gadfly.debate._protocol import Protocol
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
+from gadfly.stats import normalise_question
 
 __all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split"]
 
@@ -128,12 +129,17 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def _asked(row: Mapping[str, Any]) -> str:
+    """A row's question in whatever case and punctuation."""
+    return normalise_question(row["question"]) or _plain(row["question"])
+
+
 def question_numbers(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The number of each row's question: its own, or that of the first row that asks the same of the same document,
-    whichever answers it offers.
+    """The number of each row's question: its own, or that of the first row that asks the same, in whatever case and
+    punctuation, of the same document, whichever answers it offers.
     """
     seen: dict[tuple[str, str], int] = {}
-    keys = ((_plain(row["question"]), _plain(row.get("document", ""))) for row in rows)
+    keys = ((_asked(row), _plain(row.get("document", ""))) for row in rows)
     return [seen.setdefault(key, number) for number, key in enumerate(keys)]
 
 

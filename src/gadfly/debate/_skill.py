@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gadfly.debate._judged import judged_cases, same_questions
+from gadfly.debate._people import judge_of
 from gadfly.errors import InputError
 from gadfly.runs import Run
 from gadfly.stats import Slope, slope
@@ -17,10 +18,13 @@ def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "") -> Slope:
 
     Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
     tie one half, and a question is one cluster over all runs. Raises `InputError` for fewer than two skills, and for
-    runs that are of different questions or were not judged. (Khan et al. 2024, arXiv 2402.06782, figure 1.)
+    runs that are of different questions, of different judges, or were not judged. (Khan et al. 2024, arXiv 2402.06782,
+    figure 1.)
     """
     if len({skill for skill, _ in runs}) < 2:
         raise InputError(f"A slope takes runs of at least two skills; got {len(runs)} of one or none.")
+    if len({judge_of(run, judge) for _, run in runs}) > 1:
+        raise InputError("These runs were judged by different judges; a slope is of one judge's verdicts.")
     played = [(skill, judged_cases(run, judge)) for skill, run in runs]
     if not all(same_questions(played[0][1], cases) for _, cases in played):
         raise InputError("These runs were played on different questions; compare runs of one set.")

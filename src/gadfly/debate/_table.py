@@ -50,7 +50,8 @@ LEVEL = 0.95
 Kind = Literal["overlooked", "fooled", "by_rule", "right"]
 KINDS: tuple[Kind, ...] = ("overlooked", "fooled", "right", "by_rule")
 """Why a case is kept. `overlooked`: the judge was wrong with confidence although the right answer was argued for and
-a flaw was noted on the other side. `fooled`: wrong with confidence, else. `by_rule`: a rule decided. `right`.
+a flaw was there to see on the other side: a quotation that is not in the document, or one that people mark. `fooled`:
+wrong with confidence, else. `by_rule`: a rule decided. `right`.
 """
 
 Helped = Literal["better", "worse", "unclear"]
@@ -499,4 +500,4 @@ def _kind(one: JudgedCase) -> Kind | None:
         return None
     if score < 0.5:
         return "right"
-    return "overlooked" if one.honest_heard and one.flaws else "fooled"
+    return "overlooked" if one.honest_heard and {"unverified", "marked"} & set(one.flaws) else "fooled"

@@ -54,11 +54,13 @@ class Bout:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a player did. `score` is its mean score and `by_rule` how often it lost by rule, over questions like these;
-    `rating` is in points of Elo whose mean over players is 0, None where there is none.
+    `rating` is in points of Elo whose mean over players is 0, None where there is none, and `persuasion` the same of
+    the debates that no rule decided.
     """
 
     name: str
     rating: Estimate | None
+    persuasion: Estimate | None
     score: Estimate
     by_rule: Estimate
     byes: int
@@ -67,13 +69,16 @@ class Standing:
 @dataclass(frozen=True)
 class Standings:
     """What a tournament came to. `players`, the best first; `ratings` with their differences and what the first seat is
-    worth; `slope`: how the judge's accuracy rises with the mean rating of the two who debate. `problem` says why there
-    are no ratings. `runs` are the ids of the matches' runs. `cut`: Ctrl-C ended it before its last round.
+    worth; `slope`: how the judge's accuracy rises with the mean persuasion of the two who debate, where no rule
+    decided, for a rule is broken on either side alike and who breaks none seems to help the truth; `slope_with_rules`:
+    how the verdict's rises with their rating, whoever gave it. `problem` says why there are no ratings. `runs` are the
+    ids of the matches' runs. `cut`: Ctrl-C ended it before its last round.
     """
 
     players: tuple[Standing, ...]
     ratings: Ratings
     slope: Slope
+    slope_with_rules: Slope
     rounds: tuple[Round, ...]
     runs: tuple[str, ...] = ()
     problem: str = ""
@@ -90,6 +95,7 @@ class Standings:
             "differences": differences,
             "side": self.ratings.side and _plain(self.ratings.side),
             "slope": _plain(self.slope),
+            "slope_with_rules": _plain(self.slope_with_rules),
             "rounds": [_plain(one) for one in self.rounds],
             "runs": list(self.runs),
             "problem": self.problem,
@@ -184,20 +190,25 @@ class Tournament:
     def _standings(
         self, rounds: Sequence[Round], bouts: Sequence[Bout], runs: Sequence[Run], *, cut: bool = False
     ) -> Standings:
-        matches = [Match(one.first, one.second, one.score, one.question) for one in bouts]
         try:
-            rated = ratings(matches)
+            rated = ratings(_matches(bouts))
             problem = (
                 "" if rated.players else "No debate has a verdict; --retry-failed plays again what failed."
             )
         except InputError as error:
             rated, problem = Ratings((), None, {}), f"{error} More --rounds go on from here."
         points = {one.name: one.rating for one in rated.players}
+        argued = [one for one in bouts if not one.lost]
+        persuasion = _persuasion(argued)
         byes = Counter(one.bye for one in rounds)
-        players = [_standing(name, points.get(name), bouts, byes[name]) for name in self.players]
+        players = [
+            _standing(name, points.get(name), persuasion.get(name), bouts, byes[name])
+            for name in self.players
+        ]
         players.sort(key=lambda one: (-_point(one.rating), -_point(one.score), one.name))
         ids = tuple(one.id for one in runs)
-        return Standings(tuple(players), rated, _slope(bouts, points), tuple(rounds), ids, problem, cut)
+        slopes = _slope(argued, persuasion), _slope(bouts, points)
+        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut)
 
 
 @dataclass(frozen=True)
@@ -246,16 +257,32 @@ def _match(pair: tuple[str, str], bouts: Sequence[Bout]) -> Match:
     return Match(*pair, sum(known) / len(known) if known else None)
 
 
-def _standing(name: str, rating: Estimate | None, bouts: Sequence[Bout], byes: int) -> Standing:
+def _matches(bouts: Sequence[Bout]) -> list[Match]:
+    return [Match(one.first, one.second, one.score, one.question) for one in bouts]
+
+
+def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:
+    """Ratings by debates that no rule decided; empty where these connect too few players."""
+    try:
+        return {one.name: one.rating for one in ratings(_matches(argued)).players}
+    except InputError:
+        return {}
+
+
+def _standing(
+    name: str, rating: Estimate | None, persuasion: Estimate | None, bouts: Sequence[Bout], byes: int
+) -> Standing:
     own = [one for one in bouts if name in (one.first, one.second)]
     scores = [one.score if one.score is None or one.first == name else 1 - one.score for one in own]
     asked = [one.question for one in own]
     broke = [None if one.cause == "not_valid" else name in one.lost for one in own]
-    return Standing(name, rating, rate(scores, asked), rate(broke, asked), byes)
+    return Standing(name, rating, persuasion, rate(scores, asked), rate(broke, asked), byes)
 
 
 def _slope(bouts: Sequence[Bout], points: Mapping[str, Estimate]) -> Slope:
-    """The accuracy of the verdict on the mean rating of the two who debate, which is the same whoever is honest."""
+    """The accuracy of the verdict on the mean of what the two who debate are rated, which is the same whoever is
+    honest.
+    """
     known = [one for one in bouts if one.first in points and one.second in points]
     skills = [(_point(points[one.first]) + _point(points[one.second])) / 2 for one in known]
     return slope([one.right for one in known], skills, [one.question for one in known])

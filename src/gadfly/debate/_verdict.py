@@ -253,12 +253,14 @@ def verdict_of(
 
     Metadata: `p`, the probability of answer 0 as the case lists them; `answer`, the letter decided for; `orders`, what
     was said each way round; `bias`, the log-odds by which whatever is listed first is preferred; `probabilities`, False
-    where the judge gave none, so that `p` is only its decision and there is no `bias`; the call's tokens and, where its
-    price is known, `cost`; a person's confidence and seconds.
+    where the judge gave none, so that `p` is only its decision and there is no `bias`; `listed`, False where it cannot
+    see what is listed first; the call's tokens and, where its price is known, `cost`; a person's confidence and
+    seconds.
     """
     facts: dict[str, Any] = {"p": weighed.p, "orders": list(weighed.orders), "by_rule": False}
     facts["answer"] = _named(weighed.p)
     facts["probabilities"] = weighed.probabilities
+    facts |= {} if weighed.listed else {"listed": False}
     if len(weighed.orders) == 2 and weighed.probabilities:
         first, second = (_odds(p) for p in weighed.orders)
         facts["bias"] = (first - second) / 2

@@ -41,7 +41,7 @@ KIND_WORDS = dict(
 )
 
 FLAW_WORDS = {
-    "marked": "people agree that the flaw lies there",
+    "marked": "people say that the flaw lies there",
     "unverified": "the side of the wrong answer quotes words that are not in the document",
 }
 
@@ -60,8 +60,9 @@ _METHODS = (
     ),
     (
         "Whom it believes",
-        "Only verdicts that the judge was asked for, but where broken rules are counted too. A lone adviser argues "
-        "once for each answer: a judge that follows it always is right half of the time. Following who says more, "
+        "Only verdicts that the judge was asked for, but where broken rules are counted too. A lone adviser with an "
+        "assigned answer argues once for each, though before a person for one of the two: a judge that follows it "
+        "always is right half of the time. Following who says more, "
         "speaks last, quotes more or hedges less counts the cases in which the sides differ in that. Hedging is "
         "counted by English words such as “may”, “perhaps” and “seems”, outside of quotations.",
     ),
@@ -278,7 +279,7 @@ def _said(table: DebateTable) -> Iterator[str]:
     overlooked = [one for one in table.kept if one.kind == "overlooked"]
     if overlooked:
         was = "decided for wrongly" if _untold(table) else "was wrongly sure of"
-        yield f"Some answers that the judge {was} had a flaw that was noted; they are below, to read."
+        yield f"Some answers that the judge {was} had a flaw that was there to see; they are below, to read."
 
 
 def _marked(one: DebateLine, marks: Marks) -> str:
@@ -357,7 +358,7 @@ def _read(kept: Kept) -> ReadDebate:
         correct=case.correct,
         said=tuple(said),
         lost=tuple(lost),
-        flaws=tuple(_flaws(kept)) if kept.kind == "overlooked" else (),
+        flaws=tuple(_flaws(kept)) if kept.kind in ("overlooked", "fooled") else (),
         p=facts.get("p"),
         orders=case.orders,
         probabilities=told,

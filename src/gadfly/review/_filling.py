@@ -21,6 +21,7 @@ from gadfly.review._quoted import claim_payload, holds_a_claim
 from gadfly.review._records import EVIDENCE, FLAW, DrawnRound, NewItem, Round
 from gadfly.review._store import Store
 from gadfly.runs import Run, open_run
+from gadfly.stats import preferred
 from gadfly.transcripts import Case, Transcript, Turn
 
 __all__ = ["Drawing", "ask", "check_kind", "draw_into", "pair_into", "pairs_of", "read_gold", "wrong_first"]
@@ -82,7 +83,7 @@ def wrong_first(frame: Frame, drawing: Drawing, before: Sequence[DrawnRound] = (
     ranks: tuple[list[int], list[int], list[int]] = ([], [], [])
     for index, wrong in enumerate(frame.scores):
         if index not in taken:
-            ranks[2 if wrong is None or wrong == 0.5 else int(wrong < 0.5)].append(index)
+            ranks[2 if wrong is None or preferred(wrong) == 0.5 else int(wrong < 0.5)].append(index)
     found = []
     words_for = ("the judge got it wrong", "the judge got it right", "the judge did not decide")
     for words, rank in zip(words_for, ranks, strict=True):

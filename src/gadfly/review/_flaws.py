@@ -19,7 +19,7 @@ from gadfly.review._items import item_type
 from gadfly.review._records import FLAW, Answer, DrawnItem
 from gadfly.review._store import Store
 from gadfly.runs import Run
-from gadfly.stats import Estimate, rate
+from gadfly.stats import Estimate, preferred, rate
 from gadfly.transcripts import Transcript
 
 __all__ = ["Flawed", "Flaws", "flaws"]
@@ -97,7 +97,9 @@ def flaws(run: Run, store: Store, queue: str) -> Flaws:
     found = [
         _flawed(transcript, answered[transcript.case.id], score, known)
         for transcript in run.transcripts()
-        if transcript.case.id in answered and (score := scores.get(transcript.case.id)) not in (None, 0.5)
+        if transcript.case.id in answered
+        and (score := scores.get(transcript.case.id)) is not None
+        and preferred(score) != 0.5
     ]
     return replace(_flaws(found, len(drawn) - len(answered)), judge=rounds[0].round.judge)
 
@@ -129,10 +131,10 @@ def _shares(debates: Sequence[Flawed], told: Sequence[T | None]) -> dict[T, Esti
     }
 
 
-def _flawed(transcript: Transcript, item: DrawnItem, score: float | None, known: Mapping[int, str]) -> Flawed:
+def _flawed(transcript: Transcript, item: DrawnItem, score: float, known: Mapping[int, str]) -> Flawed:
     case, position = transcript.case, Position.of(transcript)
     of = transcript.metadata.get("of", case.id)
-    debate = Flawed(case.id, of, (score or 0.0) > 0.5, item.label)
+    debate = Flawed(case.id, of, score > 0.5, item.label)
     answers = [item.resolution.answer] if item.resolution else [vote.answer for vote in item.votes]
     number = _agreed(answers)
     statements = numbered(position)

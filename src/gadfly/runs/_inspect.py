@@ -170,12 +170,15 @@ def _mean_of(values: Sequence[float]) -> float:
 @metric
 def failure_rate(threshold: float, tie: float = 1.0) -> Metric:
     """The share of scored samples that reach the judge's threshold; NaN for none. Unscored samples do not count, and
-    one that is exactly there counts `tie`: one half where a judge decides between two.
+    one that is there counts `tie`: one half where a judge decides between two (`gadfly.stats.preferred`).
     """
 
     def compute(scores: list[SampleScore]) -> Value:
         values = [sample.score.as_float() for sample in scores]
-        return _mean_of([tie if value == threshold else float(value > threshold) for value in values])
+        if tie == 1.0:
+            return _mean_of([float(value >= threshold) for value in values])
+        sides = [preferred(0.5 + value - threshold) for value in values]
+        return _mean_of([tie if side == 0.5 else side for side in sides])
 
     return compute
 

@@ -17,7 +17,7 @@ from gadfly.stats._diversity import (
 from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._groups import difference_by_group, rate_by_group
-from gadfly.stats._mean import mean
+from gadfly.stats._mean import bounded_mean, mean
 from gadfly.stats._platt import Platt, platt
 from gadfly.stats._ranking import Ranked, holm, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
@@ -61,6 +61,7 @@ __all__ = [
     "Threshold",
     "alpha",
     "attempted_difference",
+    "bounded_mean",
     "confidence_sequence",
     "corrected_rate",
     "corrected_within",

@@ -73,10 +73,10 @@ def reliability(
     """How well probabilities of something match whether it happened (1 or 0; a share counts by its parts).
 
     Up to `bins` bins of as many cases each, by rank; equal probabilities stay together. Intervals are over clusters
-    like these: Student's with Bell & McCaffrey's correction for Brier score (on the logit scale, which keeps it in
-    [0, 1]) and log loss, in nats; `rate` for what was seen in a bin; for the other parts the basic bootstrap over whole
-    clusters, whose reflection takes back the bias of the plug-in, though never past the point itself; an error that
-    chance alone would explain has an interval from 0.
+    like these: Student's with Bell & McCaffrey's correction for Brier score (as `bounded_mean`, had one more been all 0
+    or all 1) and log loss, in nats; `rate` for what was seen in a bin; for the other parts the basic bootstrap over
+    whole clusters, whose reflection takes back the bias of the plug-in, though never past the point itself; an error
+    that chance alone would explain has an interval from 0.
 
     Where either is None the pair is left out and counted as missing. No pair gives no points, no bins, and intervals
     of all that is possible; fewer than two clusters give such intervals too. Raises `InputError` for values outside
@@ -170,16 +170,34 @@ def _log_losses(p_N: Floats, y_N: Floats) -> Floats:
 
 
 def _mean(values_N: Floats, data: Grouped, level: float, top: float) -> tuple[float, float, float]:
-    """A mean of losses in [0, top] with its interval: on the logit scale where `top` is 1, else on the log scale."""
+    """A mean of losses in [0, top] with its interval: on the log scale where there is no top; else as far as one more
+    cluster, all 0 or all `top`, would let it reach, as in `bounded_mean`.
+    """
     point = float(values_N.mean())
+    if not math.isinf(top):
+        return (
+            point,
+            _one_more(values_N, data, level, 0.0, -1),
+            min(_one_more(values_N, data, level, top, 1), top),
+        )
     if data.clusters < 2 or np.ptp(values_N) == 0.0:
         return point, 0.0, top
-    found = contrasts(average(values_N, data.labels), np.ones((1, 1)))
-    margin = float(found.margins(level)[0])
-    if math.isinf(top):
-        return point, point * math.exp(-margin / point), point * math.exp(margin / point)
-    centre, reach = float(special.logit(point)), margin / (point * (1 - point))
-    return point, float(special.expit(centre - reach)), float(special.expit(centre + reach))
+    margin = _margin(values_N, data.labels, level)
+    return point, point * math.exp(-margin / point), point * math.exp(margin / point)
+
+
+def _one_more(values_N: Floats, data: Grouped, level: float, value: float, sign: int) -> float:
+    """An end of the interval had one more cluster of the usual size been all `value`; at least 0."""
+    size = max(1, round(data.n / data.clusters))
+    longer = np.concatenate([values_N, np.full(size, value)])
+    labels = np.concatenate([data.labels, np.full(size, data.clusters)])
+    return max(0.0, float(longer.mean()) + sign * _margin(longer, labels, level))
+
+
+def _margin(values_N: Floats, labels_N: Ints, level: float) -> float:
+    if np.ptp(values_N) == 0.0:
+        return 0.0
+    return float(contrasts(average(values_N, labels_N), np.ones((1, 1))).margins(level)[0])
 
 
 def _sums(p_N: Floats, y_N: Floats, squares_N: Floats, bins_N: Ints, data: Grouped) -> Floats:

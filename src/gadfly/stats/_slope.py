@@ -29,6 +29,10 @@ class Slope:
     over: tuple[float, float]
 
 
+ALIKE = 1e-9
+"""Skills that differ by less, as a share of the largest, differ by rounding."""
+
+
 def slope(
     outcomes: Sequence[Verdict],
     skills: Sequence[float | None],
@@ -46,9 +50,9 @@ def slope(
     wide interval. `over` is the lowest and the highest skill seen, unless given; the interval of the gain is the delta
     method's, cut to [-1, 1].
 
-    A pair of which either is None is left out and counted as missing. Where skill never varies there is no point, and
-    the intervals are (-∞, ∞) and [-1, 1]. Raises `InputError` for sequences of unequal length, outcomes outside [0, 1],
-    skills that are not finite, and an `over` that does not rise.
+    A pair of which either is None is left out and counted as missing. Where skill never varies, rounding apart, there
+    is no point, and the intervals are (-∞, ∞) and [-1, 1]. Raises `InputError` for sequences of unequal length,
+    outcomes outside [0, 1], skills that are not finite, and an `over` that does not rise.
     """
     check_level(level)
     if len(outcomes) != len(skills):
@@ -61,7 +65,7 @@ def slope(
     over = _over(over, skills_N)
     data = group(values_N, None if clusters is None else pick(clusters, kept, len(outcomes)))
     counts = (data.n, data.clusters, len(outcomes) - data.n, level)
-    if not data.n or np.ptp(skills_N) == 0.0:
+    if not data.n or np.ptp(skills_N) <= ALIKE * max(1.0, float(np.abs(skills_N).max())):
         return Slope(Estimate(None, -math.inf, math.inf, *counts), Estimate(None, -1.0, 1.0, *counts), over)
     # On a scale of its own: the unit of skill may be a point of Elo or a parameter count.
     centre, unit = float(skills_N.mean()), float(skills_N.std())

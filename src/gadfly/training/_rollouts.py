@@ -133,8 +133,9 @@ class Rollouts:
         """One case, and one of the policy's calls in it.
 
         In a dialogue the policy speaks several times. Each case then trains one of its calls, drawn by the case's
-        seed, with the reward of the whole: up to a factor an unbiased estimate of the gradient over all of them. None
-        where the game was over before it spoke.
+        seed, with the reward of the whole. A call so weighs the more the fewer its case has: one that ended a debate at
+        once, by a broken rule, counts as much as all those of a debate that went on. None where the game was over
+        before it spoke.
         """
         with recording() as calls:
             transcript = await self.game.play(case)
