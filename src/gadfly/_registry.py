@@ -91,7 +91,8 @@ def verdict(judge: str = "", orders: int = 2) -> Scorer:
     """Whether a judge gives the right answer of a debate, one half for a tie, of a log already written too:
     `inspect score LOG --scorer gadfly/verdict -S judge=MODEL`. Its probabilities stand in a score's metadata.
 
-    `judge` is a model or reward:NAME, by default the model role `judge`, else the model under evaluation.
+    `judge` is a model, calibrated:NAME or reward:NAME, by default the model role `judge`, else the model under
+    evaluation.
     """
 
     @functools.cache

@@ -95,6 +95,21 @@ def test_a_judge_that_asks_questions_does_so_on_a_service_without_a_temperature(
     assert "Which page?" in [turn.text for turn in transcript.said_by("judge")]
 
 
+def test_calibrated_it_decides_as_before_and_is_as_sure_as_it_was_found_to_be_right() -> None:
+    def by(slope: float, **what: Any) -> Judgement:
+        return asyncio.run(DebateJudge(service(**what), orders=1, slope=slope).judge([debate()]))[0]
+
+    plain, sure = by(1.0, odds=0.5), by(3.0, odds=0.5)
+    assert plain.metadata["p"] == pytest.approx(1 / (1 + math.exp(-0.5)))
+    assert sure.metadata["p"] == pytest.approx(1 / (1 + math.exp(-1.5)))
+    assert plain.metadata["answer"] == sure.metadata["answer"] == "A"
+    assert plain.metadata["orders"] == sure.metadata["orders"]  # what it said
+    only_names = [by(slope, rejects=("logprobs",)).metadata["p"] for slope in (1.0, 3.0)]
+    assert only_names[0] == only_names[1]
+    specs = [DebateJudge(service(), slope=slope).spec() for slope in (1.0, 3.0)]
+    assert "slope" not in specs[0] and specs[1]["slope"] == 3.0
+
+
 @pytest.mark.parametrize(("says", "asks"), [("A", False), ("Let me see.", False), ("Which page?", True)])
 def test_a_judge_need_not_ask_and_then_nothing_is_paid_and_both_still_answer_each_other(
     says: str, asks: bool

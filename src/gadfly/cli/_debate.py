@@ -45,7 +45,10 @@ DEBATERS = Annotated[
     ),
 ]
 JUDGE = Annotated[
-    str, typer.Option(help="Who decides: a model, or reward:NAME, what gadfly debate learn made of verdicts.")
+    str,
+    typer.Option(
+        help="Who decides: a model, or what debate calibrate or debate learn made: calibrated:NAME, reward:NAME."
+    ),
 ]
 AT_EASE = o.Playing()
 MADE_OF = Members(reads="dialogue")
@@ -294,6 +297,27 @@ def learn(
     keep(train_reward(name, to_rows(rows, source), made_of.settings()))
     typer.echo(
         f"To have it decide, about other questions: gadfly debate eval SET --judge reward:{name} --debaters MODEL"
+    )
+
+
+@app.command("calibrate")
+def calibrate(
+    run: Annotated[str, typer.Argument(help="A run of debates that a model judged, by id.")],
+    name: Annotated[str, typer.Option(help="What the judge is called; then --judge calibrated:NAME.")],
+    judge: Annotated[str, typer.Option(help="Whose verdicts. Default: those that decided the run.")] = "",
+) -> None:
+    """Make a model judge's probabilities come true: it decides as before and is as sure as it is often right."""
+    from gadfly import debate as d
+    from gadfly.runs import open_run
+
+    scale = d.scale_of(open_run(run), judge)
+    d.keep_scale(name, scale)
+    typer.echo(
+        f"By {scale.verdicts:,} verdicts on {scale.questions:,} questions its log-odds are multiplied by "
+        f"{scale.slope:.2f}: 60% becomes {scale.of(0.6):.0%}, 90% becomes {scale.of(0.9):.0%}."
+    )
+    typer.echo(
+        f"To have it decide, about other questions: gadfly debate eval SET --judge calibrated:{name} --debaters MODEL"
     )
 
 

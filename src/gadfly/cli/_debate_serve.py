@@ -25,7 +25,7 @@ def serve(
     judge: Annotated[
         str,
         typer.Option(
-            help="Who decides where people debate, and whom best_of consults: a model, or reward:NAME."
+            help="Who decides where people debate, and whom best_of consults: a model, calibrated:NAME or reward:NAME."
         ),
     ] = "",
     setting: Setting = USUAL,

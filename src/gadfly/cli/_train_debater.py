@@ -86,7 +86,7 @@ def debater(
     judge: Annotated[
         str,
         typer.Option(
-            help="Who is to be convinced: a model, or reward:NAME. Default: the debater's own, as it is."
+            help="Who is to be convinced: a model, calibrated:NAME or reward:NAME. Default: the debater's, as it is."
         ),
     ] = "",
     setting: Setting = USUAL,

@@ -1,6 +1,7 @@
 """Debate: models, or people, argue before a judge who knows less than they."""
 
 from gadfly.debate._branching import Branching, preferences
+from gadfly.debate._calibrated import Scale, calibrated, keep_scale, scale_of
 from gadfly.debate._chairs import (
     SAMPLING,
     BestOf,
@@ -72,6 +73,7 @@ __all__ = [
     "RewardJudge",
     "Rules",
     "Said",
+    "Scale",
     "ScriptedJudge",
     "Seat",
     "Skilled",
@@ -80,6 +82,7 @@ __all__ = [
     "Step",
     "Tournament",
     "Weighed",
+    "calibrated",
     "cases",
     "contest",
     "debate_table",
@@ -87,6 +90,7 @@ __all__ = [
     "interaction",
     "judge",
     "keep_marks",
+    "keep_scale",
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
@@ -99,6 +103,7 @@ __all__ = [
     "question_numbers",
     "read_answered",
     "read_set",
+    "scale_of",
     "seated",
     "seating",
     "seatings",

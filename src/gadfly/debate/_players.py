@@ -4,7 +4,7 @@ MODEL               a model, gadfly/smollm2, with an adapter gadfly/smollm2+DIR
 best_of:N:PLAYER    the draft of N that the judge finds most convincing
 refining:MODEL      a model that names the weakest point of its draft and writes it anew
 
-A judge is a model too, or reward:NAME, what learned from verdicts.
+A judge is a model too, calibrated:NAME, one whose probabilities come true, or reward:NAME, what learned from verdicts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from inspect_ai.model import GenerateConfig
 
+from gadfly.debate._calibrated import calibrated
 from gadfly.debate._chairs import BestOf, Chair, JudgeChair, Player, Referee, Refining
 from gadfly.debate._learned_judge import RewardJudge
 from gadfly.debate._protocol import Protocol
@@ -27,13 +28,16 @@ _FORMS = "A player is MODEL, best_of:N:PLAYER or refining:MODEL, as in best_of:4
 
 
 def judge(name: str, orders: int = 2) -> Referee:
-    """The judge of that name: a model, asked with the answers listed in so many `orders`, or reward:NAME.
+    """The judge of that name: a model, asked with the answers listed in so many `orders`, reward:NAME, or
+    calibrated:NAME, which is asked as it was when it was calibrated.
 
-    Raises what `gadfly.models.model`, `load_reward`, `DebateJudge` and `RewardJudge` raise.
+    Raises what `gadfly.models.model`, `load_reward`, `calibrated`, `DebateJudge` and `RewardJudge` raise.
     """
     kind, _, learned = name.partition(":")
     if kind == "reward" and learned:
         return RewardJudge(load_reward(learned))
+    if kind == "calibrated" and learned:
+        return calibrated(learned)
     return DebateJudge.of(System(model(name)), orders)
 
 

@@ -76,13 +76,15 @@ class DebateJudge:
 
     `orders` 2 asks with the answers listed both ways, 1 as they are. `system` answers greedily, with log-probabilities
     where its service has them, and in a few tokens, or more where its answer does not fit; a `max_tokens` of its own is
-    kept to. As a `Judge` its score is the probability it puts on the *wrong* answer.
+    kept to. `slope` is what its log-odds are multiplied by (`gadfly.debate.scale_of`). As a `Judge` its score is the
+    probability it puts on the *wrong* answer.
     """
 
     system: System
     name: str = "debate_judge"
     orders: int = 2
     threshold: float = 0.5
+    slope: float = 1.0
     _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     decides = False
@@ -111,7 +113,8 @@ class DebateJudge:
 
     def spec(self) -> dict[str, Any]:
         """The model and how it is asked."""
-        return {"judge": self.system.fingerprint(), "orders": self.orders}
+        told = {"judge": self.system.fingerprint(), "orders": self.orders}
+        return told if self.slope == 1.0 else {**told, "slope": self.slope}
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
@@ -122,8 +125,9 @@ class DebateJudge:
         if any(p is None for p in said):
             return Weighed(None, "no_parse", usage=usage)
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
-        p = 1 / (1 + math.exp(-sum(map(_odds, orders)) / len(orders)))
         told = all(_probability(reply) is not None for reply in replies)
+        slope = self.slope if told else 1.0
+        p = 1 / (1 + math.exp(-slope * sum(map(_odds, orders)) / len(orders)))
         return Weighed(0.5 if preferred(p) == 0.5 else p, orders=orders, usage=usage, probabilities=told)
 
     async def _asked(self, view: Position, seed: int) -> Reply:

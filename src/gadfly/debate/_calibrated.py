@@ -1,0 +1,100 @@
+"""A model judge whose probabilities come true: its log-odds times what verdicts on known answers say they should be.
+
+Which answer it decides for stays the same; how sure it is of it becomes how often it is right. That is what payoffs,
+prices, soft labels and ratings are made of.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import special
+
+from gadfly.debate._judged import judged_cases
+from gadfly.debate._learned_judge import CLOSEST
+from gadfly.debate._verdict import DebateJudge
+from gadfly.errors import InputError, StoreError
+from gadfly.judges._rounds import check_name, keep_round, place_of
+from gadfly.models import System, model
+from gadfly.runs import Run
+from gadfly.stats import platt
+
+__all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
+
+FILE = "scale.json"
+FEWEST = 20
+"""Questions with a verdict, at least: a scale of fewer says more about chance than about the judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a model judge's log-odds are multiplied by: above 1 where it is surer than it says, below where less sure.
+
+    `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from.
+    """
+
+    judge: str
+    orders: int
+    slope: float
+    verdicts: int
+    questions: int
+    run: str
+
+    def of(self, p: float) -> float:
+        """A probability that the model says, as it is meant."""
+        return float(special.expit(self.slope * special.logit(p)))
+
+
+def scale_of(run: Run, judge: str = "") -> Scale:
+    """The scale that makes a run's verdicts likeliest: temperature scaling (Guo et al. 2017, arXiv 1706.04599), every
+    question weighing the same. `judge` names whose verdicts, by default the run's own. Verdicts by rule, those without
+    a probability and those on questions that nobody knows the answer to are left out.
+
+    Raises `InputError` for a judge that is no model, and for fewer than 20 questions; and what `judged_cases` raises.
+    """
+    name = judge or str(run.info["verdict"])
+    spec = run.info["judges"].get(name, {}).get("spec", {})
+    if not isinstance(spec.get("judge"), dict) or "slope" in spec:
+        raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
+    told = [one for one in judged_cases(run, judge) if one.judgement.metadata.get("probabilities", True)]
+    known = [
+        (one.of, one.p, float(one.correct == 0))
+        for one in told
+        if one.p is not None and one.correct is not None
+    ]
+    asked = [of for of, _, _ in known]
+    if len(set(asked)) < FEWEST:
+        raise InputError(
+            f"Run {run.id} has {len(set(asked))} questions with a verdict in probabilities on a known answer; "
+            f"calibrating takes {FEWEST}."
+        )
+    odds_N = special.logit(np.clip([p for _, p, _ in known], CLOSEST, 1 - CLOSEST))
+    weights_N = np.array([1 / asked.count(of) for of in asked])
+    fit = platt(odds_N[:, None], np.array([y for _, _, y in known]), weights_N, offset=False)
+    model_name = str(spec["judge"]["model"])
+    return Scale(model_name, int(spec["orders"]), fit.slope, len(known), len(set(asked)), run.id)
+
+
+def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:
+    """Keep it under a name, as the next round where that has one; returns its directory. `InputError` for a name that
+    is no plain word, and `StoreError` where it cannot be written.
+    """
+    check_name(name, ())
+    return keep_round(name, lambda _: {FILE: json.dumps(asdict(scale), indent=1).encode()}, directory)
+
+
+def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
+    """The judge that was calibrated under this name, asked as it was then. Raises `UnknownNameError` where there is
+    none, `InputError` for a judge of another kind, and what `gadfly.models.model` raises.
+    """
+    path = place_of(name, None, directory) / FILE
+    if not path.is_file():
+        raise InputError(f"{name!r} is a judge of another kind; make one with gadfly debate calibrate.")
+    try:
+        scale = Scale(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError, OSError) as error:
+        raise StoreError(f"{path} cannot be read ({error}). Calibrate the judge anew.") from error
+    return DebateJudge(System(model(scale.judge)), f"calibrated:{name}", scale.orders, slope=scale.slope)

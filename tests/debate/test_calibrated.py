@@ -1,0 +1,83 @@
+"""A judge whose probabilities come true: the scale is found, kept, and changes how sure it is and nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debate_samples import Leaning, played
+
+from gadfly.debate import DebateJudge, calibrated, judge, keep_scale, scale_of
+from gadfly.debate._chairs import Weighed
+from gadfly.debate._verdict import settled, verdict_of
+from gadfly.errors import InputError, StoreError, UnknownNameError
+from gadfly.transcripts import Judgement, Transcript
+
+TRUE_SLOPE = 3.0
+
+
+@dataclass(frozen=True)
+class Timid(Leaning):
+    """Is right as often as three times its log-odds say; a model, by its spec."""
+
+    model: str = "gadfly/smollm2"
+
+    def spec(self) -> dict[str, Any]:
+        """As a model judge's."""
+        return {"judge": {"model": self.model}, "orders": 2}
+
+    async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+        """Each transcript's verdict."""
+        return [settled(one, self.name) or self._drawn(one) for one in transcripts]
+
+    def _drawn(self, transcript: Transcript) -> Judgement:
+        rng = random.Random(transcript.case.seed)
+        odds = abs(rng.gauss(0, 2))
+        right = rng.random() < 1 / (1 + math.exp(-odds))
+        towards_0 = odds if right == (transcript.metadata["correct"] == 0) else -odds
+        p = 1 / (1 + math.exp(-towards_0 / TRUE_SLOPE))
+        return verdict_of(transcript, self.name, Weighed(p, orders=(p, p)))
+
+
+def test_the_scale_is_found(tmp_path: Path) -> None:
+    scale = scale_of(played(tmp_path, judge=Timid(), n=600))
+    assert scale.slope == pytest.approx(TRUE_SLOPE, rel=0.15)
+    assert (scale.judge, scale.orders, scale.verdicts, scale.questions) == ("gadfly/smollm2", 2, 1200, 600)
+    assert scale.of(0.5) == 0.5 and scale.of(0.6) == pytest.approx(1 / (1 + 1.5**-scale.slope))
+
+
+def test_it_is_kept_and_sits_where_a_judge_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADFLY_JUDGES", str(tmp_path / "judges"))
+    scale = scale_of(played(tmp_path, judge=Timid(model="mockllm/model"), n=40))
+    place = keep_scale("mine", scale)
+    found = judge("calibrated:mine")
+    assert isinstance(found, DebateJudge)
+    assert (found.name, found.slope, found.orders) == ("calibrated:mine", scale.slope, 2)
+    (place / "scale.json").write_text("{")
+    with pytest.raises(StoreError, match="Calibrate the judge anew"):
+        calibrated("mine")
+    with pytest.raises(UnknownNameError):
+        calibrated("other")
+
+
+def test_what_cannot_be_calibrated_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no model that is asked as it is"):
+        scale_of(played(tmp_path, judge=Leaning(), n=30))
+    with pytest.raises(InputError, match=r"has 12 questions .* takes 20"):
+        scale_of(played(tmp_path, judge=Timid(), n=12))
+
+
+def test_from_the_command_line(tmp_path: Path, gadfly: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADFLY_JUDGES", str(tmp_path / "judges"))
+    made = played(tmp_path / "runs", judge=Timid(), n=60)
+    said = gadfly("debate", "calibrate", made.path, "--name", "mine")
+    assert said.code == 0, said.err
+    assert "By 120 verdicts on 60 questions" in said.out and "--judge calibrated:mine" in said.out
+    kept = json.loads((tmp_path / "judges" / "mine" / "0001" / "scale.json").read_text())
+    assert kept["run"] == made.id
