@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from debate_samples import Leaning, played
 
-from gadfly.debate import DebateJudge, calibrated, judge, keep_scale, scale_of
+from gadfly.debate import DebateJudge, calibrated, debate_table, judge, keep_scale, scale_of
 from gadfly.debate._chairs import Weighed
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.errors import InputError, StoreError, UnknownNameError
@@ -46,7 +46,9 @@ class Timid(Leaning):
 
 
 def test_the_scale_is_found(tmp_path: Path) -> None:
-    scale = scale_of(played(tmp_path, judge=Timid(), n=600))
+    made = played(tmp_path, judge=Timid(), n=600)
+    scale = scale_of(made)
+    assert debate_table([made]).judge == "gadfly/smollm2"  # as readers know it
     assert scale.slope == pytest.approx(TRUE_SLOPE, rel=0.15)
     assert (scale.judge, scale.orders, scale.verdicts, scale.questions) == ("gadfly/smollm2", 2, 1200, 600)
     assert scale.of(0.5) == 0.5 and scale.of(0.6) == pytest.approx(1 / (1 + 1.5**-scale.slope))

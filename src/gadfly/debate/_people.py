@@ -56,6 +56,15 @@ def judge_of(run: Run, judge: str = "") -> tuple[str, str]:
     return name, json.dumps(spec, sort_keys=True)
 
 
+def judge_called(run: Run, judge: str = "") -> str:
+    """A judge as readers know it: its model, and where it was calibrated that it was; the name of any other."""
+    name = judge or str(run.info["verdict"])
+    spec = run.info.get("judges", {}).get(name, {}).get("spec", {})
+    if not isinstance(model := spec.get("judge"), dict):
+        return name
+    return f"{model['model']}{', calibrated' if 'slope' in spec else ''}"
+
+
 def grouped(runs: Sequence[Run]) -> dict[str, Group]:
     """The lines of a comparison by name: a run's protocol, with what tells it from others of the same protocol.
 

@@ -17,7 +17,7 @@ from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, 
 from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import brier
-from gadfly.debate._people import Group, decided_by, grouped, judge_of, person_in
+from gadfly.debate._people import Group, decided_by, grouped, judge_called, judge_of, person_in
 from gadfly.debate._protocol import NAIVE, Protocol
 from gadfly.errors import InputError
 from gadfly.runs import Run
@@ -171,7 +171,7 @@ class DebateLine:
 @dataclass(frozen=True, slots=True)
 class DebateTable:
     """All protocols before one judge, in the order given, and cases for reading. `people` are the judges where they are
-    people, whom `judge` then names or counts.
+    people, whom `judge` then names or counts; else it is the model, or the judge's name.
     """
 
     lines: tuple[DebateLine, ...]
@@ -222,7 +222,7 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
     questions = {one.of for found in cases.values() for one in found}
     deciders = tuple(dict.fromkeys(decided_by(run, judge) for group in groups.values() for run in group.runs))
     people = deciders if all(deciders) else ()
-    said = judge or str(next(iter(groups.values())).runs[0].info["verdict"])
+    said = judge_called(next(iter(groups.values())).runs[0], judge)
     return DebateTable(tuple(compared), _named(people) or said, len(questions), tuple(kept), people)
 
 
