@@ -1,8 +1,10 @@
 """Does debate help a small judge? Every protocol as it ships, on questions made of Natural Questions.
 
-    python benchmarks/debate_protocols.py [--quick] [--model NAME] [--questions 104] [--only PROTOCOLS] [--folder DIR]
+    python benchmarks/debate_protocols.py [--quick] [--model NAME] [--judge NAME] [--questions 104] [--only PROTOCOLS]
+                                          [--folder DIR]
 
-One model sits in every chair and judges; each question is played with its sides exchanged too. The wrong answers are
+One model sits in every chair and judges, unless another judge is named, who then hears the same debates wherever the
+judge does not speak; each question is played with its sides exchanged too. The wrong answers are
 those that Qwen invented once and that stand in the results, so that every row, whenever it was measured, is of the same
 questions ($GADFLY_DATA or ../shared/data has them). What was played is kept in the folder, and the same command goes
 on; rows that it does not come to stay. Qwen takes half an hour to two hours of a core for a protocol on a
@@ -25,7 +27,8 @@ from typing import Any
 
 import torch
 
-from gadfly.debate import DebateLine, debate_table, known_protocols
+from gadfly import models
+from gadfly.debate import DebateJudge, DebateLine, debate_table, known_protocols
 from gadfly.models._local import choose_dtype
 from gadfly.runs import Run, all_runs
 from gadfly.stats import Estimate
@@ -44,6 +47,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="two protocols, two questions, nothing written")
     parser.add_argument("--model", default="gadfly/smollm2")
+    parser.add_argument("--judge", default="", help="default: the model itself")
     parser.add_argument("--questions", type=int, default=104)
     parser.add_argument("--only", default=",".join(known_protocols()), help="protocols, with commas")
     parser.add_argument("--folder", type=Path, default=HERE.parent / "build" / "debate-protocols")
@@ -51,13 +55,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if given.quick else given.folder
         questions, only = (2, "naive,debate") if given.quick else (given.questions, given.only)
-        play(folder, given.model, questions, only)
-        rows = figures_of(folder / slug(given.model), questions)
+        judge = given.judge or given.model
+        play(folder, given.model, judge, questions, only)
+        rows = figures_of(folder / slug(given.model), questions, judge)
         print(json.dumps(rows, indent=1))
         if not given.quick:
             kept = results()
             told = {"cpu": torch.backends.cpu.get_cpu_capability(), "dtype": dtype()}
-            before = kept["models"].setdefault(given.model, {})
+            name = given.model if judge == given.model else f"{given.model} before {judge}"
+            before = kept["models"].setdefault(name, {})
             before.update({name: row | told for name, row in rows.items() if name in only.split(",")})
             RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -77,7 +83,7 @@ def dtype() -> str:
     return str(choose_dtype("auto", torch.device("cpu"))[0])
 
 
-def play(folder: Path, model: str, questions: int, only: str) -> None:
+def play(folder: Path, model: str, judge: str, questions: int, only: str) -> None:
     """Play these protocols, or go on with them."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = results()
@@ -88,7 +94,7 @@ def play(folder: Path, model: str, questions: int, only: str) -> None:
     made.write_text(
         "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_with(kept["wrong"])), "utf-8"
     )
-    chairs = ("--debaters", model, "--judge", model, "--limit", questions)
+    chairs = ("--debaters", model, "--judge", judge, "--limit", questions)
     gadfly(folder / slug(model), "debate", "eval", made, *chairs, "--protocols", only)
 
 
@@ -125,17 +131,18 @@ def rows_with(wrong: Sequence[str | None]) -> list[dict[str, Any]]:
     return rows
 
 
-def figures_of(folder: Path, questions: int) -> dict[str, Any]:
-    """The figures of all protocols that were played to their end on so many questions, by protocol, each as it was
-    played last.
+def figures_of(folder: Path, questions: int, judge: str) -> dict[str, Any]:
+    """The figures of all protocols that were played to their end on so many questions and judged by this judge, by
+    protocol, each as it was played last.
     """
+    by = DebateJudge.of(models.System(models.model(judge))).name
     found = {
         run.info["spec"]["protocol"]["name"]: run
         for run in reversed(all_runs(folder))
-        if run.status == "complete" and run.info["cases"] == 2 * questions
+        if run.status == "complete" and run.info["cases"] == 2 * questions and by in run.info["judges"]
     }
     order = sorted(found, key=lambda name: (name != "naive", name))
-    table = debate_table({name: found[name] for name in order})
+    table = debate_table({name: found[name] for name in order}, by)
     return {line.name: row_of(line, found[line.name]) for line in table.lines}
 
 
