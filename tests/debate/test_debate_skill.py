@@ -34,3 +34,21 @@ def test_a_slope_is_of_one_judges_verdicts(tmp_path):
     runs = [(0.0, played(tmp_path, judge=Leaning())), (1.0, played(tmp_path, judge=Leaning(name="other")))]
     with pytest.raises(InputError, match="judged by different judges"):
         skill_slope(runs)
+
+
+def test_a_slope_from_the_command_line(tmp_path, gadfly):
+    runs = [at(tmp_path / "runs", edge) for edge in (0.0, 3.0)]
+    said = gadfly("debate", "slope", *(f"{skill:g}:{run.path}" for skill, run in runs))
+    assert said.code == 0, said.err
+    first, second = said.out.splitlines()
+    assert first.startswith("Where no rule decided: right more often by +") and "from skill 0 to 3" in first
+    assert second.startswith("With those that a rule decided")
+    refused = gadfly("debate", "slope", f"best:{runs[0][1].path}")
+    assert refused.code == 2 and "write SKILL:RUN" in refused.err
+
+
+def test_debates_that_a_rule_decided_say_nothing_of_skill_unless_asked_for(tmp_path):
+    runs = [(0.0, played(tmp_path, chair=Honest(0.0, lies=2))), (1.0, played(tmp_path, chair=Honest(0.0)))]
+    without, whole = skill_slope(runs), skill_slope(runs, rules=True)
+    assert without.gain.n < whole.gain.n == 240
+    assert without.gain.low < 0 < without.gain.high and whole.gain.high < 0.0

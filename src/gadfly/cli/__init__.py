@@ -19,6 +19,7 @@ from gadfly.cli import (
     _debate,
     _debate_digits,
     _debate_serve,
+    _debate_slope,
     _debate_tournament,
     _evidence,
     _evidence_train,
@@ -53,6 +54,7 @@ _evidence.app.command("train")(_evidence_train.train)
 app.add_typer(_debate.app, name="debate")
 _debate.app.command("tournament")(_debate_tournament.tournament)
 _debate.app.command("serve")(_debate_serve.serve)
+_debate.app.command("slope")(_debate_slope.slope)
 _debate.app.command("digits")(_debate_digits.digits)
 app.command("runs")(_runs.runs)
 app.command("show")(_runs.show)

@@ -13,13 +13,14 @@ from gadfly.stats import Slope, slope
 __all__ = ["skill_slope"]
 
 
-def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "") -> Slope:
+def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "", *, rules: bool = False) -> Slope:
     """The judge's accuracy against the skill of those who argue, over runs of one set with debaters of different skill.
 
     Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
-    tie one half, and a question is one cluster over all runs. Raises `InputError` for fewer than two skills, and for
-    runs that are of different questions, of different judges, or were not judged. (Khan et al. 2024, arXiv 2402.06782,
-    figure 1.)
+    tie one half, and a question is one cluster over all runs. Debates that a rule decided count only with `rules`: a
+    rule is broken on either side alike, so that who breaks none would seem to help the truth. Raises `InputError` for
+    fewer than two skills, and for runs that are of different questions, of different judges, or were not judged. (Khan
+    et al. 2024, arXiv 2402.06782, figure 1.)
     """
     if len({skill for skill, _ in runs}) < 2:
         raise InputError(f"A slope takes runs of at least two skills; got {len(runs)} of one or none.")
@@ -28,5 +29,8 @@ def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "") -> Slope:
     played = [(skill, judged_cases(run, judge)) for skill, run in runs]
     if not all(same_questions(played[0][1], cases) for _, cases in played):
         raise InputError("These runs were played on different questions; compare runs of one set.")
-    each = [(one.right, skill, one.of) for skill, cases in played for one in cases]
-    return slope(*(list(column) for column in zip(*each, strict=True)))
+    each = [
+        (one.right, skill, one.of) for skill, cases in played for one in cases if rules or not one.by_rule
+    ]
+    right, skills, asked = zip(*each, strict=True) if each else ((), (), ())
+    return slope(list(right), list(skills), list(asked))
