@@ -35,8 +35,8 @@ def slope(
             continue
         rises = f"{gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}"
         typer.echo(
-            f"{who}: right more often by {rises}, from skill {least:g} to {most:g}; a unit of skill raises the log-odds "
-            f"of being right by {o.unitless(found.log_odds)}."
+            f"{who}: right more often by {rises}, from skill {least:g} to {most:g}; a unit of skill raises the "
+            f"log-odds of being right by {o.unitless(found.log_odds)}."
         )
 
 
