@@ -302,7 +302,12 @@ def cut_half_a_line(file: BinaryIO) -> None:
 def _object(line: str, where: str) -> dict[str, Any]:
     try:
         told = json.loads(line)
-    except ValueError as error:
+        json.dumps(told, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where} holds half of a surrogate pair, which is no character: mend its text."
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({error}); write one object a line.") from error
     if not isinstance(told, dict):
         raise InputError(f"{where} must be an object, got {type(told).__name__}.")

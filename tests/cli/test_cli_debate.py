@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from gadfly.cli import app
 from gadfly.corpora import build
+from gadfly.errors import InputError
 
 
 @pytest.fixture
@@ -209,6 +210,21 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
 def test_what_cannot_be_played_is_refused_in_one_sentence(arguments: tuple[str, ...], complaint: str) -> None:
     result = CliRunner().invoke(app, ["debate", *arguments])
     assert result.exit_code != 0 and complaint in str(result.exception)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(questions: Path) -> None:
+    output = str(questions.parent / ("x" * 300 + ".html"))
+    result = CliRunner().invoke(app, ["debate", "eval", str(questions), *MODELS, "-o", output])
+    assert isinstance(result.exception, InputError) and "name another place" in str(result.exception)
+
+
+def test_what_cannot_be_written_in_the_end_leaves_nothing_half_written(tmp_path: Path) -> None:
+    from gadfly.cli._options import put
+
+    (tmp_path / "set.jsonl").mkdir()
+    with pytest.raises(InputError, match="could not be written"):
+        put(tmp_path / "set.jsonl", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set.jsonl"]
 
 
 def test_a_set_that_is_there_survives_ctrl_c(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:

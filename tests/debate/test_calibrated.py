@@ -83,3 +83,18 @@ def test_from_the_command_line(tmp_path: Path, gadfly: Any, monkeypatch: pytest.
     assert "By 120 verdicts on 60 questions" in said.out and "--judge calibrated:mine" in said.out
     kept = json.loads((tmp_path / "judges" / "mine" / "0001" / "scale.json").read_text())
     assert kept["run"] == made.id
+
+
+def test_a_name_belongs_to_one_kind_of_judge(
+    tmp_path: Path, gadfly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GADFLY_JUDGES", str(tmp_path / "judges"))
+    made = played(tmp_path / "runs", judge=Timid(), n=40)
+    other = tmp_path / "judges" / "two" / "0001"
+    other.mkdir(parents=True)
+    (other / "card.json").write_text("{}")
+    with pytest.raises(InputError, match="'two' is a judge that learned"):
+        keep_scale("two", scale_of(made))
+    keep_scale("sure", scale_of(made))
+    refused = gadfly("debate", "learn", made.path, "--name", "sure")
+    assert refused.code == 2 and "'sure' is a calibrated judge" in refused.err

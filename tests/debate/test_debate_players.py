@@ -118,7 +118,7 @@ def test_who_cannot_be_seated_is_refused(name: str, count: int, said: str) -> No
 
 def test_a_judge_is_a_model_asked_in_one_order_or_both() -> None:
     found = judge("scripted/y", 1)
-    assert found.name == "judge:y" and found.spec()["orders"] == 1
+    assert found.name == "judge:y-once" and found.spec()["orders"] == 1
     with pytest.raises(InputError, match="1 or 2; got 0"):
         judge("scripted/y", 0)
 

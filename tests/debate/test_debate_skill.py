@@ -43,6 +43,8 @@ def test_a_slope_from_the_command_line(tmp_path, gadfly):
     first, second = said.out.splitlines()
     assert first.startswith("Where no rule decided: right more often by +") and "from skill 0 to 3" in first
     assert second.startswith("With those that a rule decided")
+    centred = gadfly("debate", "slope", f"-60:{runs[0][1].path}", f"60:{runs[1][1].path}")
+    assert centred.code == 0 and "from skill -60 to 60" in centred.out
     refused = gadfly("debate", "slope", f"best:{runs[0][1].path}")
     assert refused.code == 2 and "write SKILL:RUN" in refused.err
 

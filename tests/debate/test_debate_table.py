@@ -8,7 +8,7 @@ from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.corpora import Passage
 from gadfly.debate import Rules, Said, cases, debate_table, protocol, question_numbers, split
-from gadfly.debate._effort import question_mean, share_mean
+from gadfly.debate._effort import share_mean
 from gadfly.debate._judged import hedges, judged_cases
 from gadfly.debate._people import Group
 from gadfly.debate._position import Statement
@@ -247,11 +247,6 @@ def test_a_case_without_a_verdict_is_missing_in_the_payoffs(runs):
     payoffs = line_of(runs["quoted_debate"], unread).payoffs
     known = sum(one.judgement.score is not None for one in unread)
     assert {(one.n, one.missing) for one in payoffs.values()} == {(known, 8 - known)} and known < 8
-
-
-def test_counts_that_are_all_none_may_still_be_there():
-    assert question_mean([(of, 0.0) for of in range(12)], least=0.0).high == pytest.approx(0.2425, abs=0.01)
-    assert question_mean([(of, 2.0) for of in range(12)], least=0.0).high == 2.0
 
 
 def test_payoffs_stay_within_what_a_verdict_can_bring(runs):

@@ -62,9 +62,10 @@ def test_a_file_of_ones_own_is_a_protocol(tmp_path: Path) -> None:
 
 def test_no_file_of_ones_own_takes_the_name_of_the_judge_alone(tmp_path: Path) -> None:
     file = tmp_path / "naive.yaml"
-    file.write_text(DEBATE)
-    with pytest.raises(InputError, match="rename the file"):
-        protocol(file)
+    for text in (DEBATE, "about: It sees all.\ndocument: true\n"):
+        file.write_text(text)
+        with pytest.raises(InputError, match="rename the file"):
+            protocol(file)
 
 
 def test_an_unknown_name_names_the_nearest() -> None:

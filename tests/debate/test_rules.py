@@ -7,7 +7,7 @@ import time
 
 import pytest
 from debate_fakes import DOCUMENT
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gadfly.corpora import Passage
@@ -23,6 +23,8 @@ PARTS += ["the bird turns to seeds", "three blue snails", "<|im_start|>", "[INST
 MARK = re.compile(r"\[\s*(verified|not in the document|too short to count)\s*\]", re.IGNORECASE)
 
 
+@example("<</quote>|")
+@example("<</quote>|im_start|>system")
 @given(st.lists(st.sampled_from(PARTS), max_size=14).map("".join))
 def test_only_gadfly_marks_quotations_whatever_is_put_together(said: str) -> None:
     found = checked(said, 60, Rules(), PASSAGES)

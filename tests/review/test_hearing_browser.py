@@ -258,7 +258,7 @@ def test_a_restart_in_the_middle_of_a_case_asks_nobody_twice(
     ann.sees("You decided for B")
     [transcript] = played(tmp_path)
     assert transcript.metadata["verdict"]["p"] == 0.4
-    assert len(debater.asked) == len(set(debater.asked)) == 4
+    assert len(debater.asked) == len(set(debater.asked)) == 6
 
 
 def test_two_judges_at_once_do_not_see_each_others_answers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -213,9 +214,10 @@ def evaluate(
         if made[-1].cut:
             break
     report = from_runs(made, [game.protocol.name for game in games[len(made) :]])
-    print_summary(report, Console())
     if output:
         write(report, output)
+    print_summary(report, Console())
+    if output:
         typer.echo(f"The whole report: {output}")
     o.interrupted(made)
 
@@ -260,11 +262,9 @@ def make(
     if made.cut and output.exists():
         typer.echo(f"{output} is as it was; the same command goes on.")
     elif found:
-        draft = output.with_name(f"{output.name}.part")
-        draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
-        draft.replace(output)
+        o.put(output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
         typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{told}.")
-        typer.echo(f"Next: gadfly debate eval {output} --debaters {model} --judge {model}")
+        typer.echo(f"Next: gadfly debate eval {shlex.quote(str(output))} --debaters {model} --judge {model}")
     o.interrupted([made])
 
 
@@ -286,6 +286,8 @@ def learn(
     from gadfly.runs import open_run
     from gadfly.training import to_rows, train_reward
 
+    if d.is_calibrated(name):
+        raise InputError(f"{name!r} is a calibrated judge (calibrated:{name}); give this one another name.")
     opened = [open_run(run) for run in runs]
     rows = [row for run in opened for row in d.verdict_rows(run, verdicts)]
     if not rows:

@@ -83,7 +83,7 @@ def tournament(
     found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, times, pairs)))
     _print(found)
     if output:
-        output.write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
+        o.put(output, json.dumps(found.to_json(), indent=1) + "\n")
         typer.echo(f"All of it: {output}")
     if found.cut:
         raise typer.Exit(130)

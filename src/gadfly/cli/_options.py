@@ -21,7 +21,9 @@ MODEL = Annotated[
     str, typer.Argument(help="The target: gadfly/smollm2, openai/gpt-4.1-mini, any Inspect model.")
 ]
 CASES = Annotated[int, typer.Option(min=1, help="Cases per focus and attacker.")]
-SEED = Annotated[int, typer.Option(help="The same seed gives the same rows on the same machine.")]
+SEED = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same rows on the same machine.")
+]
 TURNS = Annotated[int, typer.Option(min=1, help="Questions per case; the attacker sees the replies.")]
 SYSTEM = Annotated[str, typer.Option(help="The target's system prompt, or @FILE.")]
 TEMPERATURE = Annotated[float, typer.Option(min=0.0, max=2.0, help="The target's temperature.")]
@@ -146,12 +148,36 @@ def check_output(path: Path) -> None:
     """Refuse a path that cannot be written before hours are spent on what goes there, and make its folder."""
     from gadfly.errors import InputError
 
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; name a file with --output.")
-    there = next(folder for folder in path.resolve().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise InputError(f"Nothing can be written in {there}; name another place with --output.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory; name a file with --output.")
+        there = next(folder for folder in path.resolve().parents if folder.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise InputError(f"Nothing can be written in {there}; name another place with --output.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch()
+            path.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); name another place with --output."
+        ) from error
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file whole or not at all. `InputError` where it cannot be written."""
+    from gadfly.errors import InputError
+
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(
+            f"{path} could not be written ({error.strerror}). Mend that and give the same command again: nothing is "
+            "asked twice."
+        ) from error
 
 
 def interrupted(runs: list[Run]) -> None:

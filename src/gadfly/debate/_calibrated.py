@@ -17,12 +17,12 @@ from gadfly.debate._judged import judged_cases
 from gadfly.debate._learned_judge import CLOSEST
 from gadfly.debate._verdict import DebateJudge
 from gadfly.errors import InputError, StoreError
-from gadfly.judges._rounds import check_name, keep_round, place_of
+from gadfly.judges._rounds import check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
 from gadfly.stats import platt
 
-__all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
+__all__ = ["Scale", "calibrated", "is_calibrated", "keep_scale", "scale_of"]
 
 FILE = "scale.json"
 FEWEST = 20
@@ -80,10 +80,19 @@ def scale_of(run: Run, judge: str = "") -> Scale:
 
 def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:
     """Keep it under a name, as the next round where that has one; returns its directory. `InputError` for a name that
-    is no plain word, and `StoreError` where it cannot be written.
+    is no plain word or belongs to a judge of another kind, and `StoreError` where it cannot be written.
     """
     check_name(name, ())
+    if name in fitted_names(directory) and not is_calibrated(name, directory):
+        raise InputError(
+            f"{name!r} is a judge that learned from labels or verdicts; give this one another name."
+        )
     return keep_round(name, lambda _: {FILE: json.dumps(asdict(scale), indent=1).encode()}, directory)
+
+
+def is_calibrated(name: str, directory: Path | str | None = None) -> bool:
+    """Whether a name is a calibrated judge's, and so no other kind's."""
+    return name in fitted_names(directory) and (place_of(name, None, directory) / FILE).is_file()
 
 
 def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
@@ -91,7 +100,7 @@ def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
     none, `InputError` for a judge of another kind, and what `gadfly.models.model` raises.
     """
     path = place_of(name, None, directory) / FILE
-    if not path.is_file():
+    if not is_calibrated(name, directory):
         raise InputError(f"{name!r} is a judge of another kind; make one with gadfly debate calibrate.")
     try:
         scale = Scale(**json.loads(path.read_bytes()))

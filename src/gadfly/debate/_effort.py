@@ -12,7 +12,7 @@ import numpy as np
 from gadfly.debate._judged import JudgedCase
 from gadfly.debate._position import Statement
 from gadfly.debate._protocol import JUDGE, Protocol
-from gadfly.stats import Estimate, bounded_mean, mean, rate
+from gadfly.stats import Estimate, bounded_mean, mean
 from gadfly.transcripts import Usage
 from gadfly.words import word_count
 
@@ -151,8 +151,10 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
             found[JUDGE].append((one.of, right - _price(one, JUDGE)))
     told = {name: share_mean(values) for name, values in found.items() if values and name != JUDGE}
     if found[JUDGE]:
-        judge = question_mean(found[JUDGE])
-        told[JUDGE] = replace(judge, high=min(judge.high, 1.0))
+        asks = sum(step.does == "ask" and JUDGE in step.who for step in protocol.steps)
+        means = _by_question(found[JUDGE])
+        most_paid = max(protocol.prices.question * asks, -min(means))
+        told[JUDGE] = replace(bounded_mean(means, -most_paid, 1.0), n=len(found[JUDGE]))
     return {name: replace(one, missing=unknown) for name, one in told.items()}
 
 
@@ -169,14 +171,11 @@ def share_mean(values: Sequence[tuple[int, float]]) -> Estimate:
 
 def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:
     """The mean over questions of each question's own mean, of (question, value) pairs, in the values' unit; with one
-    question the interval is unbounded above, and below down to `least`. Of counts (`least` 0) that are all 0 it reaches
-    as far as a rate's whose event was never seen.
+    question the interval is unbounded above, and below down to `least`.
     """
     means = _by_question(values)
     if len(means) < 2:
         return Estimate(means[0] if means else None, least, math.inf, len(values), len(means))
-    if least == 0.0 and not any(means):
-        return rate([False] * len(values), [of for of, _ in values])
     found = mean(means)
     return replace(found, low=max(found.low, least), n=len(values))
 

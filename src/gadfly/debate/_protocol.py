@@ -245,9 +245,9 @@ def _checked(found: Protocol) -> Protocol:
 def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
     """Where something is wrong, and a sentence."""
     yield from _seat_problems(found)
-    if found.name == NAIVE and found.seats:
+    if found.name == NAIVE and (found.seats or found.document):
         yield (
-            ("seats",),
+            ("seats" if found.seats else "document",),
             f"{NAIVE} names the judge alone, which the others are compared with: rename the file.",
         )
     chosen = False

@@ -171,7 +171,9 @@ def _plain(text: str) -> str:
     text = inert(text)
     for _ in range(DEEP):
         text = _TAG.sub("", text)
-    return _unmarked(_TAG.sub(lambda tag: f"({tag[0].strip('<> ')})", text))
+    return _unmarked(
+        inert(_TAG.sub(lambda tag: f"({tag[0].strip('<> ')})", text))
+    )  # what was apart may be markup now
 
 
 def _unmarked(text: str) -> str:

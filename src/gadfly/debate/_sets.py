@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,18 @@ def _unknown(lacking: Sequence[Mapping[str, Any]], of: int) -> str:
 
 
 def _agree(numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Raises `InputError` where a question is asked twice, and each time another answer is right."""
-    seen: dict[tuple[str, ...], int] = {}
-    for n, (number, row) in enumerate(zip(numbers, rows, strict=True)):
-        of = seen.setdefault(asked_key(row["question"], row["answers"], row.get("document", "")), n)
-        first = rows[of]
-        rights = [one["answers"][one["correct"]] for one in (first, row) if "correct" in one]
-        if len(rights) == 2 and not alike(*rights):
-            raise InputError(
-                f"Line {number} asks what line {numbers[of]} asks, and another answer is right there."
-            )
+    """Raises `InputError` where a question is asked again, and an answer that is right is wrong another time."""
+    said: dict[tuple[int, str], tuple[bool, int]] = {}
+    for number, row, of in zip(numbers, rows, question_numbers(rows), strict=True):
+        for place, answer in enumerate(row["answers"]):
+            if "correct" not in row:
+                continue
+            right = place == row["correct"]
+            before, line = said.setdefault((of, _plain(answer)), (right, number))
+            if before != right:
+                raise InputError(
+                    f"Line {number} asks what line {line} asks, and another answer is right there."
+                )
 
 
 def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     if (
         not isinstance(answers, list)
         or len(answers) != 2
-        or not all(isinstance(a, str) and a.strip() for a in answers)
+        or not all(isinstance(a, str) and _plain(a) for a in answers)
     ):
         raise InputError(
             f'Line {number}: "answers" holds two texts. A line is {LINE}; gadfly debate make writes such sets.'
@@ -121,12 +124,13 @@ def document_for(row: Mapping[str, Any], library: Library | None) -> dict[str, s
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two answers differ in nothing but case and white space."""
+    """Whether two answers differ in nothing but case, white space, and what looks the same."""
     return _plain(one) == _plain(other)
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    seen = (char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    return " ".join("".join(seen).casefold().split())
 
 
 def _asked(row: Mapping[str, Any]) -> str:

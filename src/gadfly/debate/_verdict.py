@@ -98,8 +98,8 @@ class DebateJudge:
 
     @classmethod
     def of(cls, system: System, orders: int = 2) -> DebateJudge:
-        """Named after its model."""
-        return cls(system, f"judge:{system.slug}", orders)
+        """Named after its model, and after how it is asked where that is in one order alone."""
+        return cls(system, f"judge:{system.slug}{'-once' * (orders == 1)}", orders)
 
     @property
     def systems(self) -> Mapping[str, System]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError
@@ -21,11 +22,33 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchM
 from gadfly.errors import InputError, StoreError
 from gadfly.review._tables import HEAD, VERSION_TABLE
 
-__all__ = ["Database", "address"]
+__all__ = ["Database", "address", "again"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+TRIES = 5
+"""How often a write is tried that PostgreSQL undid to end a deadlock."""
 
 DEFAULT = "sqlite:///gadfly-review.db"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _OPENING = 0x6ADF17  # the advisory lock that PostgreSQL openers take in turn
+
+
+def again(write: Callable[P, T]) -> Callable[P, T]:
+    """The same, tried again where PostgreSQL undid all of it: of writers that wait for each other it undoes one."""
+
+    @wraps(write)
+    def tried(*args: P.args, **named: P.kwargs) -> T:
+        for left in reversed(range(TRIES)):
+            try:
+                return write(*args, **named)
+            except StoreError as error:
+                orig = getattr(error.__cause__, "orig", None)
+                if not left or getattr(orig, "sqlstate", "") not in ("40P01", "40001"):
+                    raise
+        raise AssertionError("unreachable")
+
+    return tried
 
 
 def address(url: str | None = None) -> sa.URL:

@@ -23,7 +23,7 @@ from gadfly.errors import InputError, UnknownNameError
 from gadfly.review import _assigning as assigning
 from gadfly.review import _reading as reading
 from gadfly.review import _transfer as transfer
-from gadfly.review._database import Database
+from gadfly.review._database import Database, again
 from gadfly.review._records import (
     Answer,
     Assignment,
@@ -211,6 +211,7 @@ class Store:
                 for row in connection.execute(found.where(raters.c.queue_id == _queue(connection, queue).id))
             ]
 
+    @again
     def revoke(self, queue: str, name: str) -> None:
         """Close the queue to a rater at once, and let go of what they have in hand; their labels stay."""
         now = self._clock()
@@ -230,6 +231,7 @@ class Store:
                 assigning.let_go(connection, held.id, held.item_id, forever)
             assigning.note(connection, row.id, now, "", "revoke", {"name": name})
 
+    @again
     def next(self, rater_id: int) -> Assignment | None:
         """What this rater should look at: what they have in hand, else an item that wants a vote and is new to them.
 
@@ -251,6 +253,7 @@ class Store:
         with self._database.glance() as connection:
             return assigning.assignment_by_id(connection, assignment_id, rater_id)
 
+    @again
     def answer(self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1) -> None:
         """Store an answer: the first, or a second one beside it, which then stands.
 
@@ -265,6 +268,7 @@ class Store:
         if refused:
             raise RefusedError(refused)
 
+    @again
     def answer_and_next(
         self, assignment_id: int, rater_id: int, answer: Answer, attempt: int = 1
     ) -> Assignment | None:
@@ -278,6 +282,7 @@ class Store:
             raise RefusedError(refused)
         return leased or self.next(rater_id)
 
+    @again
     def point_out(self, assignment_id: int, rater_id: int, rule: int, why: str) -> Assignment:
         """Keep that help named this guideline after the first answer; `next` asks for a second one until it is given.
 
@@ -286,6 +291,7 @@ class Store:
         with self._database.write() as connection:
             return assigning.pointed_out(connection, assignment_id, rater_id, rule, why, self._clock())
 
+    @again
     def undo(self, rater_id: int) -> Assignment | None:
         """Withdraw the rater's last answer (the log keeps it) and give them its item again; None if they have none.
 
@@ -294,6 +300,7 @@ class Store:
         with self._database.write() as connection:
             return assigning.undone(connection, rater_id, self._clock())
 
+    @again
     def volunteer(self, queue: str, entry: NewItem, rater: Rater, answer: Answer) -> None:
         """An answer that nobody asked for, to an item which is added where it is new, by a rater who may be of another
         queue. Raises `RefusedError` when they answered it before.
@@ -333,6 +340,7 @@ class Store:
         with self._database.read() as connection:
             return reading.conflicts(connection, _queue(connection, queue), resolved)
 
+    @again
     def resolve(self, item_id: int, lead_id: int, answer: Answer) -> None:
         """A lead's decision on an item in conflict; a later one replaces it (the log keeps both).
 

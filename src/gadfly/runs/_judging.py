@@ -8,6 +8,7 @@ block, so the same seed gives the same rows.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +24,8 @@ from gadfly.transcripts import Transcript
 
 if TYPE_CHECKING:  # some judges load a classifier
     from gadfly.judges import Judge
+
+logger = logging.getLogger("gadfly")
 
 __all__ = [
     "BLOCK",
@@ -100,6 +103,8 @@ def forget_changed(record: Run, judges: Sequence[Judge]) -> None:
     changed = [
         j.name for j in judges if j.name in before and before[j.name].get("spec") != described(j)["spec"]
     ]
+    for name in changed:
+        logger.warning("%s is not what it was: its verdicts on %s are asked for anew.", name, record.id)
     forget_judges(record.judgement_table, changed)
 
 
