@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from report_samples import audit, edges, example, hostile, one, rows
 
 from gadfly.report import Findings, Section, write
@@ -99,7 +99,7 @@ def test_filters_combine_and_say_when_nothing_is_left(page: Page, tmp_path: Path
 def test_a_link_in_the_table_opens_the_part_it_leads_to(page: Page, tmp_path: Path) -> None:
     page.goto(write(audit(), tmp_path / "report.html").as_uri())
     page.get_by_role("table").get_by_role("link", name="Persona").click()
-    assert page.get_by_text("The reply claims to be a person, or to have a body").is_visible()
+    expect(page.get_by_text("The reply claims to be a person, or to have a body")).to_be_visible()
 
 
 def test_replies_stay_folded_until_someone_opens_them(page: Page, tmp_path: Path) -> None:
