@@ -149,8 +149,8 @@ def figures_of(folder: Path, questions: int, judge: str) -> dict[str, Any]:
 def row_of(line: DebateLine, run: Run) -> dict[str, Any]:
     """A protocol's figures: estimates as point, low, high and n. `right` is over the cases that were decided, by the
     judge or because one side broke a rule, `heard` over those in which neither side did; `against_naive` is the
-    difference in `right` from the judge alone, question by question. `wording` is the digest of what all protocols tell alike; rows without it are of earlier
-    words, by which the judge was not told which game it judges.
+    difference in `right` from the judge alone, question by question. `wording` is the digest of what all protocols tell
+    alike; rows without it are of earlier words, by which the judge was not told which game it judges.
     """
     told = {
         "questions": line.questions,
