@@ -62,6 +62,7 @@ def test_a_debate_can_be_watched(questions: Path, talker: None) -> None:
         "play", "What does it eat?", "--answers", "seeds,snails", *TALKERS, "--protocol", "interactive_debate"
     )
     assert "Debater for A" in shown and "The judge leans" in shown and "No verdict" in shown
+    assert "being thought of" not in shown  # in a terminal alone
 
 
 def test_answers_with_commas_are_given_one_by_one(questions: Path) -> None:

@@ -168,8 +168,10 @@ def play(
     chairs = d.seating(found, o.listed(debaters, "--debaters"), decider)
     game = d.Debating(found, chairs, decider, watch)
     [only] = Cases.of(game, [case], seed)
-    transcript = asyncio.run(game.play(only))
-    [judged] = asyncio.run(decider.judge([transcript]))
+    with console.status("The next words are being thought of …") as status:
+        transcript = asyncio.run(game.play(only))
+        status.update("The judge decides …")
+        [judged] = asyncio.run(decider.judge([transcript]))
     for part in _decided(d.Position.of(transcript), transcript.cause, judged.metadata, judged.cause):
         console.print(part, highlight=False, soft_wrap=True)
 
