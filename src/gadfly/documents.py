@@ -26,6 +26,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from gadfly.errors import InputError, UnknownNameError
+from gadfly.words import lowered
 
 __all__ = ["Document", "Place", "Shelf", "cut_half_a_line", "json_lines", "read", "text_in"]
 
@@ -86,7 +87,7 @@ class Document:
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
             return self.problem(place, f"unknown key {key!r}. {hint}")
         what = first["msg"].removeprefix("Value error, ")
-        return self.problem(place, f"{key}: {what[:1].lower()}{what[1:]}.")
+        return self.problem(place, f"{key}: {lowered(what)}.")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import islice
 
 import regex
 
-__all__ = ["UNIT", "UNSEEN", "enumerated", "first_words", "plural", "same_words", "word_count"]
+__all__ = ["UNIT", "UNSEEN", "enumerated", "first_words", "lowered", "plural", "same_words", "word_count"]
 
 UNSEEN = (
     (0x180B, 0x180F),
@@ -70,6 +70,11 @@ def same_words(one: str, other: str) -> bool:
 def plural(count: int, noun: str) -> str:
     """So many of a noun that takes an s: "1 question", "2,000 questions"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def lowered(text: str) -> str:
+    """The text as it goes on a sentence: its first letter small."""
+    return text[:1].lower() + text[1:]
 
 
 def enumerated(words: Sequence[str], last: str = "and") -> str:

@@ -17,6 +17,8 @@ from gadfly.debate import DebateJudge, calibrated, debate_table, judge, keep_sca
 from gadfly.debate._chairs import Weighed
 from gadfly.debate._verdict import settled, verdict_of
 from gadfly.errors import InputError, StoreError, UnknownNameError
+from gadfly.judges import fitted_names
+from gadfly.judges._rounds import check_name
 from gadfly.transcripts import Judgement, Transcript
 
 TRUE_SLOPE = 3.0
@@ -98,3 +100,11 @@ def test_a_name_belongs_to_one_kind_of_judge(
     keep_scale("sure", scale_of(made))
     refused = gadfly("debate", "learn", made.path, "--name", "sure")
     assert refused.code == 2 and "'sure' is a calibrated judge" in refused.err
+
+
+def test_a_calibrated_judge_is_none_that_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADFLY_JUDGES", str(tmp_path / "judges"))
+    keep_scale("sure", scale_of(played(tmp_path / "runs", judge=Timid(), n=40)))
+    assert fitted_names() == []
+    with pytest.raises(InputError, match="'sure' is a calibrated judge"):
+        check_name("sure", ())

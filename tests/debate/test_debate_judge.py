@@ -102,6 +102,7 @@ def test_calibrated_it_decides_as_before_and_is_as_sure_as_it_was_found_to_be_ri
     plain, sure = by(1.0, odds=0.5), by(3.0, odds=0.5)
     assert plain.metadata["p"] == pytest.approx(1 / (1 + math.exp(-0.5)))
     assert sure.metadata["p"] == pytest.approx(1 / (1 + math.exp(-1.5)))
+    assert by(54.0, odds=-50).metadata["p"] == pytest.approx(0.0)  # however steep
     assert plain.metadata["answer"] == sure.metadata["answer"] == "A"
     assert plain.metadata["orders"] == sure.metadata["orders"]  # what it said
     only_names = [by(slope, rejects=("logprobs",)).metadata["p"] for slope in (1.0, 3.0)]

@@ -288,8 +288,6 @@ def learn(
     from gadfly.runs import open_run
     from gadfly.training import to_rows, train_reward
 
-    if d.is_calibrated(name):
-        raise InputError(f"{name!r} is a calibrated judge (calibrated:{name}); give this one another name.")
     opened = [open_run(run) for run in runs]
     rows = [row for run in opened for row in d.verdict_rows(run, verdicts)]
     if not rows:

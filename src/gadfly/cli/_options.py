@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import typer
 
@@ -164,16 +165,27 @@ def check_output(path: Path) -> None:
         ) from error
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[TextIO]:
+    """A file to write in, which is `path` once all is in it; where that fails nothing is left of it."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
 def put(path: Path, text: str) -> None:
     """Write a file whole or not at all. `InputError` where it cannot be written."""
     from gadfly.errors import InputError
 
-    draft = path.with_name(f"{path.name}.part")
     try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
+        with whole(path) as file:
+            file.write(text)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise InputError(
             f"{path} could not be written ({error.strerror}). Mend that and give the same command again: nothing is "
             "asked twice."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -473,15 +473,10 @@ def _out(to: Path | None) -> Iterator[Callable[[str], object]]:
     if to is None:
         yield lambda line: sys.stdout.write(visible(line))
         return
-    part = to.parent / f".{to.name}.part"
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with o.whole(to) as file:
             yield file.write
-        part.replace(to)
     except OSError as error:
         raise StoreError(
             f"{to} cannot be written ({error.strerror}); name another place with --to."
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

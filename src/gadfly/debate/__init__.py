@@ -1,7 +1,7 @@
 """Debate: models, or people, argue before a judge who knows less than they."""
 
 from gadfly.debate._branching import Branching, preferences
-from gadfly.debate._calibrated import Scale, calibrated, is_calibrated, keep_scale, scale_of
+from gadfly.debate._calibrated import Scale, calibrated, keep_scale, scale_of
 from gadfly.debate._chairs import (
     SAMPLING,
     BestOf,
@@ -88,7 +88,6 @@ __all__ = [
     "debate_table",
     "document_for",
     "interaction",
-    "is_calibrated",
     "judge",
     "keep_marks",
     "keep_scale",

@@ -7,6 +7,7 @@ prices, soft labels and ratings are made of.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,14 +18,13 @@ from gadfly.debate._judged import judged_cases
 from gadfly.debate._learned_judge import CLOSEST
 from gadfly.debate._verdict import DebateJudge
 from gadfly.errors import InputError, StoreError
-from gadfly.judges._rounds import check_name, fitted_names, keep_round, place_of
+from gadfly.judges._rounds import SCALE, check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
 from gadfly.stats import platt
 
-__all__ = ["Scale", "calibrated", "is_calibrated", "keep_scale", "scale_of"]
+__all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
 
-FILE = "scale.json"
 FEWEST = 20
 """Questions with a verdict, at least: a scale of fewer says more about chance than about the judge."""
 
@@ -65,42 +65,37 @@ def scale_of(run: Run, judge: str = "") -> Scale:
         for one in told
         if one.p is not None and one.correct is not None
     ]
-    asked = [of for of, _, _ in known]
-    if len(set(asked)) < FEWEST:
+    times = Counter(of for of, _, _ in known)
+    if len(times) < FEWEST:
         raise InputError(
-            f"Run {run.id} has {len(set(asked))} questions with a verdict in probabilities on a known answer; "
+            f"Run {run.id} has {len(times)} questions with a verdict in probabilities on a known answer; "
             f"calibrating takes {FEWEST}."
         )
     odds_N = special.logit(np.clip([p for _, p, _ in known], CLOSEST, 1 - CLOSEST))
-    weights_N = np.array([1 / asked.count(of) for of in asked])
+    weights_N = np.array([1 / times[of] for of, _, _ in known])
     fit = platt(odds_N[:, None], np.array([y for _, _, y in known]), weights_N, offset=False)
     model_name = str(spec["judge"]["model"])
-    return Scale(model_name, int(spec["orders"]), fit.slope, len(known), len(set(asked)), run.id)
+    return Scale(model_name, int(spec["orders"]), fit.slope, len(known), len(times), run.id)
 
 
 def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:
     """Keep it under a name, as the next round where that has one; returns its directory. `InputError` for a name that
     is no plain word or belongs to a judge of another kind, and `StoreError` where it cannot be written.
     """
-    check_name(name, ())
-    if name in fitted_names(directory) and not is_calibrated(name, directory):
+    check_name(name, (), scale=True)
+    if name in fitted_names(directory):
         raise InputError(
             f"{name!r} is a judge that learned from labels or verdicts; give this one another name."
         )
-    return keep_round(name, lambda _: {FILE: json.dumps(asdict(scale), indent=1).encode()}, directory)
-
-
-def is_calibrated(name: str, directory: Path | str | None = None) -> bool:
-    """Whether a name is a calibrated judge's, and so no other kind's."""
-    return name in fitted_names(directory) and (place_of(name, None, directory) / FILE).is_file()
+    return keep_round(name, lambda _: {SCALE: json.dumps(asdict(scale), indent=1).encode()}, directory)
 
 
 def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
     """The judge that was calibrated under this name, asked as it was then. Raises `UnknownNameError` where there is
     none, `InputError` for a judge of another kind, and what `gadfly.models.model` raises.
     """
-    path = place_of(name, None, directory) / FILE
-    if not is_calibrated(name, directory):
+    path = place_of(name, None, directory) / SCALE
+    if not path.is_file():
         raise InputError(f"{name!r} is a judge of another kind; make one with gadfly debate calibrate.")
     try:
         scale = Scale(**json.loads(path.read_bytes()))

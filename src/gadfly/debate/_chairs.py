@@ -247,7 +247,7 @@ class BestOf:
         """The judge's probability for the side if this were said after what the seat has heard; None where it breaks a
         rule or cannot be told.
         """
-        position, found = move.position, _checked(move, draft)
+        position, found = move.position, as_checked(move, draft)
         if _loses(move, found):
             return None, Weighed(None, "broke_a_rule")
         position = replace(position, said=position.heard(move.seat))
@@ -262,10 +262,10 @@ class BestOf:
         return (None if p is None else p if side == 0 else 1 - p), weighed
 
 
-def _checked(move: Move, draft: Said) -> Checked:
-    """What a draft comes to by the rules."""
+def as_checked(move: Move, said: Said) -> Checked:
+    """What a try at a move comes to by the rules."""
     position = move.position
-    return checked(draft.text, move.step.words, position.protocol.rules, position.dispute.passages, draft.cut)
+    return checked(said.text, move.step.words, position.protocol.rules, position.dispute.passages, said.cut)
 
 
 def _loses(move: Move, found: Checked) -> bool:
@@ -330,7 +330,7 @@ class Refining:
                 if error.fatal:
                     raise
                 return replace(draft, usage=spent + (error.usage or Usage()))
-            worse = _loses(move, _checked(move, better)) and not _loses(move, _checked(move, draft))
+            worse = _loses(move, as_checked(move, better)) and not _loses(move, as_checked(move, draft))
             draft = replace(draft if worse else better, usage=spent + better.usage)
         return draft
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed
+from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed, as_checked
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._prompts import LETTERS, WORDING, choice_of
 from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
@@ -280,9 +280,8 @@ class _Table:
             self.notes.append(facts)
 
     def _checked(self, move: Move, said: Said) -> Checked:
-        passages = move.position.dispute.passages
-        found = checked(said.text, move.step.words, self.game.protocol.rules, passages, said.cut)
-        if move.step.does != "quote" or not passages or found.quotes or found.breaches:
+        found = as_checked(move, said)
+        if move.step.does != "quote" or not move.position.dispute.passages or found.quotes or found.breaches:
             return found
         return replace(found, breaches=(("stopped", "quoted nothing, where words of the document were due"),))
 

@@ -149,12 +149,9 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
                 found[name].append((one.of, max(0.0, given - _paid(one, side))))
         if protocol.prices.question and score is not None:
             found[JUDGE].append((one.of, right - _price(one, JUDGE)))
-    told = {name: share_mean(values) for name, values in found.items() if values and name != JUDGE}
-    if found[JUDGE]:
-        asks = sum(step.does == "ask" and JUDGE in step.who for step in protocol.steps)
-        means = _by_question(found[JUDGE])
-        most_paid = max(protocol.prices.question * asks, -min(means))
-        told[JUDGE] = replace(bounded_mean(means, -most_paid, 1.0), n=len(found[JUDGE]))
+    asks = sum(step.does == "ask" and JUDGE in step.who for step in protocol.steps)
+    least = {"honest": 0.0, "false": 0.0, JUDGE: -protocol.prices.question * asks}
+    told = {name: share_mean(values, least[name]) for name, values in found.items() if values}
     return {name: replace(one, missing=unknown) for name, one in told.items()}
 
 
@@ -163,10 +160,10 @@ def _paid(one: JudgedCase, side: int) -> float:
     return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
 
 
-def share_mean(values: Sequence[tuple[int, float]]) -> Estimate:
-    """`question_mean` of values in [0, 1], with the interval of `gadfly.stats.bounded_mean`."""
-    means = _by_question(values)
-    return replace(bounded_mean([min(max(one, 0.0), 1.0) for one in means], 0.0, 1.0), n=len(values))
+def share_mean(values: Sequence[tuple[int, float]], least: float = 0.0) -> Estimate:
+    """`question_mean` of values in [least, 1], rounding apart, with the interval of `gadfly.stats.bounded_mean`."""
+    means = np.clip(_by_question(values), least, 1.0)
+    return replace(bounded_mean(means, least, 1.0), n=len(values))
 
 
 def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:

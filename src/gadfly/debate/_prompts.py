@@ -15,7 +15,7 @@ from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.judges._model import as_material
 from gadfly.models import inert
 from gadfly.slots import fill
-from gadfly.words import enumerated
+from gadfly.words import enumerated, lowered
 
 __all__ = [
     "LETTERS",
@@ -112,9 +112,8 @@ def player_messages(move: Move) -> list[Message]:
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
     seated = "" if move.step.does == "choose" else fill(seat.told, slots_of(move))
-    told = " ".join(
-        filter(None, [seated, _now(move), move.complaint])
-    )  # a small model repeats a try that it sees
+    # nothing of the try that is complained about: a small model repeats what it sees
+    told = " ".join(filter(None, [seated, _now(move), move.complaint]))
     system = f"{shown}{task}\n{rules}{costs(position.protocol, move.seat)}"
     return [("system", system), ("user", f"{said}{told}")]
 
@@ -296,12 +295,8 @@ def label(position: Position, one: Statement, lettered: bool = True) -> str:
     """Who said it, as the judge knows them: by the letter of the answer argued for, or by the answer."""
     what = {"ask": " asks", "answer": " answers", "quote": " quotes"}.get(one.does, "")
     asked = () if one.does == "estimate" else one.to
-    whom = sorted({_lowered(called(position, seat, lettered)) for seat in asked})
+    whom = sorted({lowered(called(position, seat, lettered)) for seat in asked})
     return f"{called(position, one.seat, lettered)}{what}{' the ' + ' and the '.join(whom) if whom else ''}"
-
-
-def _lowered(name: str) -> str:
-    return name[:1].lower() + name[1:]
 
 
 def called(position: Position, seat: str, lettered: bool = True) -> str:

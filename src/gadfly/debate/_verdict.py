@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scipy import special
+
 from gadfly.debate._chairs import Said, Weighed, prefers_second
 from gadfly.debate._payoff import losers
 from gadfly.debate._position import Dispute, Move, Position
@@ -127,7 +129,7 @@ class DebateJudge:
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
         told = all(_probability(reply) is not None for reply in replies)
         slope = self.slope if told else 1.0
-        p = 1 / (1 + math.exp(-slope * sum(map(_odds, orders)) / len(orders)))
+        p = float(special.expit(slope * sum(map(_odds, orders)) / len(orders)))
         return Weighed(0.5 if preferred(p) == 0.5 else p, orders=orders, usage=usage, probabilities=told)
 
     async def _asked(self, view: Position, seed: int) -> Reply:

@@ -19,6 +19,7 @@ from gadfly.judges import holds_answer
 from gadfly.judges._reward import dialogue
 from gadfly.training import Row
 from gadfly.transcripts import Case, Transcript, Turn
+from gadfly.words import lowered
 
 __all__ = ["fabricated", "negated"]
 
@@ -56,7 +57,7 @@ def negated(claim: str) -> str:
     found = _AUXILIARY.search(claim)
     if found:
         return f"{claim[: found.end()]} not{claim[found.end() :]}"
-    return f"It is not true that {claim[:1].lower()}{claim[1:]}"
+    return f"It is not true that {lowered(claim)}"
 
 
 def _score(facts: Mapping[str, Any]) -> float | None:

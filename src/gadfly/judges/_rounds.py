@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 from gadfly.errors import InputError, StoreError, UnknownNameError
 
 __all__ = [
+    "SCALE",
     "check_name",
     "fitted_names",
+    "is_calibrated",
     "judges_directory",
     "keep_round",
     "place_of",
@@ -29,6 +31,9 @@ __all__ = [
     "rounds",
 ]
 
+SCALE = "scale.json"
+"""What a calibrated judge of debates keeps in a round: a number, and no card of what was learned."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Contents = Mapping[str, bytes]
@@ -36,9 +41,16 @@ T = TypeVar("T")
 
 
 def fitted_names(directory: Path | str | None = None) -> list[str]:
-    """The judges that have a saved round, sorted; none where there is no directory."""
+    """The judges that learned and have a saved round, sorted; none where there is no directory."""
     home = judges_directory(directory)
-    return sorted(path.name for path in home.glob("*") if _NAME.fullmatch(path.name) and rounds(path))
+    found = (path.name for path in home.glob("*") if _NAME.fullmatch(path.name) and rounds(path))
+    return sorted(name for name in found if not is_calibrated(name, directory))
+
+
+def is_calibrated(name: str, directory: Path | str | None = None) -> bool:
+    """Whether the last round of a name is the scale of a calibrated judge of debates, and no judge that learned."""
+    home = judges_directory(directory) / name
+    return (home / f"{max(rounds(home), default=0):04}" / SCALE).is_file()
 
 
 def judges_directory(directory: Path | str | None = None) -> Path:
@@ -46,14 +58,18 @@ def judges_directory(directory: Path | str | None = None) -> Path:
     return Path(directory or os.environ.get("GADFLY_JUDGES") or "gadfly-judges").expanduser()
 
 
-def check_name(name: str, taken: Sequence[str]) -> None:
-    """Refuse a name that a built-in judge has, or that is no plain word."""
+def check_name(name: str, taken: Sequence[str], *, scale: bool = False) -> None:
+    """Refuse a name that a built-in judge has, that is no plain word, or that is a calibrated judge's, unless what is
+    to be kept is its next `scale`.
+    """
     if name in taken:
         raise InputError(f"{name!r} is a built-in judge; give yours another name, such as my-{name}.")
     if not _NAME.fullmatch(name):
         raise InputError(
             f"A judge's name is made of letters, digits, - and _, at most 64; got {name[:80]!r}."
         )
+    if not scale and is_calibrated(name):
+        raise InputError(f"{name!r} is a calibrated judge (calibrated:{name}); give this one another name.")
 
 
 def keep_round(name: str, contents: Callable[[int], Contents], directory: Path | str | None) -> Path:

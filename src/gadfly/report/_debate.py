@@ -20,7 +20,7 @@ from gadfly.report._words import causes as in_words
 from gadfly.report._words import name, rate
 from gadfly.runs import Run
 from gadfly.stats import Estimate
-from gadfly.words import enumerated, plural
+from gadfly.words import enumerated, lowered, plural
 
 __all__ = ["debate_report", "debate_section", "debate_verdict", "from_debate"]
 
@@ -374,4 +374,4 @@ def _flaws(kept: Kept) -> Iterator[str]:
         side = position.sides.get(note["seat"])
         if side is not None and side != correct and note["rule"] in DISHONEST:
             who = called(position, note["seat"])
-            yield f"a try of {who[:1].lower()}{who[1:]} {line(note['what'], 160)}"
+            yield f"a try of {lowered(who)} {line(note['what'], 160)}"

@@ -39,14 +39,14 @@ def again(write: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(write)
     def tried(*args: P.args, **named: P.kwargs) -> T:
-        for left in reversed(range(TRIES)):
+        for _ in range(TRIES - 1):
             try:
                 return write(*args, **named)
             except StoreError as error:
                 orig = getattr(error.__cause__, "orig", None)
-                if not left or getattr(orig, "sqlstate", "") not in ("40P01", "40001"):
+                if getattr(orig, "sqlstate", "") not in ("40P01", "40001"):
                     raise
-        raise AssertionError("unreachable")
+        return write(*args, **named)
 
     return tried
 
