@@ -69,7 +69,7 @@ def test_on_a_phone_what_is_read_fills_the_window_and_the_answer_comes_after_it(
     expect(seat.page.locator("#answer")).not_to_be_in_viewport()
     seat.page.get_by_role("radio", name="Statement 3").check()
     seat.page.get_by_role("button", name="Misleading").click()
-    expect(seat.page.get_by_text("Item 2")).to_be_visible()
+    expect(seat.page.get_by_text("Item 2", exact=True)).to_be_visible()
     assert [(one.answer.value, one.answer.rule) for one in votes(seat)] == [("3", 2)]
 
 

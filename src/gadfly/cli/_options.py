@@ -168,7 +168,7 @@ def check_output(path: Path) -> None:
 @contextmanager
 def whole(path: Path) -> Iterator[TextIO]:
     """A file to write in, which is `path` once all is in it; where that fails nothing is left of it."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.parent / f".{path.name}.part"
     try:
         with part.open("w", encoding="utf-8") as file:
             yield file
