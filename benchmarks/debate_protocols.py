@@ -142,7 +142,7 @@ def figures_of(folder: Path, questions: int, judge: str) -> dict[str, Any]:
         if run.status == "complete" and run.info["cases"] == 2 * questions and by in run.info["judges"]
     }
     order = sorted(found, key=lambda name: (name != "naive", name))
-    table = debate_table({name: found[name] for name in order}, by)
+    table = debate_table({name: found[name].as_judged_by(by) for name in order})
     return {line.name: row_of(line, found[line.name]) for line in table.lines}
 
 

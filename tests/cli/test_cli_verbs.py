@@ -67,6 +67,18 @@ def test_redteam_writes_its_report_where_it_is_asked_to(gadfly, tmp_path):
     assert "Leaks its secret" in (tmp_path / "pages/page.html").read_text()
 
 
+def test_a_run_is_shown_by_another_of_its_judges(gadfly, run, tmp_path):
+    shown = gadfly("show", run.id, "--judge", "refusal").out
+    assert (
+        "A failure here is what refusal flags" in shown and "what refusal" not in gadfly("show", run.id).out
+    )
+    assert shown.endswith(f"gadfly show {run.id} --judge refusal\n")
+    assert gadfly("report", run.id, "--judge", "refusal").code == 0
+    assert "refusal" in (tmp_path / "report.html").read_text()
+    assert open_run(run.path).info["verdict"] == run.info["verdict"] != "refusal"
+    assert "'nobody' has not judged" in gadfly("show", run.id, "--judge", "nobody").err
+
+
 def test_audit_covers_the_focuses_it_is_given(gadfly, tmp_path):
     said = gadfly("audit", "scripted/x", "--cases", 2, "--focus", "system_prompt", "--focus", "persona")
     assert said.code == 0

@@ -1,5 +1,6 @@
 """The comparison of protocols: what each figure counts, and that it finds what the judges were made to do."""
 
+import asyncio
 from dataclasses import replace
 from statistics import fmean
 
@@ -15,6 +16,7 @@ from gadfly.debate._position import Statement
 from gadfly.debate._rules import checked
 from gadfly.debate._table import KEPT, _kept, _kind, _line
 from gadfly.errors import InputError
+from gadfly.runs import rejudge
 from gadfly.transcripts import Judgement
 
 
@@ -307,6 +309,18 @@ def test_different_judges_are_not_compared_as_one(tmp_path):
         debate_table({"naive": by_one, "debate": by_another})
 
 
+def test_debates_that_two_judges_heard_are_told_by_either(tmp_path):
+    wise, runs = replace(Leaning(knows=9.0), name="wise"), []
+    for name in ("naive", "debate"):
+        made = played(tmp_path, name, Leaning(), Honest(1.0, 4), n=20)
+        runs.append(asyncio.run(rejudge(made, [wise], progress=False)))
+    by_first, by_wise = debate_table(runs), debate_table([one.as_judged_by("wise") for one in runs])
+    assert (by_first.judge, by_wise.judge) == ("judge", "wise")
+    assert by_wise.first.accuracy.point == 1 > by_first.first.accuracy.point
+    with pytest.raises(InputError, match="different judges"):
+        debate_table([runs[0], runs[1].as_judged_by("wise")])
+
+
 def test_the_verdicts_kept_first_are_those_the_judge_was_surest_of(runs):
     cases = judged_cases(runs["naive"])[:5]
     mixed = [scored(one, score) for one, score in zip(cases, (0.45, 0.0, 0.4, 0.0, 0.0), strict=True)]
@@ -366,8 +380,11 @@ def test_cases_are_kept_for_reading_of_every_kind(table):
 
 
 def test_a_run_that_is_no_debate_or_not_judged_is_refused(runs):
-    with pytest.raises(InputError, match="has not judged"):
-        debate_table(runs, "nobody")
+    with pytest.raises(InputError, match=r"'nobody' has not judged .*; these have: judge"):
+        runs["naive"].as_judged_by("nobody")
+    unjudged = replace(runs["naive"], info={**runs["naive"].info, "verdict": "", "judges": {}})
+    with pytest.raises(InputError, match="Nobody has judged"):
+        debate_table([unjudged])
     with pytest.raises(InputError, match="at least one"):
         debate_table([])
 

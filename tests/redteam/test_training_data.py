@@ -44,7 +44,7 @@ def runs(tmp_path_factory):
 
 
 def test_the_question_whose_reply_scored_higher_comes_first_and_by_how_much_decides_how_surely(runs):
-    pairs = pairs_from(runs, "graded")
+    pairs = pairs_from(runs)
     assert len(pairs) > 40
     for one in pairs:
         assert number(one.first) > number(one.second)
@@ -53,13 +53,13 @@ def test_the_question_whose_reply_scored_higher_comes_first_and_by_how_much_deci
 
 def test_a_pair_is_what_a_zero_shot_attacker_would_go_on_with(runs):
     looked_for = focus("persona")
-    for one in pairs_from(runs, "graded"):
+    for one in pairs_from(runs):
         assert one.prompt == looked_for.attack.text({})
         assert re.fullmatch(r" Where did you grow up, number \d+\?\n", one.first)
 
 
 def test_no_question_is_held_against_more_than_four_and_none_against_itself(runs):
-    pairs = pairs_from(runs, "graded")
+    pairs = pairs_from(runs)
     assert max(Counter(one.first for one in pairs).values()) == 4
     assert max(Counter(one.second for one in pairs).values()) == 4
     assert all(normalise_question(one.first) != normalise_question(one.second) for one in pairs)
@@ -67,9 +67,7 @@ def test_no_question_is_held_against_more_than_four_and_none_against_itself(runs
 
 
 def test_questions_without_a_score_are_left_out(runs):
-    assert not [
-        one for one in pairs_from(runs, "graded") if 0 in (number(one.first) % 7, number(one.second) % 7)
-    ]
+    assert not [one for one in pairs_from(runs) if 0 in (number(one.first) % 7, number(one.second) % 7)]
 
 
 def test_the_same_runs_give_the_same_pairs_in_any_order(runs, tmp_path):

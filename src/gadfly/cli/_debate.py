@@ -288,8 +288,8 @@ def learn(
     from gadfly.runs import open_run
     from gadfly.training import to_rows, train_reward
 
-    opened = [open_run(run) for run in runs]
-    rows = [row for run in opened for row in d.verdict_rows(run, verdicts)]
+    opened = [open_run(run).as_judged_by(verdicts) for run in runs]
+    rows = [row for run in opened for row in d.verdict_rows(run)]
     if not rows:
         raise InputError(
             "No verdict in these runs can be learned from: name runs of debates that somebody judged."
@@ -312,7 +312,7 @@ def calibrate(
     from gadfly import debate as d
     from gadfly.runs import open_run
 
-    scale = d.scale_of(open_run(run), judge)
+    scale = d.scale_of(open_run(run).as_judged_by(judge))
     d.keep_scale(name, scale)
     typer.echo(
         f"By {scale.verdicts:,} verdicts on {scale.questions:,} questions its log-odds are multiplied by "

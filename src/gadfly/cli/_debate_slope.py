@@ -26,9 +26,9 @@ def slope(
     from gadfly import debate as d
     from gadfly.runs import open_run
 
-    rated = [(skill, open_run(run)) for skill, run in map(_rated, runs)]
+    rated = [(skill, open_run(run).as_judged_by(judge)) for skill, run in map(_rated, runs)]
     for who, rules in (("Where no rule decided", False), ("With those that a rule decided", True)):
-        found = d.skill_slope(rated, judge, rules=rules)
+        found = d.skill_slope(rated, rules=rules)
         gain, (least, most) = found.gain, found.over
         if gain.point is None:
             typer.echo(f"{who}: nobody can tell; there is no verdict, or only on one skill.")

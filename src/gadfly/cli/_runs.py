@@ -50,23 +50,32 @@ def _played(run: Run) -> str:
     return ", ".join(filter(None, [*models, person_in(run), run.info.get("verdict", "")]))
 
 
-def show(run: o.RUN) -> None:
+def show(run: o.RUN, judge: o.JUDGE = "") -> None:
     """A run's numbers in the terminal."""
     from rich.console import Console
 
     from gadfly.report import from_runs, print_summary
-    from gadfly.runs import open_run
 
-    print_summary(from_runs([o.re_estimated(open_run(run))]), Console())
+    print_summary(from_runs([_told_by(run, judge)]), Console())
 
 
-def report(runs: RUNS, output: o.OUTPUT = Path("report.html")) -> None:
+def report(runs: RUNS, judge: o.JUDGE = "", output: o.OUTPUT = Path("report.html")) -> None:
     """One HTML file from one or several runs; two runs of one focus are compared."""
     from gadfly.report import from_runs, write
+
+    write(from_runs([_told_by(run, judge) for run in runs]), output)
+    typer.echo(f"Written: {output}")
+
+
+def _told_by(name: str, judge: str) -> Run:
+    """A run with its rates up to date and this judge's verdicts as those that count."""
+    from gadfly.errors import InputError
     from gadfly.runs import open_run
 
-    write(from_runs([o.re_estimated(open_run(name)) for name in runs]), output)
-    typer.echo(f"Written: {output}")
+    run = open_run(name)
+    if judge and run.info["spec"].get("game") in ("quoting", "pressing"):
+        raise InputError(f"Each figure of run {run.id} has a judge of its own: leave out --judge.")
+    return o.re_estimated(run.as_judged_by(judge)).as_judged_by(judge)
 
 
 def export(

@@ -48,18 +48,18 @@ class Scale:
         return float(special.expit(self.slope * special.logit(p)))
 
 
-def scale_of(run: Run, judge: str = "") -> Scale:
+def scale_of(run: Run) -> Scale:
     """The scale that makes a run's verdicts likeliest: temperature scaling (Guo et al. 2017, arXiv 1706.04599), every
-    question weighing the same. `judge` names whose verdicts, by default the run's own. Verdicts by rule, those without
+    question weighing the same. Verdicts by rule, those without
     a probability and those on questions that nobody knows the answer to are left out.
 
     Raises `InputError` for a judge that is no model, and for fewer than 20 questions; and what `judged_cases` raises.
     """
-    name = judge or str(run.info["verdict"])
+    name = str(run.info["verdict"])
     spec = run.info["judges"].get(name, {}).get("spec", {})
     if not isinstance(spec.get("judge"), dict) or "slope" in spec:
         raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
-    told = [one for one in judged_cases(run, judge) if one.judgement.metadata.get("probabilities", True)]
+    told = [one for one in judged_cases(run) if one.judgement.metadata.get("probabilities", True)]
     known = [
         (one.of, one.p, float(one.correct == 0))
         for one in told

@@ -146,17 +146,16 @@ def hedges(said: Statement) -> int:
     return len(list(said.unquoted(_HEDGES)))
 
 
-def judged_cases(run: Run, judge: str = "") -> list[JudgedCase]:
-    """The cases of a run by index with the verdicts of `judge`, by default the one that the run names first.
+def judged_cases(run: Run) -> list[JudgedCase]:
+    """The cases of a run by index with the verdicts that count in it.
 
     A case that it has not judged is missing (`not_judged`), and so is one whose question it learned from. Raises
-    `InputError` for a run that is no debate, or that the judge has not judged at all.
+    `InputError` for a run that is no debate, or that nobody has judged.
     """
     protocol = _protocol_of(run)
-    name = judge or str(run.info.get("verdict", ""))
-    known = run.info.get("judges", {})
-    if name not in known:
-        raise InputError(f"{name!r} has not judged run {run.id}; these have: {', '.join(known) or 'none'}.")
+    name = str(run.info.get("verdict", ""))
+    if not name:
+        raise InputError(f"Nobody has judged run {run.id}.")
     found, marks = [], marks_of(run, name)
     for transcript, judgements in run.judged():
         judgement = next((one for one in judgements if one.judge == name), None)

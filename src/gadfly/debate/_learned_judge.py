@@ -65,15 +65,15 @@ def _turn(seen: Position, one: Statement) -> int:
     return {0: 0, None: 1, 1: 2}[seen.sides.get(one.seat)]
 
 
-def verdict_rows(run: Run, judge: str = "") -> list[Row]:
+def verdict_rows(run: Run) -> list[Row]:
     """What a run's verdicts teach: for each debate that was decided by judging, its two texts and the probability that
-    was given to answer 0. `judge` names whose verdicts, by default the run's own. Debates lost by rule, failed ones and
+    was given to answer 0. Debates lost by rule, failed ones and
     those that nobody could decide teach nothing. Raises what `judged_cases` raises.
     """
     from gadfly.training import Row
 
     rows = list[Row]()
-    for one in judged_cases(run, judge):
+    for one in judged_cases(run):
         p = first_believed(one.transcript, one.judgement)
         if one.transcript.outcome == "completed" and not one.by_rule and p is not None:
             first, second = (interaction(one.position, side) for side in (0, 1))

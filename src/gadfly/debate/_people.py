@@ -38,27 +38,27 @@ def person_in(run: Run) -> str:
     return next((str(chair["person"]) for chair in chairs if chair and "person" in chair), "")
 
 
-def decided_by(run: Run, judge: str = "") -> str:
-    """The person whose verdicts those of `judge` are, by default the run's own; empty where they are no person's."""
+def decided_by(run: Run) -> str:
+    """The person whose verdicts count; empty where they are no person's."""
     chair = run.info.get("spec", {}).get("judge") or {}
-    decided = (judge or run.info.get("verdict", "")) == Decided.name
+    decided = run.info.get("verdict", "") == Decided.name
     return str(chair.get("person", "")) if decided else ""
 
 
-def judge_of(run: Run, judge: str = "") -> tuple[str, str]:
+def judge_of(run: Run) -> tuple[str, str]:
     """What tells one judge from another: its name, and its model, wherever that is served, with how it is asked. The
     same for all people.
     """
-    name = judge or str(run.info.get("verdict", ""))
+    name = str(run.info.get("verdict", ""))
     spec = dict(run.info.get("judges", {}).get(name, {}).get("spec", {}))
     if isinstance(model := spec.get("judge"), dict):
         spec["judge"] = {key: value for key, value in model.items() if key != "base_url"}
     return name, json.dumps(spec, sort_keys=True)
 
 
-def judge_called(run: Run, judge: str = "") -> str:
+def judge_called(run: Run) -> str:
     """A judge as readers know it: its model, and where it was calibrated that it was; the name of any other."""
-    name = judge or str(run.info["verdict"])
+    name = str(run.info["verdict"])
     spec = run.info.get("judges", {}).get(name, {}).get("spec", {})
     if not isinstance(model := spec.get("judge"), dict):
         return name

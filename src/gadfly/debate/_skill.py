@@ -13,7 +13,7 @@ from gadfly.stats import Slope, slope
 __all__ = ["skill_slope"]
 
 
-def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "", *, rules: bool = False) -> Slope:
+def skill_slope(runs: Sequence[tuple[float, Run]], *, rules: bool = False) -> Slope:
     """The judge's accuracy against the skill of those who argue, over runs of one set with debaters of different skill.
 
     Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
@@ -24,9 +24,9 @@ def skill_slope(runs: Sequence[tuple[float, Run]], judge: str = "", *, rules: bo
     """
     if len({skill for skill, _ in runs}) < 2:
         raise InputError(f"A slope takes runs of at least two skills; got {len(runs)} of one or none.")
-    if len({judge_of(run, judge) for _, run in runs}) > 1:
+    if len({judge_of(run) for _, run in runs}) > 1:
         raise InputError("These runs were judged by different judges; a slope is of one judge's verdicts.")
-    played = [(skill, judged_cases(run, judge)) for skill, run in runs]
+    played = [(skill, judged_cases(run)) for skill, run in runs]
     if not all(same_questions(played[0][1], cases) for _, cases in played):
         raise InputError("These runs were played on different questions; compare runs of one set.")
     each = [

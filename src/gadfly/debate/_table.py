@@ -195,23 +195,23 @@ class DebateTable:
         return tuple(line for line in self.lines if line.protocol.seats and not line.within)
 
 
-def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> DebateTable:
+def debate_table(runs: Mapping[str, Run] | Sequence[Run]) -> DebateTable:
     """The comparison of runs of the same set, each by the name it is given or by its protocol's.
 
     Where no names are given, people's runs of one protocol are a line together, and then a line for each person.
-    `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` for no
-    runs, for one that is no debate or was not judged by `judge`, and for runs that are of different questions or whose
-    verdicts are of different models.
+    Each run has the verdicts that count in it (`Run.as_judged_by` for others). Raises `InputError` for no runs, for one
+    that is no debate or was not judged, and for runs that are of different questions or whose verdicts are of different
+    models.
     """
     groups = (
         {name: Group((run,)) for name, run in runs.items()} if isinstance(runs, Mapping) else grouped(runs)
     )
     if not groups:
         raise InputError("A comparison takes at least one run of gadfly debate.")
-    cases = _cases(groups, judge)
-    _one_judge(groups, judge)
+    cases = _cases(groups)
+    _one_judge(groups)
     bases = dict.fromkeys([next(iter(cases)), *([NAIVE] if NAIVE in cases else [])])
-    lines = [_line(name, group, cases[name], judge) for name, group in groups.items()]
+    lines = [_line(name, group, cases[name]) for name, group in groups.items()]
     tried = [line.name for line in lines if line.protocol.seats and not line.within]
     compared = [
         replace(line, gains=_gains(line.name, cases, theirs), helped=_helped(line.name, cases, theirs, tried))
@@ -220,16 +220,16 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run], judge: str = "") -> De
     ]
     kept = [one for name, found in cases.items() if not groups[name].within for one in _kept(name, found)]
     questions = {one.of for found in cases.values() for one in found}
-    deciders = tuple(dict.fromkeys(decided_by(run, judge) for group in groups.values() for run in group.runs))
+    deciders = tuple(dict.fromkeys(decided_by(run) for group in groups.values() for run in group.runs))
     people = deciders if all(deciders) else ()
-    said = judge_called(next(iter(groups.values())).runs[0], judge)
+    said = judge_called(next(iter(groups.values())).runs[0])
     return DebateTable(tuple(compared), _named(people) or said, len(questions), tuple(kept), people)
 
 
-def _one_judge(groups: Mapping[str, Group], judge: str) -> None:
+def _one_judge(groups: Mapping[str, Group]) -> None:
     """Raises `InputError` where a difference between two lines would be one between two judges."""
     judges = [
-        (name, ("people", "") if decided_by(run, judge) else judge_of(run, judge))
+        (name, ("people", "") if decided_by(run) else judge_of(run))
         for name, group in groups.items()
         for run in group.runs
     ]
@@ -250,12 +250,11 @@ def _named(people: Sequence[str]) -> str:
     return enumerated(people) if len(people) < 3 else f"{len(people):,} people"
 
 
-def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase]]:
+def _cases(groups: Mapping[str, Group]) -> dict[str, list[JudgedCase]]:
     """The cases of each line, with the person who took part in them."""
     runs = {run.id: run for group in groups.values() for run in group.runs}
     found = {
-        run.id: [replace(one, person=person_in(run)) for one in judged_cases(run, judge)]
-        for run in runs.values()
+        run.id: [replace(one, person=person_in(run)) for one in judged_cases(run)] for run in runs.values()
     }
     head = next(iter(found))
     for other in found:
@@ -266,7 +265,7 @@ def _cases(groups: Mapping[str, Group], judge: str) -> dict[str, list[JudgedCase
     return {name: [one for run in group.runs for one in found[run.id]] for name, group in groups.items()}
 
 
-def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "") -> DebateLine:
+def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
     told = [one for one in asked if _told(one)]
@@ -289,21 +288,21 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase], judge: str = "")
         calibration=_calibration([one for one in told if one.correct is not None]),
         untold=len(asked) - len(told),
         estimates=_estimates(completed, protocol),
-        leaning=_leaning(asked, all(decided_by(run, judge) for run in group.runs)),
+        leaning=_leaning(asked, all(decided_by(run) for run in group.runs)),
         believed=_believed(cases, asked),
         effort=effort_of(completed, protocol),
         payoffs=payoffs_of(completed, protocol),
         people=group.people,
         within=group.within,
-        marks=_marks(group, judge),
+        marks=_marks(group),
     )
 
 
-def _marks(group: Group, judge: str) -> Marks | None:
+def _marks(group: Group) -> Marks | None:
     if len(group.runs) != 1:
         return None
     [run] = group.runs
-    return marks_of(run, judge or str(run.info["verdict"]))
+    return marks_of(run, str(run.info["verdict"]))
 
 
 def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:

@@ -59,10 +59,10 @@ def demonstrations(
                 yield Demonstration(one.prompt, f" {one.question}\n")
 
 
-def pairs_from(runs: Iterable[Run], judge: str = "", instructed: bool = False) -> list[Preference]:
+def pairs_from(runs: Iterable[Run], instructed: bool = False) -> list[Preference]:
     """Pairs of valid questions written for the same row of slots, the one with the higher score first.
 
-    Scores are those of `judge`, or of each run's own first judge. `p` is `confidence` in their difference, so that a
+    Scores are those that count in each run (`Run.as_judged_by`). `p` is `confidence` in their difference, so that a
     judge who hardly tells two questions apart hardly prefers one. Left out: questions without a score, questions asked
     word for word from templates, pairs of equal scores. A question asked several times counts once, with its mean
     score; the same runs give the same pairs.
@@ -71,7 +71,7 @@ def pairs_from(runs: Iterable[Run], judge: str = "", instructed: bool = False) -
 
     return [
         Preference(prompt, f" {better}\n", f" {worse}\n", confidence(high, low))
-        for (prompt, _), asked in sorted(_places(runs, judge, instructed).items())
+        for (prompt, _), asked in sorted(_places(runs, instructed).items())
         for (better, high), (worse, low) in _opposed(asked)
     ]
 
@@ -93,14 +93,12 @@ def _asked(run: Run, judge: str, instructed: bool) -> Iterator[Asked]:
         yield Asked(prompt, row_key(row), question, score, transcript.case.index)
 
 
-def _places(
-    runs: Iterable[Run], judge: str, instructed: bool
-) -> dict[tuple[str, str], list[tuple[str, float]]]:
+def _places(runs: Iterable[Run], instructed: bool) -> dict[tuple[str, str], list[tuple[str, float]]]:
     """The distinct questions with their mean score, by the text they continue and their row."""
     texts: dict[tuple[str, str, str], str] = {}
     scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for run in runs:
-        for one in _asked(run, judge or verdict_of(run)[0], instructed):
+        for one in _asked(run, verdict_of(run)[0], instructed):
             place = (one.prompt, one.row, normalise_question(one.question))
             scores[place].append(one.score)
             texts[place] = min(one.question, texts.get(place, one.question))

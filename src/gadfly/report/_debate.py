@@ -76,13 +76,12 @@ _METHODS = (
 )
 
 
-def from_debate(runs: Sequence[Run], judge: str = "") -> Report:
+def from_debate(runs: Sequence[Run]) -> Report:
     """The report of runs of one set of questions by several protocols, or of what Ctrl-C left of them.
 
-    `judge` names the verdicts, by default those of the judge that each run names first. Raises `InputError` as
-    `debate_table` does.
+    Raises `InputError` as `debate_table` does.
     """
-    return debate_report(runs, debate_section(runs, judge))
+    return debate_report(runs, debate_section(runs))
 
 
 def debate_report(runs: Sequence[Run], section: Section) -> Report:
@@ -99,9 +98,9 @@ def debate_report(runs: Sequence[Run], section: Section) -> Report:
     )
 
 
-def debate_section(runs: Sequence[Run], judge: str = "") -> Section:
+def debate_section(runs: Sequence[Run]) -> Section:
     """The section of runs of one set, as a report of several systems holds it."""
-    table = debate_table(runs, judge)
+    table = debate_table(runs)
     kept = sorted(table.kept, key=lambda one: KINDS.index(one.kind))
     return section_of(Debated(table, tuple(map(_read, kept))), tuple(_unfinished(runs, table)))
 

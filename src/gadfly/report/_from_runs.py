@@ -131,7 +131,7 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
             "answer. Each line is one kind of failure."
         ),
         rows=rows,
-        findings=(*_cut_short(tallies, not_run), *_ended(runs)),
+        findings=(*_told_by(runs), *_cut_short(tallies, not_run), *_ended(runs)),
         compared=_compared(pairs),
         comparisons=tuple(_comparison(a, b) for a, b in pairs),
         methods=(
@@ -148,6 +148,12 @@ def report_of(tallies: Sequence[Tally], not_run: Sequence[str] = ()) -> Report:
         sections=(section,),
         provenance=provenance(runs),
     )
+
+
+def _told_by(runs: Sequence[Run]) -> Iterator[str]:
+    """That the verdicts are not those that decided a run, where another judge was asked for."""
+    for judge in dict.fromkeys(run.by for run in runs if run.by):
+        yield f"A failure here is what {judge} flags, which was asked for in the place of the run's own judge."
 
 
 def _ended(runs: Sequence[Run]) -> Iterator[str]:

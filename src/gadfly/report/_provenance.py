@@ -46,7 +46,7 @@ def provenance(runs: Sequence[Run]) -> Provenance:
     return Provenance(
         commands=tuple(dict.fromkeys(filter(None, (_command(run.info["command"]) for run in runs)))),
         runs=tuple(RunRef(run.id, str(run.path)) for run in runs),
-        look=shlex.join(["gadfly", "show" if len(runs) == 1 else "report", *(run.found_by for run in runs)]),
+        look=_look(runs),
         models={role: ", ".join(names) for role, names in models.items()},
         seeds=tuple(dict.fromkeys(run.info["seed"] for run in runs)),
         versions=first["versions"],
@@ -62,6 +62,14 @@ def provenance(runs: Sequence[Run]) -> Provenance:
             "intervals."
         ),
     )
+
+
+def _look(runs: Sequence[Run]) -> str:
+    """What to type to see it again; runs told by several judges that were asked for are seen by their own."""
+    asked = {run.by for run in runs}
+    by = ["--judge", *asked] if len(asked) == 1 and asked != {""} else []
+    verb = "show" if len(runs) == 1 else "report"
+    return shlex.join(["gadfly", verb, *(run.found_by for run in runs), *by])
 
 
 def _asked(run: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:

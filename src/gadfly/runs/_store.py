@@ -97,13 +97,15 @@ class Run:
     `info` is `run.json` as last read or written: `spec`, `seed`, `cases` (how many were asked for), `judges`,
     `verdict` (the judge named first), `status` (`running`, `interrupted`, `stopped`, `complete`), `players`,
     `versions`, `git`, `command` and the `directory` it was given in, `wall_s`. `status` speaks of every
-    case that was ever asked for. `cut` is not on disk: whether Ctrl-C ended the call of `run` that returned this, be
-    it in the run's very last cases; if not, the cases of that call are all there.
+    case that was ever asked for. Two things are not on disk. `cut`: whether Ctrl-C ended the call of `run` that
+    returned this, be it in the run's very last cases; if not, the cases of that call are all there. `by`: the judge
+    asked for by `as_judged_by`, empty for the run's own.
     """
 
     path: Path
     info: dict[str, Any]
     cut: bool = field(default=False, compare=False)
+    by: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
@@ -125,6 +127,16 @@ class Run:
             self.lock().release()
             return "interrupted"
         return said
+
+    def as_judged_by(self, judge: str) -> Run:
+        """The run with this judge's verdicts as those that count; for an empty name, with those that do already. On
+        disk nothing changes. Raises `InputError` for a judge that has not judged it.
+        """
+        known = self.info.get("judges", {})
+        if judge and judge not in known:
+            these = f"these have: {', '.join(known)}" if known else "nobody has"
+            raise InputError(f"{judge!r} has not judged run {self.id}; {these}.")
+        return replace(self, info={**self.info, "verdict": judge}, by=judge) if judge else self
 
     @property
     def transcript_table(self) -> Table:
