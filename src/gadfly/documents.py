@@ -118,12 +118,13 @@ class Shelf(Generic[M]):
         if str(name).endswith((".yaml", ".yml")):
             stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(name).stem)[:60] or self.kind
             return self.checked(read(Path(name)), stem)
-        return self.checked(read(self.text(str(name)), f"{self.kind} {name}"), str(name))
+        hint = "A path to your own .yaml file works too."
+        return self.checked(read(self.text(str(name), hint), f"{self.kind} {name}"), str(name))
 
-    def text(self, name: str) -> str:
-        """The YAML of one that ships. Raises `UnknownNameError`."""
+    def text(self, name: str, hint: str = "") -> str:
+        """The YAML of one that ships. Raises `UnknownNameError`, which ends in the hint."""
         if name not in self.names():
-            raise UnknownNameError(self.kind, name, self.names(), "A path to your own .yaml file works too.")
+            raise UnknownNameError(self.kind, name, self.names(), hint)
         return (self._folder / f"{name}.yaml").read_text("utf-8")
 
     def checked(self, document: Document, name: str) -> M:

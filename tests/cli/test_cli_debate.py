@@ -90,6 +90,7 @@ def test_a_protocol_of_ones_own_is_not_printed(tmp_path: Path) -> None:
     mine.write_text(said("protocols", "--show", "debate"))
     result = CliRunner().invoke(app, ["debate", "protocols", "--show", str(mine)])
     assert "There is no protocol" in str(result.exception) and "polling_debate" in str(result.exception)
+    assert "your own" not in str(result.exception)
 
 
 def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path) -> None:
@@ -205,6 +206,7 @@ def test_wherever_a_judge_is_named_it_may_be_one_that_learned(questions: Path, v
         (("play", "Q?", "--answers", "a,b", *MODELS, "--document", "/nowhere/x.txt"), "There is no file"),
         (("play", " ", "--answers", "a,b", *MODELS), "There is no question"),
         (("eval", "sample", *MODELS, "--corpus", "web:tavily"), "debate make --corpus web:tavily"),
+        (("play", "Q?", "--answers", "a,b", *MODELS, "--search", "fusion"), "--search fusion searches nothing"),
         (("play", "Q?", "--answers", "a,b", *MODELS, "--assigned", "2"), "leave out --assigned"),
     ],
 )  # fmt: skip

@@ -106,9 +106,7 @@ class Finding:
 
     def library(self) -> Library | None:
         """Where to look; None for nowhere."""
-        from gadfly.corpora import library
-
-        return library(self.corpus, self.search) if self.corpus else None
+        return o.library(self.corpus, self.search)
 
 
 FOUND = Finding()
@@ -145,7 +143,6 @@ def play(
     from rich.console import Console
 
     from gadfly import debate as d
-    from gadfly.corpora import library
     from gadfly.errors import InputError
     from gadfly.runs import Cases
 
@@ -157,7 +154,7 @@ def play(
     if assigned and not found.assigns:
         raise InputError(f"Nobody is told a side by protocol {found.name}: leave out --assigned.")
     row = _row(question, answers, document)
-    row |= d.document_for(row, library(corpus, search) if corpus else None)
+    row |= d.document_for(row, o.library(corpus, search))
     case = {**row, "swapped": False, **({"assigned": (assigned or 1) - 1} if found.assigns else {})}
     console, decider = Console(), d.judge(judge, setting.orders)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 if TYPE_CHECKING:
+    from gadfly.corpora import Library
     from gadfly.models import System
     from gadfly.review import Store
     from gadfly.runs import Run, Settings
@@ -190,6 +191,16 @@ def put(path: Path, text: str) -> None:
             f"{path} could not be written ({error.strerror}). Mend that and give the same command again: nothing is "
             "asked twice."
         ) from error
+
+
+def library(corpus: str, search: str) -> Library | None:
+    """What is searched, and how; None for no corpus. Raises `InputError` for a way to search nothing."""
+    from gadfly.corpora import library as named
+    from gadfly.errors import InputError
+
+    if not corpus and search != "bm25":
+        raise InputError(f"--search {search} searches nothing: name what is searched with --corpus.")
+    return named(corpus, search) if corpus else None
 
 
 def interrupted(runs: list[Run]) -> None:
