@@ -73,6 +73,20 @@ def test_the_same_training_is_opened_again_and_another_is_refused(tmp_path):
         Folder.open(tmp_path / "it", SPEC | {"rank": 8})
 
 
+def test_what_tells_two_trainings_apart_is_named_however_deep_it_lies(tmp_path):
+    def spec(words, seats=("first",)):
+        step = {"who": list(seats), "does": "argue", "words": words}
+        return {"task": {"protocol": {"about": "x" * 200, "round": [step]}, "opponent": None}}
+
+    Folder.open(tmp_path / "it", spec(90)).append("curve", [{"step": 1}])
+    with pytest.raises(InputError, match=r"training \(task\.protocol\.round\.0\.words was 90\)"):
+        Folder.open(tmp_path / "it", spec(60))
+    with pytest.raises(InputError, match=r"training \(task\.protocol\.round\.0\.who was \[\"first\"\]\)"):
+        Folder.open(tmp_path / "it", spec(90, ("first", "second")))
+    with pytest.raises(InputError, match=r"training \(task\.opponent was null\)"):
+        Folder.open(tmp_path / "it", {"task": {**spec(90)["task"], "opponent": "best"}})
+
+
 def test_what_was_refused_before_its_first_step_may_be_corrected_in_the_same_directory(tmp_path):
     said, output = [Demonstration("a", "b")], tmp_path / "it"
     with pytest.raises(InputError, match="There is no adapter in"):

@@ -17,6 +17,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class Folder:
             with folder.lock():
                 folder.note(spec=wanted)
         elif changed:
-            was = ", ".join(f"{key} was {json.dumps(found['spec'].get(key))[:80]}" for key in changed[:3])
+            places = [_places(found["spec"].get(key), wanted[key], key) for key in changed]
+            was = ", ".join(islice(chain.from_iterable(places), 3))
             raise InputError(f"{path} holds another training ({was}); name another --output or remove it.")
         if not found:
             folder.note(spec=wanted, status="running", **provenance())
@@ -154,3 +156,17 @@ class Folder:
         """Keep the last few, and none that was not finished."""
         for path in [*self.whole_checkpoints[:-KEPT], *self.checkpoints.glob("*.part")]:
             shutil.rmtree(path)
+
+
+def _places(was: Any, now: Any, place: str) -> Iterator[str]:
+    """What changed between two JSON values, as "protocol.round.0.words was 90", however deep it lies."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        pairs = [(key, was.get(key), now.get(key)) for key in {**was, **now}]
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        pairs = [(str(n), one, other) for n, (one, other) in enumerate(zip(was, now, strict=True))]
+    else:
+        yield f"{place} was {json.dumps(was)[:80]}"
+        return
+    for key, one, other in pairs:
+        if one != other:
+            yield from _places(one, other, f"{place}.{key}")
