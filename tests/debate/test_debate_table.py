@@ -16,6 +16,7 @@ from gadfly.debate._position import Statement
 from gadfly.debate._rules import checked
 from gadfly.debate._table import KEPT, _kept, _kind, _line
 from gadfly.errors import InputError
+from gadfly.report import from_runs
 from gadfly.runs import rejudge
 from gadfly.transcripts import Judgement
 
@@ -50,6 +51,15 @@ def test_a_verdict_is_right_below_one_half_and_a_tie_is_half_right(runs):
     scores = (0.0, 0.49, 0.5, 0.9)
     made = line_of(runs["naive"], [scored(one, score) for one, score in zip(cases, scores, strict=True)])
     assert (made.accuracy.point, made.accuracy.n) == (2.5 / 4, 4)
+
+
+def test_verdicts_for_neither_answer_are_counted_and_said(tmp_path):
+    made = played(tmp_path / "even", "naive", Leaning(noise=0.0), n=20)
+    [line] = debate_table([made]).lines
+    assert (line.even.point, line.even.n, line.accuracy.point) == (1, 40, 0.5)
+    assert any("favours neither answer" in said for said in from_runs([made]).sections[0].findings)
+    [line] = debate_table([played(tmp_path / "leaning", "naive", n=20)]).lines
+    assert line.even.point == 0
 
 
 def test_a_tie_that_rounding_moved_is_a_tie(runs):

@@ -125,7 +125,8 @@ class DebateLine:
 
     `accuracy` is over all cases, `causes` says why it is missing of some; `failed` counts those that were not played to
     an end. `by_rule` is the share of completed cases in which a broken rule decided, `rules` how often which; `judged`
-    is the accuracy of the others. `confidence` is the mean probability of the right answer and `when_wrong` that of the
+    is the accuracy of the others, and `even` the share of them in which the judge favours neither answer, which counts
+    as half right. `confidence` is the mean probability of the right answer and `when_wrong` that of the
     wrong one where the judge decided for it, both where somebody was asked and gave probabilities, as is `calibration`;
     `untold` counts the verdicts of those who only named an answer. `estimates` are Brier scores, in [0, 1], of seats
     that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
@@ -147,6 +148,7 @@ class DebateLine:
     by_rule: Estimate
     rules: Mapping[str, int]
     judged: Estimate
+    even: Estimate
     confidence: Estimate
     when_wrong: Estimate
     calibration: Calibration
@@ -283,6 +285,7 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
         by_rule=_rate(completed, lambda one: one.by_rule),
         rules=Counter(loss["rule"] for loss in lost),
         judged=_rate([one for one in cases if not one.by_rule], lambda one: one.right),
+        even=_rate(asked, lambda one: one.believed(0) == 0.5),
         confidence=_given(told, right=True),
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),

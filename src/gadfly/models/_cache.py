@@ -33,6 +33,8 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from gadfly.models._logits import OutputLayer
+
 __all__ = ["Backend", "Block", "PackedBackend", "PlainBackend", "Prefix", "Sequenced", "backend_for"]
 
 ATTENTION = "gadfly"
@@ -43,7 +45,7 @@ class Sequenced(Protocol):
     """A sequence being sampled: at least one token is out, the last of which has not been through the model.
 
     `base`: how much of its prompt it reads from a Prefix (the prompt's, one of its heads, or None); the rest is
-    copied to its slot.
+    copied to its slot. `exact`: whether its likeliest logits are wanted in float32, whatever the weights are in.
     """
 
     prefix: Prefix
@@ -52,6 +54,9 @@ class Sequenced(Protocol):
 
     @property
     def max_tokens(self) -> int: ...
+
+    @property
+    def exact(self) -> bool: ...
 
 
 @dataclass(eq=False)
@@ -430,6 +435,7 @@ class PackedBackend:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self.output = OutputLayer(model)
         self.device = torch.device(model.device)
         self.blocks: list[Block] = []
         self._home: dict[int, Block] = {}
@@ -443,9 +449,11 @@ class PackedBackend:
             return [], None
         ends = [p.at + p.count - 1 for p in packed.pieces if p.start + p.count == len(p.prefix.tokens)]
         keep = ends + [s.at + i for s in packed.stretches for i in range(s.count)]
-        logits = self._forward(packed, keep or [0])
-        self._advance(packed, logits)
         rows = [row for stretch in packed.stretches for row in stretch.block.live]
+        exact = [*range(len(ends)), *(len(ends) + n for n, row in enumerate(rows) if row.exact)]
+        with self.output.noting():
+            logits = self.output.exact(self._forward(packed, keep or [0]), exact)
+        self._advance(packed, logits)
         return rows, logits[len(ends) :] if rows else None
 
     def _forward(self, packed: Packed, keep: list[int]) -> torch.Tensor:
@@ -512,6 +520,7 @@ class PlainBackend:
 
     def __init__(self, model: Any, why: str) -> None:
         self.model = model
+        self.output = OutputLayer(model)
         self.reason = f"one sequence at a time, because {why}"
         self.device = torch.device(model.device)
         self._states: dict[int, tuple[Sequenced, Any]] = {}
@@ -530,8 +539,9 @@ class PlainBackend:
 
     def _forward(self, tokens: list[int], state: Any) -> tuple[torch.Tensor, Any]:
         ids = torch.tensor([tokens], device=self.device)
-        out = self.model(input_ids=ids, past_key_values=state, use_cache=True)
-        return out.logits[0, -1], out.past_key_values
+        with self.output.noting():
+            out = self.model(input_ids=ids, past_key_values=state, use_cache=True)
+        return self.output.exact(out.logits[0, -1:], [0])[0], out.past_key_values
 
     def place(self, row: Sequenced) -> None:
         self._states[id(row)] = (row, copy.deepcopy(row.prefix.state))

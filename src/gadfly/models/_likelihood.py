@@ -96,12 +96,16 @@ class _Cache:
         """Log-probabilities (nats) of `reply`, with which `rest` ends."""
         import torch
 
+        from gadfly.models._logits import OutputLayer
+
+        output = OutputLayer(self.local.weights)
         row = torch.tensor([list(rest)], device=self.local.device)
-        with torch.inference_mode():
+        with torch.inference_mode(), output.noting():
             out = self.local.weights(
                 input_ids=row, past_key_values=self.states, use_cache=True, logits_to_keep=len(reply) + 1
             )
-            logprobs_T_V = out.logits[0, :-1].float().log_softmax(-1)
+            logits_T_V = output.exact(out.logits[0], list(range(len(reply))))
+            logprobs_T_V = logits_T_V[:-1].log_softmax(-1)
             chosen = torch.tensor(list(reply), device=self.local.device).unsqueeze(1)
             return tuple(logprobs_T_V.gather(1, chosen).squeeze(1).tolist())
 

@@ -79,6 +79,11 @@ class Row:
     def max_tokens(self) -> int:
         return self.job.max_tokens
 
+    @property
+    def exact(self) -> bool:
+        """Where probabilities are asked for, or the likeliest token is, rounded logits are not enough."""
+        return self.job.request.logprobs is not None or self.job.request.temperature == 0
+
     def accept(self, token: int, eos: frozenset[int]) -> None:
         """Take the next token and see whether it is the last."""
         if token in eos:
@@ -250,7 +255,7 @@ class Scheduler:
         parts = [] if logits is None else [logits]
         if fresh:
             parts.append(torch.stack([row.prefix.logits for row in fresh if row.prefix.logits is not None]))
-        self._sample(moved, torch.cat(parts).float())
+        self._sample(moved, torch.cat(parts))
         self.sampled += len(moved)
         self._drop([row for row in moved if row.finish or row.error])
         for row in fresh:

@@ -303,10 +303,12 @@ def _noted(table: DebateTable) -> Iterator[tuple[str, list[tuple[DebateLine, Est
     ruled = [
         (one, one.by_rule) for one in table.lines if one.by_rule.point is not None and one.by_rule.low > 0.5
     ]
+    even = [(one, one.even) for one in table.lines if one.even.point is not None and one.even.low > 0.25]
     flips = [(one, its) for one in table.lines if (its := one.leaning.flips) is not None and its.low > 0.25]
     for heading, found in (
         ("The judge tends to believe whoever advises it, right or wrong", follows),
         ("Most cases were decided by broken rules, not by the judge", ruled),
+        ("The judge favours neither answer, which counts as half right", even),
         ("The order of listing the answers alone changes the verdict", flips),
     ):
         if found:

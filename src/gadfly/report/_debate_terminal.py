@@ -177,6 +177,8 @@ def sure_rows(table: DebateTable) -> list[Figures]:
         _row(table, "Believes the first side more than the second", lambda one: one.leaning.first, _leans),
         _row(table, "Decides for what is listed first (half: no preference)", _listed_first, rate),
     ]
+    if any(one.even.point for one in table.lines):
+        rows.append(_row(table, "Favours neither answer, counted as half right", lambda one: one.even, rate))
     return [row for row in rows if row[1]]
 
 
