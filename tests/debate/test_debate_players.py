@@ -185,7 +185,8 @@ def test_a_question_with_other_wrong_answers_is_one_question() -> None:
     ]
     other = {**rows[0], "document": "Bob built it."}
     assert question_numbers([*rows, other]) == [0, 0, 0, 3]
-    assert split(rows, 1 / 3) == (rows[:2], [])
+    assert split(rows, 1 / 3) == (rows, [])
+    assert split([*rows, other], 1 / 4) == (rows, [other])
 
 
 def test_the_right_answer_is_a_whole_number_however_it_was_written(tmp_path: Path) -> None:

@@ -344,8 +344,27 @@ def test_a_question_asked_again_is_no_second_fact():
     other = {**row, "document": "Another lamp's."}
     assert question_numbers([row, other, again]) == [0, 1, 0]
     assert [case["of"] for case in cases([row, again], protocol("naive"))] == [0, 0, 0, 0]
-    assert split([row, other, again], 1 / 3) == ([row, other], [])
+    assert split([row, other, again], 1 / 3) == ([other], [row, again])
     assert split([row, again, other], 1 / 3) == ([row, again], [other])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
+def test_no_document_is_both_learned_from_and_measured_on(share):
+    rows = [
+        {"question": f"Question {n}?", "answers": ["a", "b"], "document": f"Story {n % 5 + n // 30}."}
+        for n in range(40)
+    ]
+    learned, held = split(rows, share)
+    assert {row["document"] for row in learned}.isdisjoint(row["document"] for row in held)
+    assert len(learned) + len(held) == 40 and learned
+    assert len(held) >= share * 40 or len({row["document"] for row in learned}) == 1
+
+
+def test_of_one_document_questions_are_held_out():
+    rows = [{"question": f"Question {n}?", "answers": ["a", "b"], "document": "All."} for n in range(8)]
+    assert split(rows, 0.25) == (rows[:6], rows[6:])
+    bare = [{"question": f"Question {n}?", "answers": ["a", "b"]} for n in range(8)]
+    assert split(bare, 0.25) == (bare[:6], bare[6:])
 
 
 def test_calibration_is_of_the_answer_decided_for(table):

@@ -213,9 +213,22 @@ def test_each_question_is_debated_from_either_seat_and_for_either_answer():
     cases = seatings(ROWS, brief())
     argued = {(c["of"], c["answers"][(c["seat"] == "second") ^ c["swapped"]]) for c in cases}
     assert len(cases) == 8 and len(argued) == 8
-    assert {c["swapped"] for c in cases if c["seat"] == "first"} == {False, True}
     alone = seatings(ROWS, protocol("consultancy"))
     assert {(c["of"], c["assigned"]) for c in alone} == {(n, a) for n in range(4) for a in (0, 1)}
+
+
+def test_whether_the_right_answer_is_listed_first_is_drawn_however_the_set_lists_it():
+    for pattern in (lambda n: n % 2, lambda n: 0):
+        rows = [{**ROWS[0], "question": f"Question {n}?", "correct": pattern(n)} for n in range(400)]
+        drawn = [[c["correct"] ^ c["swapped"] for c in seatings(rows, brief(), seed)[::2]] for seed in (0, 1)]
+        assert all(160 < sum(first) < 240 for first in drawn) and drawn[0] != drawn[1]
+
+
+def test_reinforcement_plays_every_question_in_either_order():
+    model = base()
+    cases = _match(model, practice(), None).game(System(model_of(model))).cases
+    met = {(case["of"], case["seat"], case["swapped"]) for case in cases}
+    assert len(met) == len(cases) == 2 * 2 * len(practice().rows)
 
 
 def test_the_seed_is_that_of_every_statement(tmp_path):
@@ -472,9 +485,12 @@ def test_only_the_statements_of_the_seat_that_is_paid_are_learned_from():
     match = _match(model, practice(protocol=brief(rounds=2)), None)
     with Rollouts(model, match, 0) as rollouts:
         played = rollouts.play([0] * 4 + [1] * 4)
+    cases = match.game(System(model_of(model))).cases
+    argued = [case["answers"][(case["seat"] == "second") ^ case["swapped"]] for case in cases[:2]]
     asked = [model.tokenizer.decode(one.prompt) for one in played]
-    assert all('answer is " odd " and not' in text for text in asked[:4])
-    assert all('answer is " even " and not' in text for text in asked[4:])
+    assert all(f'answer is " {argued[0]} " and not' in text for text in asked[:4])
+    assert all(f'answer is " {argued[1]} " and not' in text for text in asked[4:])
+    assert set(argued) == {"odd", "even"}
     assert len({one.reward for one in played}) > 2
 
 
@@ -633,7 +649,8 @@ def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_p
 @pytest.mark.parametrize("method", ["dpo", "rl"])
 def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent_dir, method):
     (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    hard = ("--iterations", 1, "--steps", 1, "--batch", 4, "--rounds", 1, "--words", 40, "-o", "out")
+    how = ("--iterations", 1, "--branches", 3) if method == "dpo" else ("--steps", 1, "--batch", 4)
+    hard = (*how, "--rounds", 1, "--words", 40, "-o", "out")
     words = (
         "train",
         "debater",

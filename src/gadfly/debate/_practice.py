@@ -102,23 +102,18 @@ def seats_of(protocol: Rulebook) -> tuple[str, ...]:
 def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 0) -> list[dict[str, Any]]:
     """The cases of a practice: for each question, side by side, one for each seat to learn in.
 
-    Where the case assigns an answer, there are two for each seat, one for each answer. Which answer is listed first
-    changes from question to question. `pair` is the seed of what shares it.
+    Where the case assigns an answer, there are two for each seat, one for each answer. Which answer is listed first is
+    drawn for each question by `pair`, the seed of what shares it: sets often list every second right answer first.
     """
     cases: list[dict[str, Any]] = []
     for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         for seat in seats_of(protocol):
-            one = {
-                **row,
-                "of": of,
-                "pair": paired_seed(seed, number),
-                "seat": seat,
-                "swapped": bool(number % 2),
-            }
+            pair = paired_seed(seed, number)
+            one = {**row, "of": of, "pair": pair, "seat": seat, "swapped": bool(pair % 2)}
             if not protocol.assigns:
                 cases.append(one)
                 continue
-            cases += [one | {"assigned": a, "swapped": bool((a + number) % 2)} for a in (0, 1)]
+            cases += [one | {"assigned": a, "swapped": bool((a + pair) % 2)} for a in (0, 1)]
     return cases
 
 

@@ -153,10 +153,23 @@ def asked_key(question: str, answers: Sequence[str], document: str = "") -> tupl
 
 
 def split(rows: Sequence[Mapping[str, Any]], share: float) -> tuple[list[Any], list[Any]]:
-    """The rows to learn from, and the last `share` of them, in [0, 1], less those whose question is among the first."""
-    kept = len(rows) - round(share * len(rows))
+    """The rows to learn from and at least `share` of them, in [0, 1], to measure on, from the end on: whole documents
+    with all that is asked about them, so that nothing is measured on a text that was learned from.
+
+    Where all rows are about one document whole questions are held out, and none of a single question: something is left
+    to learn from.
+    """
     numbers = question_numbers(rows)
-    return list(rows[:kept]), [row for row, of in zip(rows[kept:], numbers[kept:], strict=True) if of >= kept]
+    documents = [_plain(row.get("document", "")) or of for row, of in zip(rows, numbers, strict=True)]
+    keys: list[Any] = documents if len(set(documents)) > 1 else list(numbers)
+    wanted, held = round(share * len(rows)), set[Any]()
+    for key in reversed(keys):
+        if sum(one in held for one in keys) < wanted and len(held | {key}) < len(set(keys)):
+            held.add(key)
+    parts: tuple[list[Any], list[Any]] = ([], [])
+    for row, key in zip(rows, keys, strict=True):
+        parts[key in held].append(row)
+    return parts
 
 
 def cases(rows: Sequence[Mapping[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:

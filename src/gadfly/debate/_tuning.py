@@ -247,7 +247,9 @@ def _match(base: LocalModel, practice: Practice, start: Path | None) -> Any:
         player = Player(system)
         frozen = practice.opponent == "frozen"
         opponent = Player(replace(_playing(base, start), sampling=system.sampling)) if frozen else player
-        return SelfPlay(Bout(protocol, player, opponent, practice.judge), seatings(practice.rows, protocol))
+        once = seatings(practice.rows, protocol)
+        exchanged = [case | {"swapped": not case["swapped"]} for case in once]
+        return SelfPlay(Bout(protocol, player, opponent, practice.judge), [*once, *exchanged])
 
     sampling = GenerateConfig(temperature=SAMPLING.temperature, max_tokens=room)
     return Match(game, practice.judge, earned, sampling)
