@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import random
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -526,6 +528,20 @@ def test_a_row_without_finite_logits_where_it_may_say_something_gives_nothing() 
 def test_temperature_zero_takes_the_likeliest_beside_random_rows() -> None:
     logits = torch.tensor([[0.0, 3.0, 1.0], [9.0, 0.0, 0.0]])
     assert draw(logits, [Draw(0, 1.0, 0.99), Draw(1.0, 1.0, 0.5)]) == [1, 0]
+
+
+def test_an_event_loop_that_is_gone_takes_its_engine_along() -> None:
+    local, engines = tiny_model(), list[weakref.ref[Engine]]()
+
+    async def once() -> None:
+        engine = Engine.of(local)
+        engines.append(weakref.ref(engine))
+        await engine.generate(Request(prompt(9), max_tokens=3))
+
+    for _ in range(3):
+        asyncio.run(once())
+    gc.collect()
+    assert [one() for one in engines] == [None] * 3
 
 
 def test_half_a_character_is_held_back_until_it_is_whole() -> None:

@@ -128,26 +128,32 @@ class Engine:
         job = Job(request, self._arrivals, seed, min(request.max_tokens, room), done, deltas)
         self._arrivals += 1
         self._waiting.append(job)
-        if self._task is None or self._task.done():
+        if self._task is None:
             self._task = asyncio.create_task(self._run())
         return job
 
     async def _run(self) -> None:
-        """Step until there is nothing left to do."""
+        """Step until there is nothing left to do. Then nothing holds the loop, which would never be freed with it."""
+        try:
+            while self._waiting or self.scheduler.rows or self._round:
+                if self._rounds and not self.scheduler.rows and self._round is None:
+                    await self._gather_round()
+                self._admit()
+                await self._step()
+                self._end_round()
+        finally:
+            self._task = None
+
+    async def _step(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting or self.scheduler.rows or self._round:
-            if self._rounds and not self.scheduler.rows and self._round is None:
-                await self._gather_round()
-            self._admit()
-            try:
-                self._deliver(await loop.run_in_executor(self._thread, self.scheduler.step))
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                self._out_of_memory(error)
-            except RuntimeError as error:
-                self._out_of_memory(error) if "memory" in str(error).lower() else self._fail_all(error)
-            except Exception as error:  # a bug must reach its callers rather than leave them waiting
-                self._fail_all(error)
-            self._end_round()
+        try:
+            self._deliver(await loop.run_in_executor(self._thread, self.scheduler.step))
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            self._out_of_memory(error)
+        except RuntimeError as error:
+            self._out_of_memory(error) if "memory" in str(error).lower() else self._fail_all(error)
+        except Exception as error:  # a bug must reach its callers rather than leave them waiting
+            self._fail_all(error)
 
     async def _gather_round(self) -> None:
         """Wait until no request arrives any more, then make a round of those that are there, in a set order."""
