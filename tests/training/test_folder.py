@@ -73,6 +73,16 @@ def test_the_same_training_is_opened_again_and_another_is_refused(tmp_path):
         Folder.open(tmp_path / "it", SPEC | {"rank": 8})
 
 
+def test_a_training_has_begun_where_one_of_its_parts_has(tmp_path):
+    Folder.open(tmp_path / "it", SPEC)
+    part = Folder.open(tmp_path / "it" / "iteration-1", {"data": "a hash"})
+    assert not Folder(tmp_path / "it").begun
+    part.append("curve", [{"step": 1}])
+    with pytest.raises(InputError, match="rank was 4"):
+        Folder.open(tmp_path / "it", SPEC | {"rank": 8})
+    assert Folder(tmp_path / "it").info["spec"] == SPEC
+
+
 def test_what_tells_two_trainings_apart_is_named_however_deep_it_lies(tmp_path):
     def spec(words, seats=("first",)):
         step = {"who": list(seats), "does": "argue", "words": words}

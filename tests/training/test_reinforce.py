@@ -13,7 +13,7 @@ from training_fakes import killed
 
 from gadfly.errors import InputError
 from gadfly.models import LocalModel, System, model_of
-from gadfly.training import Demonstration, Failure, Lora, Supervision, reinforce, supervise, trainable
+from gadfly.training import Demonstration, Failure, Folder, Lora, Supervision, reinforce, supervise, trainable
 from gadfly.training._checkpoints import load_adapter
 from gadfly.training._rollouts import Rollouts, novelty
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
@@ -111,6 +111,14 @@ def test_the_adapter_loads_as_the_model_that_was_trained(trained, tmp_path):
 def test_a_judge_that_cannot_teach_ends_training_with_a_sentence(judge, sentence, tmp_path):
     with pytest.raises(InputError, match=sentence):
         reinforce(tiny_model(), match(judge), tmp_path / "rl", settings(steps=30))
+
+
+def test_steps_that_teach_nothing_are_counted_over_a_training_that_goes_on(tmp_path):
+    for steps in (8, 16):
+        reinforce(tiny_model(), match(Says(0.3)), tmp_path / "rl", settings(steps=steps))
+    with pytest.raises(InputError, match="earned the same reward"):
+        reinforce(tiny_model(), match(Says(0.3)), tmp_path / "rl", settings(steps=24))
+    assert len(list(Folder(tmp_path / "rl").read("curve"))) < 20
 
 
 def test_cases_that_differ_from_those_of_other_prompts_alone_teach_nothing(tmp_path):

@@ -82,8 +82,10 @@ class Folder:
 
     @property
     def begun(self) -> bool:
-        """Whether anything has been trained."""
-        return self.done or self.last_checkpoint is not None or any(True for _ in self.read("curve"))
+        """Whether anything has been trained, here or in a training that this one consists of."""
+        parts = (Folder(file.parent) for file in self.path.glob("*/training.json"))
+        here = self.done or self.last_checkpoint is not None or any(True for _ in self.read("curve"))
+        return here or any(part.begun for part in parts)
 
     @property
     def done(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ class Progress(Watch):
     def __init__(self, folder: Folder, collapse: float, group: int) -> None:
         super().__init__(folder)
         self.least, self.group = collapse * WINDOW, group
-        self.flat = 0
+        self._flat: int | None = None
         self._texts: list[str] | None = None
         self._played: list[Rollout] = []
 
@@ -161,9 +162,8 @@ class Progress(Watch):
                 f"The judge could tell nothing about any of {len(played)} cases ({outcomes}), so there is nothing to "
                 "learn from; play some cases of this game without training first and read them."
             )
-        groups = (played[at : at + self.group] for at in range(0, len(played), self.group))
-        self.flat = 0 if any(map(_differ, groups)) else self.flat + 1
-        if self.flat >= PATIENCE:
+        self._flat = self._counted([one.reward for one in played], self._flat_before())
+        if self._flat >= PATIENCE:
             earned = enumerated([f"{reward:.3g}" for reward in sorted(set(rewards))[:3]])
             raise InputError(
                 f"Every case of the last {PATIENCE} steps earned the same reward as the others of its prompt "
@@ -207,18 +207,25 @@ class Progress(Watch):
         if self.interrupted or self.ended:
             control.should_save = control.should_training_stop = True
 
+    def _flat_before(self) -> int:
+        """Steps in a row that taught nothing, those from before a training went on included."""
+        if self._flat is None:
+            self._flat = 0
+            for _, rows in groupby(self.folder.read("rollouts"), key=lambda row: row["step"]):
+                self._flat = self._counted([row["reward"] for row in rows], self._flat)
+        return self._flat
+
+    def _counted(self, rewards: Sequence[float | None], before: int) -> int:
+        """As many as before and one more, or none where cases that are compared with each other earned differently."""
+        groups = (set(rewards[at : at + self.group]) - {None} for at in range(0, len(rewards), self.group))
+        return 0 if any(len(earned) > 1 for earned in groups) else before + 1
+
     def _recent(self, texts: Sequence[str]) -> list[str]:
         """The last texts with these, read from disk the first time: a training that goes on has earlier ones."""
         if self._texts is None:
             self._texts = [row["text"] for row in self.folder.read("rollouts")]
         self._texts = [*self._texts, *texts][-WINDOW:]
         return self._texts
-
-
-def _differ(group: Sequence[Rollout]) -> bool:
-    """Whether cases that are compared with each other earned different rewards."""
-    rewards = {one.reward for one in group if one.reward is not None}
-    return len(rewards) > 1
 
 
 def _collapsed(step: int, texts: Sequence[str], left: int) -> str:
