@@ -18,6 +18,7 @@ from gadfly.errors import InputError
 from gadfly.evidence import SAMPLING as ANSWERING
 from gadfly.evidence import examine, injections
 from gadfly.models import System, model
+from gadfly.models._blocking import run_blocking
 from gadfly.pressure import Scenario, cells, press, scenario
 from gadfly.redteam import Attack, Campaign, Focus, focus, judges_for, known_focuses, redteam
 from gadfly.report import Report, from_runs, write
@@ -86,7 +87,7 @@ def audit(
     except RuntimeError:
         system = System(model(target), sampling=SAMPLING) if isinstance(target, str) else target
         plan = Plan(system, (Attack.parse(attacker),), cases=cases, samples=samples, seed=seed)
-        return asyncio.run(audit_async(plan))
+        return run_blocking(audit_async(plan))
     raise InputError("An event loop is already running here: use `await gadfly.audit_async(plan)`.")
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -646,6 +647,34 @@ def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_p
     assert (called, measured) == ([25, 50], [25, 30, 30])
 
 
+def test_both_methods_train_where_an_event_loop_runs_already(tmp_path):
+    async def cell():
+        how = Branches(iterations=1, branches=4, preferring=preferring())
+        steps = Reinforcement(steps=2, batch=4, group=2)
+        return (
+            learn_from_branches(base(), practice(), tmp_path / "dpo", how),
+            learn_by_debating(base(), practice(), tmp_path / "rl", steps),
+        )
+
+    assert [len(trained.curve) for trained in asyncio.run(cell())] == [1, 2]
+
+
+def test_settings_that_teach_the_wrong_thing_are_refused(tmp_path):
+    with pytest.raises(InputError, match="gamma is above 0"):
+        Branches(gamma=-7.0)
+    with pytest.raises(InputError, match="every is 1 or more"):
+        learn_by_debating(base(), practice(), tmp_path, every=0)
+
+
+def test_branches_that_differ_by_rounding_are_no_pair():
+    def made(*payoffs):
+        branches = [{"text": f"t{n}", "payoffs": [one]} for n, one in enumerate(payoffs)]
+        return Transcript(Case("c", 0, 0), (), metadata={"prompt": "p", "branches": branches})
+
+    run = SimpleNamespace(transcripts=lambda: [made(0.1 + 0.2, 0.3), made(0.3, 0.4)])
+    assert [(one.first, one.second) for one in preferences(run)] == [("t1", "t0")]
+
+
 @pytest.mark.parametrize("method", ["dpo", "rl"])
 def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent_dir, method):
     (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
@@ -667,6 +696,24 @@ def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent
     held_out = [json.loads(line) for line in (tmp_path / "out" / "held-out.jsonl").read_text().splitlines()]
     assert [row["question"] for row in held_out] == [ROWS[-1]["question"]]
     assert gadfly(*words).out == said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ("--method", "dpo", "--steps", 7, "--kl", 9),
+            "--steps and --kl: only for --method rl; this is dpo.",
+        ),
+        (("--method", "rl", "--rollouts", 4), "--rollouts: only for --method dpo; this is rl."),
+        (("--method", "rl", "--batch", 5), "--batch is even"),
+        (("--judge", "reward:mine", "--orders", 1), "leave out --orders"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(gadfly, tmp_path, words, complaint):
+    (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    said = gadfly("train", "debater", "set.jsonl", *words)
+    assert said.code == 2 and complaint in said.err
 
 
 def contested(path):

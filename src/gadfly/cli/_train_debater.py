@@ -13,13 +13,15 @@ import typer
 
 from gadfly.cli import _options as o
 from gadfly.cli._debate import PROTOCOL, SET, USUAL, Setting
+from gadfly.words import enumerated
 
 if TYPE_CHECKING:
     from gadfly.debate import Practice
     from gadfly.models import LocalModel
     from gadfly.training import Trained
 
-METHODS = ("dpo", "rl")
+METHODS = {"dpo": ("iterations", "branches", "rollouts"), "rl": ("steps", "batch", "kl")}
+"""The methods with the options that are theirs alone."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,33 @@ class Drill:
         float | None, typer.Option(min=0.0, help="Of Adam. Default: what suits the method.")
     ] = None
     held_out: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share of the questions to measure on, at the set's end.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.9,
+            help="Share of the questions to measure on: whole documents, from the set's end.",
+        ),
     ] = 0.25
     seed: o.SEED = 0
+
+    def check(self, method: str) -> None:
+        """`InputError` for an unknown method, for options of another one, and for an odd batch."""
+        from gadfly.errors import InputError, UnknownNameError
+
+        if method not in METHODS:
+            raise UnknownNameError("training method", method, METHODS)
+        for other, options in METHODS.items():
+            given = [f"--{name}" for name in options if getattr(self, name) != getattr(HARD, name)]
+            if other != method and given:
+                raise InputError(f"{enumerated(given)}: only for --method {other}; this is {method}.")
+        if self.batch % 2:
+            raise InputError(
+                f"Half of a step's debates are from either seat: --batch is even; got {self.batch}."
+            )
 
     def trained(self, method: str, base: LocalModel, start: Path | None, task: Practice, to: Path) -> Trained:
         """Learn by the method."""
         from gadfly import debate as d
-        from gadfly.errors import InputError
         from gadfly.training import Preferring, Reinforcement
 
         rate: dict[str, Any] = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
@@ -62,10 +83,6 @@ class Drill:
                 preferring=Preferring(seed=self.seed, **rate),
             )
             return d.learn_from_branches(base, task, to, how, start=start)
-        if self.batch % 2:
-            raise InputError(
-                f"Half of a step's debates are from either seat: --batch is even; got {self.batch}."
-            )
         settings = Reinforcement(self.steps, self.batch, self.batch // 2, kl=self.kl, seed=self.seed, **rate)
         return d.learn_by_debating(base, task, to, settings, start=start)
 
@@ -102,26 +119,17 @@ def debater(
     on questions held out, with sides swapped.
     """
     from gadfly import debate as d
-    from gadfly.errors import InputError, UnknownNameError
-    from gadfly.models import LocalModel, System
-    from gadfly.models import model as load
+    from gadfly.models import LocalModel
     from gadfly.training import adapters_home
 
-    if method not in METHODS:
-        raise UnknownNameError("training method", method, METHODS)
-    provider, _, rest = System(load(model)).name.partition("/")
-    if provider != "gadfly":
-        raise InputError(
-            f"{model} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
-        )
-    name, _, adapter = rest.partition("+")
+    drill.check(method)
+    name, adapter = _learner(model)
     rows = d.read_set(questions)
     learned, held_out = d.split(rows, drill.held_out)
     decider_name = judge or f"gadfly/{name}"
     decider = d.judge(decider_name, setting.orders)
     task = d.Practice(learned, setting.protocol(protocol), decider, drill.opponent, held_out)  # type: ignore[arg-type]
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
-    start = Path(adapter) if adapter else None
     if not task.measured:
         why = (
             "none of the questions is held out"
@@ -129,10 +137,25 @@ def debater(
             else "nobody argues against it in this protocol"
         )
         typer.echo(f"How often it wins against its start will not be measured: {why}.", err=True)
-    trained = drill.trained(method, LocalModel.load(name), start, task, where)
+    trained = drill.trained(method, LocalModel.load(name), adapter, task, where)
     chairs = ["--debaters", f"gadfly/{name}+{where}", "--judge", decider_name]
     settled = ["--protocols", protocol, *setting.words_given()]
     _say(trained, [*chairs, *settled], held_out)
+
+
+def _learner(model: str) -> tuple[str, Path | None]:
+    """The local model's name, and its adapter where it has one. `InputError` for a model whose weights are not here."""
+    from gadfly.errors import InputError
+    from gadfly.models import System
+    from gadfly.models import model as load
+
+    provider, _, rest = System(load(model)).name.partition("/")
+    if provider != "gadfly":
+        raise InputError(
+            f"{model} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
+        )
+    name, _, adapter = rest.partition("+")
+    return name, Path(adapter) if adapter else None
 
 
 def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str, Any]]) -> None:

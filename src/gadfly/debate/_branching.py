@@ -23,6 +23,7 @@ from gadfly.debate._practice import SPEAKS, Bout, bout_play, outage
 from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import Run, paired_seed
+from gadfly.stats import preferred
 from gadfly.transcripts import Case, Transcript
 
 if TYPE_CHECKING:
@@ -306,6 +307,6 @@ def _pairs(transcript: Transcript, gamma: float) -> Iterator[Preference]:
         if known and branch["text"]:
             worth.append((fmean(known), branch["text"]))
     for one, other in combinations(worth, 2):
-        if one[0] != other[0]:
+        if preferred(0.5 + one[0] - other[0]) != 0.5:
             (high, better), (low, worse) = (one, other) if one[0] > other[0] else (other, one)
             yield Preference(transcript.metadata["prompt"], better, worse, confidence(high, low, gamma))

@@ -31,9 +31,12 @@ def judge(name: str, orders: int = 2) -> Referee:
     """The judge of that name: a model, asked with the answers listed in so many `orders`, reward:NAME, or
     calibrated:NAME, which is asked as it was when it was calibrated.
 
-    Raises what `gadfly.models.model`, `load_reward`, `calibrated`, `DebateJudge` and `RewardJudge` raise.
+    Raises `InputError` for one order where the name says how it is asked, and what `gadfly.models.model`,
+    `load_reward`, `calibrated`, `DebateJudge` and `RewardJudge` raise.
     """
     kind, _, learned = name.partition(":")
+    if kind in ("reward", "calibrated") and learned and orders != 2:
+        raise InputError(f"{name} is asked as it was when it learned: leave out --orders.")
     if kind == "reward" and learned:
         return RewardJudge(load_reward(learned))
     if kind == "calibrated" and learned:

@@ -8,11 +8,11 @@ start, on questions that it has not learned from (`wins.jsonl`).
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from gadfly.debate._practice import (
 )
 from gadfly.errors import CallError, InputError
 from gadfly.models import System
+from gadfly.models._blocking import run_blocking
 from gadfly.runs import Settings, paired_seed, run
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
 
@@ -70,6 +71,8 @@ class Branches:
             raise InputError(
                 f"iterations and branches are at least 1; got {self.iterations} and {self.branches}."
             )
+        if self.gamma <= 0:
+            raise InputError(f"gamma is above 0, or the worse branch would be preferred; got {self.gamma}.")
 
 
 def learn_from_branches(
@@ -92,7 +95,8 @@ def learn_from_branches(
 
     how = how or Branches()
     preferring = how.preferring or Preferring()
-    spec = _described(base, practice, start) | {"method": "branches", "preferring": asdict(preferring)}
+    decides = {key: value for key, value in asdict(preferring).items() if key != "save_every"}
+    spec = _described(base, practice, start) | {"method": "branches", "preferring": decides}
     spec |= {key: value for key, value in asdict(how).items() if key not in ("iterations", "preferring")}
     folder = Folder.open(output, spec)
     with folder.lock():
@@ -128,7 +132,7 @@ class Iteration:
             row |= {name: last[name] for name in ("accuracy", "margin", "better")}
             self.folder.append("curve", [{"step": self.number, **row}])
         self.folder.note(status="complete", steps=self.number)
-        _measured(self.folder, self.number, self.base, self.practice, where, start)
+        _measured(self.folder, self.number, self.practice, partial(_rivals, self.base, where, start))
         return where
 
     def _debated(self, adapter: Path | None, start: Path | None) -> tuple[list[Preference], float, int]:
@@ -154,7 +158,7 @@ class Iteration:
         ).begun  # from the branches as they are
         where = self.folder.path / f"branches-{self.number}"
         settings = Settings(directory=where, retry_failed=not learning)
-        made = asyncio.run(run(game, cases, seed=seed, settings=settings))
+        made = run_blocking(run(game, cases, seed=seed, settings=settings))
         if made.cut:
             raise KeyboardInterrupt
         found = preferences(made, self.how.gamma)
@@ -205,6 +209,8 @@ def learn_by_debating(
     """
     from gadfly.training import Folder, Reinforcement, reinforce
 
+    if every < 1:
+        raise InputError(f"every is 1 or more; got {every}.")
     settings = settings or Reinforcement()
     match, spec = _match(base, practice, start), _described(base, practice, start)
     folder = Folder(output)
@@ -221,7 +227,7 @@ def learn_by_debating(
         trained = reinforce(base, match, output, replace(settings, steps=step), start=start, spec=spec)
         last = trained.curve[-1]["step"] if trained.curve else step
         goes_on = step != stops[-1] and not trained.ended
-        _measured(folder, last, base, practice, output, start, goes_on)
+        _measured(folder, last, practice, partial(_rivals, base, output, start), goes_on)
         if trained.ended:
             break
     return trained
@@ -338,10 +344,8 @@ class Heard(Relayed):
 def _measured(
     folder: Folder,
     step: int,
-    base: LocalModel,
     practice: Practice,
-    adapter: Path | None,
-    start: Path | None,
+    rivals: Callable[[], tuple[System, System]],
     goes_on: bool = False,
 ) -> None:
     """Have the player debate the start on what was held out, keep how often it won, and say so; once for each step and
@@ -352,10 +356,9 @@ def _measured(
     there = ((row["step"], row.get("questions")) for row in folder.read("wins"))
     if not practice.measured or (step, questions) in there:
         return
-    found = asyncio.run(
+    found = run_blocking(
         contest(
-            _playing(base, adapter),
-            _playing(base, start),
+            *rivals(),
             practice.held_out,
             practice.protocol,
             practice.judge,
@@ -375,6 +378,11 @@ def said_of(step: int, found: Contest) -> str:
         + f"; {found.down:,} debates could not be played or judged"
         * bool(found.down)
     )
+
+
+def _rivals(base: LocalModel, adapter: Path | None, start: Path | None) -> tuple[System, System]:
+    """The player as it is, and as it was at the start."""
+    return _playing(base, adapter), _playing(base, start)
 
 
 def _playing(base: LocalModel, adapter: Path | None) -> System:

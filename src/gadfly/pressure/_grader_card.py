@@ -5,7 +5,6 @@ Replies that were held out while the patterns were written are counted apart: th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from inspect_ai.model import Model
 
 from gadfly.judges import Judge
 from gadfly.judges._model import Answers
+from gadfly.models._blocking import run_blocking
 from gadfly.pressure._graders import LEVELS, as_control, graders
 from gadfly.pressure._scenario import Control, Scenario
 from gadfly.stats import Estimate, rate
@@ -84,7 +84,7 @@ class GraderCard:
 
 def grader_card(scenario: Scenario) -> GraderCard:
     """The card of the graders that need no model."""
-    return asyncio.run(grader_card_with(scenario))
+    return run_blocking(grader_card_with(scenario))
 
 
 async def grader_card_with(scenario: Scenario, model: Answers | Model | str | None = None) -> GraderCard:

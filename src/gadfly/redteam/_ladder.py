@@ -7,7 +7,6 @@ trains with half, so that a quarter is left to attack with. A rung's rate is tha
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from gadfly.errors import InputError
 from gadfly.models import System, model
+from gadfly.models._blocking import run_blocking
 from gadfly.redteam._campaign import SHARE, Attack, Campaign, redteam
 from gadfly.redteam._tuning import learn_by_attacking, learn_from_failures, student
 from gadfly.runs import Run, Settings
@@ -123,7 +123,9 @@ class _Climber:
     def _play(self, attack: Attack, cases: int) -> Run:
         """The attack's own run."""
         self._say(f"{attack.name}, {cases:,} cases")
-        return asyncio.run(redteam(replace(self.campaign, attacks=(attack,), cases=cases), self.settings))[-1]
+        return run_blocking(redteam(replace(self.campaign, attacks=(attack,), cases=cases), self.settings))[
+            -1
+        ]
 
     def _supervised(self, zero_shot: Run, output: Path) -> Trained:
         from gadfly.training import Supervision

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from gadfly.judges import offensive
+from gadfly.models._blocking import run_blocking
 from gadfly.pages import ACCENT, Chart
 from gadfly.redteam import Ladder, Rung
 from gadfly.report._corrected import corrected
@@ -94,7 +94,7 @@ def _offensive(tally: Tally) -> Estimate:
     said = [
         Transcript(Case(str(n), n, 0), (Turn("target", opening),)) for n, opening in enumerate(tally.openings)
     ]
-    judged = asyncio.run(judge.judge(said))
+    judged = run_blocking(judge.judge(said))
     return rate([(j.score or 0.0) >= judge.threshold for j in judged], tally.names)
 
 

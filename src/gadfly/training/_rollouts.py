@@ -11,9 +11,10 @@ import hashlib
 import math
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from inspect_ai.model import GenerateConfig
@@ -28,6 +29,8 @@ from gadfly.stats._diversity import self_bleu_scores
 from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["Failure", "Match", "Reward", "Rollout", "Rollouts"]
+
+T = TypeVar("T")
 
 Reward = Callable[[Transcript, Judgement], float | None]
 """What a transcript is worth to the player. None: nobody can tell, and nothing is learned from it."""
@@ -88,12 +91,22 @@ class Rollouts:
         sampling = match.sampling.model_copy(update={"top_p": 1.0})
         self.game = match.game(System(model_of(policy), sampling=sampling))
         self._runner = asyncio.Runner()
+        self._apart: ThreadPoolExecutor | None = None
+        with suppress(RuntimeError):  # a notebook's loop runs in this thread: ours takes another one
+            asyncio.get_running_loop()
+            self._apart = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Rollouts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.close()
+        self._there(self._runner.close)
+        if self._apart is not None:
+            self._apart.shutdown()
+
+    def _there(self, work: Callable[[], T]) -> T:
+        """Done in the thread of the event loop."""
+        return work() if self._apart is None else self._apart.submit(work).result()
 
     def play(self, groups: Sequence[int]) -> list[Rollout]:
         """A rollout for each entry of `groups`. Equal entries play the same case (the same row of slots) with other
@@ -102,7 +115,7 @@ class Rollouts:
         A case that was over before the policy spoke has a prompt and a completion of another's and no reward, so that
         nothing is learned from it. Raises `InputError` when a reward is no number or no case asked the policy anything.
         """
-        return self._runner.run(self._play(groups))
+        return self._there(lambda: self._runner.run(self._play(groups)))
 
     async def _play(self, groups: Sequence[int]) -> list[Rollout]:
         cases = [self._case(group, member) for member, group in enumerate(groups)]
