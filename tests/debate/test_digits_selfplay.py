@@ -49,6 +49,22 @@ def test_the_same_seed_gives_the_same_judge_and_the_same_debater():
     np.testing.assert_array_equal(one, two)
 
 
+def test_the_highest_seed_is_one_too():
+    short = SelfPlay(rounds=1, games=500, hidden=(8,))
+    assert len(learn(DATA, JUDGE, short, seed=2**32 - 1).networks) == JUDGE.k
+
+
+def test_the_claim_that_random_debaters_do_worst_on_is_no_better_than_the_mean_of_claims(plays):
+    found = optimal_figures(DATA, plays)
+    unluckiest, mean = found.rates["random debaters, worst claim"], found.rates["random debaters"]
+    shares = [
+        one.random_L[np.arange(10) != label].min() for one, label in zip(plays, DATA.labels_N, strict=True)
+    ]
+    assert unluckiest.point == pytest.approx(np.mean(shares)) and unluckiest.point <= mean.point
+    gap = found.differences["optimal less random debaters, worst claim"].point
+    assert gap == pytest.approx(found.rates["optimal, worst claim"].point - unluckiest.point)
+
+
 def test_a_learned_debater_beats_a_random_one_in_both_chairs(player, plays):
     found = learned_figures(JUDGE, DATA, plays, player, 10).differences
     assert found["honest: learned less random, random liar"].low > 0

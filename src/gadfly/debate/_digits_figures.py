@@ -60,16 +60,18 @@ def optimal_figures(data: Images, plays: list[OptimalPlay]) -> PixelFigures:
     *judge alone*: it names one of ten labels from k random nonzero pixels. *random debaters*: it decides between the
     true label and a wrong one from as many. Both are shares of all sets of an image's pixels, so no luck of a draw is
     in them. *optimal*: the value of the game, the mean over the nine wrong claims; *worst claim*: the liar claims what
-    it does best with; *uncommitted*: it claims nothing, and wins wherever the judge would not name the true label.
+    it does best with, as optimal debaters play or as random ones do; *uncommitted*: it claims nothing, and wins
+    wherever the judge would not name the true label.
     """
     value_N_O_W, chance_N_1_W = _against_wrong(data, plays)
     alone_N_1 = np.array([[one.random_uncommitted] for one in plays])
-    worst_N_O = value_N_O_W.min(axis=2)
+    worst_N_O, unluckiest_N_1 = value_N_O_W.min(axis=2), chance_N_1_W.min(axis=2)
     uncommitted_N_O = np.array([one.uncommitted_2 for one in plays], dtype=np.float64)
     return PixelFigures(
         {
             "judge alone": _rate(alone_N_1),
             "random debaters": _rate(chance_N_1_W),
+            "random debaters, worst claim": _rate(unluckiest_N_1),
             "optimal": _rate(value_N_O_W),
             "optimal, honest first": _rate(value_N_O_W[:, HONEST]),
             "optimal, liar first": _rate(value_N_O_W[:, LIAR]),
@@ -78,6 +80,7 @@ def optimal_figures(data: Images, plays: list[OptimalPlay]) -> PixelFigures:
         },
         {
             "optimal less random debaters": _difference(value_N_O_W, chance_N_1_W),
+            "optimal less random debaters, worst claim": _difference(worst_N_O, unluckiest_N_1),
             "optimal, honest first less liar first": _difference(
                 value_N_O_W[:, HONEST], value_N_O_W[:, LIAR]
             ),

@@ -116,9 +116,10 @@ def learn(
     from sklearn.neural_network import MLPRegressor
 
     rng = np.random.default_rng(seed)
+    seeds = [(seed + turn) % 2**32 for turn in range(judge.k)]  # all that the regressor takes
     fits = [
-        MLPRegressor(hidden_layer_sizes=how.hidden, batch_size=250, alpha=1e-5, random_state=seed + turn)
-        for turn in range(judge.k)
+        MLPRegressor(hidden_layer_sizes=how.hidden, batch_size=250, alpha=1e-5, random_state=one)
+        for one in seeds
     ]
     player: LearnedPlayer | RandomPlayer = RandomPlayer()
     with threadpool_limits(1):  # for matrices this small more threads cost more than they give
