@@ -6,8 +6,8 @@ benchmarks/results/digits.json, where a number of pixels that was not run keeps 
 Irving, Christiano & Amodei 2018 (arXiv 1805.00899, section 3.1) on MNIST: the judge alone names the label in 48.2 % at
 four random pixels and 59.4 % at six; with debate 85.2 % and 88.9 %. Here: 1,197 images for the judge and for self-play,
 600 held out for every figure. The value of the game is exact (backward induction over all sets of pixels), on the first
-of the held-out images; what a learned debater makes sure of against the best answers is exact too, on fewer. Three
-minutes at four pixels and five at six, on one free core.
+of the held-out images; what a learned debater makes sure of against the best answers is exact too, on fewer. Two
+to five minutes for each number of pixels, on one free core.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -43,7 +44,7 @@ from gadfly.debate import (
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._payoff import LEARNED_FROM
 from gadfly.debate._position import Move, Position
-from gadfly.debate._practice import contest_of
+from gadfly.debate._practice import contest_of, seats_of
 from gadfly.debate._tuning import Heard, _match
 from gadfly.errors import CallError, InputError
 from gadfly.models import LocalModel, System, model_of
@@ -97,7 +98,7 @@ class LikesEven(ScriptedJudge):
             self.asked.append(seed)
             if len(self.asked) == self.dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-        said = {0: 0.0, 1: 0.0}
+        said = {0: 0.0, 1: 0.0, None: 0.0}
         for one in position.said:
             said[position.sides[one.seat]] += good(one.text)
         p = confidence(said[0], said[1], 4.0)
@@ -125,7 +126,7 @@ class FailsOn(LikesEven):
         return [out_of_reach(one) if down else one for one, down in zip(judged, asked, strict=True)]
 
 
-def base(count=12):
+def base(count=12, more=()):
     """A random model of a few words, each a token: what it says and what it is shown read back as they were. With
     more words it seldom says nothing.
     """
@@ -135,6 +136,7 @@ def base(count=12):
         "<unk>",
         *['"', "odd", "even", "answer", "is", "and", "not"],
         *(f"w{n}" for n in range(count)),
+        *more,
     ]
     inner = Tokenizer(WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
     inner.pre_tokenizer = Whitespace()
@@ -512,6 +514,49 @@ def test_a_zero_sum_reward_goes_to_the_right_seat():
     assert rewards == pytest.approx(
         [0.9, 0.1, 0.9, 0.1]
     )  # cases 0 and 2 train the first seat, 1 and 3 the second
+
+
+# --- one who estimates
+
+
+def estimated():
+    """A prover with an assigned answer, and one who says how likely it is, at the same time."""
+    shipped = protocol("prover_estimator")
+    argues = Step(who=("prover",), words=2, told='Say why the answer is "{mine}" and not "{other}".')
+    estimates = Step(
+        who=("estimator",), does="estimate", to="prover", words=2, told="Say how likely it is in per cent."
+    )
+    settled = Rules(slack=1, loses=())
+    return shipped.changed(opening=(), round=(argues, estimates), closing=(), rounds=1, rules=settled)
+
+
+def test_who_estimates_learns_too_from_what_is_true(tmp_path):
+    game = estimated()
+    assert seats_of(game) == ("prover", "estimator")
+    model = base(
+        2, more=("50%", "100%")
+    )  # half is worth 0.75 whichever answer it is about, the other 0.5 on average
+    how = Reinforcement(steps=60, batch=16, group=8, kl=0.0, learning_rate=3e-2, lora=WHOLE)
+    trained = learn_by_debating(model, practice(protocol=game), tmp_path / "rl", how, every=200)
+    told = [row["reward"] for row in Folder(trained.path).read("rollouts") if row["step"] % 2 == 0]
+    assert np.mean(told[:80]) < 0.67 and np.mean(told[-80:]) > 0.71
+
+
+def test_an_estimate_without_a_percentage_is_worth_nothing():
+    def told(lean, correct=0):
+        moves = [{"seat": "second", "does": "estimate", "lean": lean}]
+        transcript = over(sides=(0, None))
+        return replace(transcript, metadata={**transcript.metadata, "moves": moves, "correct": correct})
+
+    said = judged(0.5)
+    assert [payoff(told(lean), said, "second") for lean in (1.0, 0.5, None)] == [1.0, 0.75, 0.0]
+    assert payoff(told(1.0, None), said, "second") is None
+
+
+def test_one_who_estimates_has_no_opponent_to_be_measured_against(tmp_path):
+    assert not practice(protocol=estimated()).measured
+    with pytest.raises(InputError, match="nobody can be argued against"):
+        asyncio.run(contest(Skilled(0.0), Skilled(0.0), ROWS, estimated(), LikesEven(), tmp_path))
 
 
 # --- learning

@@ -115,7 +115,8 @@ def debater(
 ) -> None:
     """Train a debater by self-play. The same command again goes on where it stopped; Ctrl-C ends saved.
 
-    What it earns is the judge's probability of its side. How often it wins against what it was at the start is measured
+    What it earns is the judge's probability of its side, or, where it estimates how likely an answer is, by what is
+    true. How often it wins against what it was at the start is measured
     on questions held out, with sides swapped.
     """
     from gadfly import debate as d

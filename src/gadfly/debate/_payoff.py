@@ -21,13 +21,14 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
     quotes and words, and at least 0, so that nothing is worse than to lose by rule.
 
     A side that lost by rule has 0 and the other one 1 less its prices; where both lost, both have 0. Who estimates how
-    likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it. None where
-    nobody can tell: the case failed, the judge could not say, or the seat has no part in either. The probability is the
-    judgement's `p`, of answer 0, or for a judge without one follows from its score, that of the wrong answer.
+    likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it, and 0 for an
+    estimate without a percentage. None where nobody can tell: the case failed, the judge could not say, or the seat has
+    no part in either. The probability is the judgement's `p`, of answer 0, or for a judge without one follows from its
+    score, that of the wrong answer.
     """
     worth, missed = belief(transcript, judgement, seat), brier(transcript, seat)
-    if worth is None and missed is not None:
-        worth = 1 - missed
+    if worth is None and _estimates(transcript, seat):
+        worth = 0.0 if missed is None else 1 - missed
     if worth is None:
         return None
     if transcript.metadata["lost"] and missed is None and worth < 1.0:
@@ -40,12 +41,18 @@ def brier(transcript: Transcript, seat: str) -> float | None:
     """The squared error of the last estimate of a seat that argues for nothing; None where there is none, it named no
     percentage, or nobody knows which answer is right.
     """
-    correct = transcript.metadata.get("correct")
-    moves = (one for one in transcript.metadata.get("moves", ()) if one["seat"] == seat)
-    leans = [one["lean"] for one in moves if one["does"] == "estimate"]
-    if transcript.outcome != "completed" or correct is None or not leans or leans[-1] is None:
+    leans = _estimates(transcript, seat)
+    if not leans or leans[-1] is None:
         return None
-    return float((leans[-1] - (correct == 0)) ** 2)
+    return float((leans[-1] - (transcript.metadata["correct"] == 0)) ** 2)
+
+
+def _estimates(transcript: Transcript, seat: str) -> list[float | None]:
+    """The estimates of a seat, of answer 0; none where nobody knows which answer is right, or the case failed."""
+    if transcript.outcome != "completed" or transcript.metadata.get("correct") is None:
+        return []
+    moves = (one for one in transcript.metadata.get("moves", ()) if one["seat"] == seat)
+    return [one["lean"] for one in moves if one["does"] == "estimate"]
 
 
 def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:

@@ -31,17 +31,18 @@ __all__ = ["SPEAKS", "Bout", "Contest", "Practice", "contest", "seatings", "seat
 OUTAGES = frozenset({"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout"})
 """Causes of a failed call that say nothing of what was asked."""
 
-SPEAKS = ("argue", "answer", "ask")
+SPEAKS = ("argue", "answer", "ask", "estimate")
 """Steps in which a player says what it likes: what it can learn from. Quotes are masked and sides chosen greedily."""
 
 
 @dataclass(frozen=True)
 class Practice:
-    """What a debater learns at: questions as in `read_set`, a protocol, and the judge whose belief is what it earns.
+    """What a debater learns at: questions as in `read_set`, a protocol, and the judge whose belief is what it earns;
+    who estimates earns by what is true (`payoff`).
 
     `opponent`: `self`, the player as it is by then, or `frozen`, as it was at the start. `held_out` are the questions
-    on which it is measured against the start; without any it is not, and neither is a consultant, who has no opponent.
-    Raises `InputError` for no question and for a protocol in which nobody argues for an answer.
+    on which it is measured against the start; without any it is not, and neither is a consultant or one who estimates,
+    who have no opponent. Raises `InputError` for no question and for a protocol in which nobody argues for an answer.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -60,7 +61,7 @@ class Practice:
     @property
     def measured(self) -> bool:
         """Whether what was learned is measured."""
-        return bool(self.held_out) and len(seats_of(self.protocol)) > 1
+        return bool(self.held_out) and len(rivals_of(self.protocol)) > 1
 
     def spec(self) -> dict[str, Any]:
         """What of it decides what is learned, as JSON."""
@@ -89,14 +90,21 @@ def outage(transcript: Transcript, judgement: Judgement) -> str:
 
 
 def seats_of(protocol: Rulebook) -> tuple[str, ...]:
-    """The seats that a debater learns in: those that speak for an answer and are no copy. `InputError` for none."""
-    speak = {seat for step in protocol.steps if step.does in SPEAKS for seat in step.who}
-    found = (name for name, seat in protocol.own.items() if seat.side != "none")
-    if seats := tuple(name for name in found if name in speak):
-        return seats
+    """The seats that a debater learns in: those that speak for an answer or estimate how likely it is, and are no copy.
+    `InputError` where nobody speaks for one.
+    """
+    if rivals := rivals_of(protocol):
+        estimate = {seat for step in protocol.steps if step.does == "estimate" for seat in step.who}
+        return *rivals, *(name for name in protocol.own if name in estimate and name not in rivals)
     raise InputError(
         f"In protocol {protocol.name} nobody argues for an answer, so there is nothing to learn: take debate."
     )
+
+
+def rivals_of(protocol: Rulebook) -> tuple[str, ...]:
+    """The seats that speak for an answer and are no copy."""
+    speak = {seat for step in protocol.steps if step.does in SPEAKS for seat in step.who}
+    return tuple(name for name, seat in protocol.own.items() if seat.side != "none" and name in speak)
 
 
 def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 0) -> list[dict[str, Any]]:
@@ -214,13 +222,15 @@ async def contest(
     What failed before is played and judged again. Verdicts on questions that the judge learned from are missing. Raises
     `InputError` where no two seats argue against each other. No rows give estimates without a point.
     """
-    if len(seats_of(protocol)) < 2:
+    rivals = rivals_of(protocol)
+    if len(rivals) < 2:
         raise InputError(
             f"Protocol {protocol.name} has one seat that argues, so nobody can be argued against; take debate."
         )
     game = Bout(protocol, Player.of(player), Player.of(opponent), judge)
     settings = Settings(directory=directory, retry_failed=True)
-    made = await run(game, seatings(rows, protocol), [judge], settings=settings)
+    cases = [case for case in seatings(rows, protocol) if case["seat"] in rivals]
+    made = await run(game, cases, [judge], settings=settings)
     if made.cut:
         raise KeyboardInterrupt
     return contest_of(made, judge.name)
