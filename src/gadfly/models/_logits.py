@@ -60,6 +60,8 @@ class OutputLayer:
         if self._given is None or weight is None or logits_N_V.dtype == torch.float32:
             return found
         given_N_D = self._given.reshape(-1, self._given.shape[-1])[-len(found) :]
+        if not weight.is_floating_point() or weight.shape != (logits_N_V.shape[-1], given_N_D.shape[-1]):
+            return found  # packed in some way of its own
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
             found[some] = self._anew(logits_N_V[some], given_N_D[some], weight)
