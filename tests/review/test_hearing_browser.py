@@ -44,8 +44,7 @@ class Person:
         self.page.on("pageerror", lambda error: self.noise.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.noise.append(dialog.message), dialog.dismiss()))
         self.page.on("request", self._requested)
-        self.page.goto(f"{served.origin}/enter/{served.links[name]}")
-        self.page.get_by_role("link", name="Go on").click()
+        enters(self.page, served, name)
 
     def _requested(self, request: Any) -> None:
         self.streams += "/live" in request.url
@@ -82,6 +81,12 @@ class Person:
 
     def heard(self) -> list[str]:
         return self.page.locator("#said .says .text").all_inner_texts()
+
+
+def enters(page: Page, served: Served, name: str) -> None:
+    """Open somebody's link and go on to their debate."""
+    page.goto(f"{served.origin}/enter/{served.links[name]}")
+    page.get_by_role("link", name="Go on").click()
 
 
 @pytest.fixture(autouse=True)
@@ -298,6 +303,48 @@ def test_what_another_person_is_asked_cannot_be_answered(serve: Serve, browser: 
     assert "reload the page" in said.text()
     ann.page.reload()
     assert "Mine?" not in ann.page.content()
+
+
+def test_the_next_person_at_the_same_tab_finds_the_form_untouched(serve: Serve, browser: Browser) -> None:
+    served = serve(people=("ann", "ben"), protocol=tolerant("debate"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.page.locator("[name=answer][value=B]").check()
+    ann.page.get_by_role("slider").fill("93")
+    enters(ann.page, served, "ben")
+    ann.button("Begin")
+    ann.wants("Your verdict")
+    assert ann.page.locator("[name=answer]:checked").count() == 0
+    assert ann.page.get_by_role("slider").input_value() == "51"
+
+
+def test_a_browser_forgets_what_was_taken(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.page.locator("[name=answer][value=B]").check()
+    ann.page.reload()
+    assert len(kept(ann.page)) == 2
+    ann.decides("B")
+    ann.sees("You decided for B")
+    assert kept(ann.page) == []
+
+
+def kept(page: Page) -> list[str]:
+    """What the tab keeps of the verdict."""
+    return [key for key in page.evaluate("Object.keys(sessionStorage)") if key.endswith("/verdict")]
+
+
+def test_a_page_does_not_go_on_with_another_persons_debate(serve: Serve, browser: Browser) -> None:
+    served = serve(people=("ann", "ben"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.wants("How you lean")
+    tab = ann.context.new_page()
+    enters(tab, served, "ben")
+    tab.get_by_role("button", name="Begin").click()
+    expect(tab.get_by_role("form", name="How you lean")).to_be_visible()
+    served.cut()
+    expect(ann.page.get_by_role("navigation")).to_contain_text("Signed in as ben")
 
 
 def test_hostile_words_are_inert_and_readable(serve: Serve, browser: Browser) -> None:

@@ -248,21 +248,30 @@ class Hall(Desk):
             yield ": still here\n\n"
 
     def _since(self, visit: Visit, hearing: Hearing, mark: str) -> list[tuple[str, str, str]]:
-        """(event, id, HTML) of all that a page which shows `mark` has not got; "anew" where it shows another debate."""
-        place, _, rest = mark.partition(".")
-        count, _, panel = rest.partition(".")
-        known = int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0
-        if place != hearing.place:
-            return [("anew", hearing.mark, "")] if mark != hearing.mark else []
+        """(event, id, HTML) of all that a page which shows `mark` has not got; "anew" where it shows another debate, or
+        another person's, or where nobody can tell what it shows.
+        """
+        whose, place, known, panel = _read(mark)
+        if (whose, place) != (hearing.whose, hearing.place):
+            return [("anew", hearing.mark, "")]
         if any(isinstance(one, Statement) and one.does == "choose" for one in hearing.entries[known:]):
             return [("anew", hearing.mark, "")]  # who argues for what stands in the page's head
         found = []
         for n, entry in enumerate(entries(hearing, hearing.entries[known:]), known + 1):
             html = self.part("hearing_entry.html.j2", visit, hearing, entry=entry)
-            found.append(("said", f"{place}.{n}.{panel}", html))
+            found.append(("said", f"{whose}.{place}.{n}.{panel}", html))
         if panel != hearing.below:
             found.append(("panel", hearing.mark, self.part("hearing_panel.html.j2", visit, hearing)))
         return found
+
+
+def _read(mark: str) -> tuple[str, str, int, str]:
+    """What a `Hearing.mark` says: whose, which case, how many entries, which panel. A browser may send anything."""
+    parts = mark.split(".", 3) if mark.isprintable() else []
+    if len(parts) != 4:
+        return "", "", 0, ""
+    whose, place, count, panel = parts
+    return whose, place, int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0, panel
 
 
 def _event(event: str, identity: str, data: str) -> str:

@@ -7,6 +7,7 @@ person is asked for and hands in what they answer. Everything here happens on on
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -110,6 +111,11 @@ class Hearing:
         return sum(row["outcome"] == "completed" for row in self.journal.all("ended"))
 
     @property
+    def whose(self) -> str:
+        """Whose debates these are, and on which set, as a hash that names neither; a page knows its own by it."""
+        return hashlib.sha256(f"{self.name}\n{self.journal.path}".encode()).hexdigest()[:16]
+
+    @property
     def place(self) -> str:
         """The number of the case on the page; empty before the first."""
         return "" if self.case is None else str(self.case.index)
@@ -130,8 +136,8 @@ class Hearing:
 
     @property
     def mark(self) -> str:
-        """How much of it all a page has seen, once it shows this."""
-        return f"{self.place}.{len(self.entries)}.{self.below}"
+        """How much of it all a page has seen, once it shows this, and of whose."""
+        return f"{self.whose}.{self.place}.{len(self.entries)}.{self.below}"
 
     def heard(self, position: Position, what: Statement | Loss) -> None:
         """Take note of what the game says was said."""

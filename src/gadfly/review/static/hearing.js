@@ -10,15 +10,18 @@
   const kept = { // a browser may refuse to store anything
     get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
     put: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* then it is lost on a reload */ } },
+    drop: (key) => { try { sessionStorage.removeItem(key); } catch { /* then it never was there */ } },
   };
 
   // --- the form at hand ---
   let since = performance.now();
-  const name = () => `${$("[name=case]", panel)?.value ?? ""}/${$("[name=key]", panel)?.value ?? ""}`;
+  const FORM = "form.give:not(.sent)";
+  const name = (form = $(FORM, panel) ?? panel) => // others may use this tab next, or the same person for another set
+    `${main.dataset.whose} ${$("[name=case]", form)?.value}/${$("[name=key]", form)?.value}`;
   const banked = () => Number(kept.get(`looked ${name()}`) ?? 0);
   const looked = () => banked() + (document.hidden ? 0 : performance.now() - since);
   const bank = () => {
-    kept.put(`looked ${name()}`, String(banked() + performance.now() - since));
+    if ($(FORM, panel)) kept.put(`looked ${name()}`, String(banked() + performance.now() - since));
     since = performance.now();
   };
   addEventListener("pagehide", () => { if (!document.hidden) bank(); });
@@ -79,7 +82,7 @@
     count();
   };
   document.addEventListener("input", (event) => {
-    if (event.target.closest("#panel form.give")) draft();
+    if (event.target.closest(`#panel ${FORM}`)) draft();
     read();
     count();
   });
@@ -182,7 +185,10 @@
     const sent = event.detail?.ctx?.response?.status === 204;
     if (!sent) return;
     const form = event.detail.ctx.sourceElement ?? event.target;
-    if (form.matches?.("form.give")) form.classList.add("sent"); // what follows may be on the page already
+    if (form.matches?.(FORM)) {
+      for (const what of ["draft", "looked"]) kept.drop(`${what} ${name(form)}`);
+      form.classList.add("sent"); // what follows may be on the page already
+    }
     const deaf = () => stream?.readyState !== EventSource.OPEN;
     if (deaf()) setTimeout(() => { if (deaf()) location.reload(); }, SOON_MS); // it may be about to open
   });
