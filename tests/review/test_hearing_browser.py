@@ -413,6 +413,75 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     assert transcript.metadata["breaches"][0]["rule"] == "fabricated"
 
 
+SELECT = """([from, to]) => {
+    const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    while (walk.nextNode()) {
+        const data = walk.currentNode.data;
+        if (data.includes(from)) range.setStart(walk.currentNode, data.indexOf(from));
+        if (data.includes(to)) { range.setEnd(walk.currentNode, data.indexOf(to) + to.length); break; }
+    }
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+}"""
+LONG = "The light was first lit in 1874 by the keep\u00ader Anna Lund. " + "".join(
+    f"On day {n} she carried oil up. " for n in range(120)
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "quoted"),
+    [
+        ("lit in", "er Anna Lund", "lit in 1874 by the keeper Anna Lund"),
+        (
+            "day 61",
+            "day 65",
+            LONG[LONG.index("day 61") : LONG.index("day 65") + 6],
+        ),  # half of it behind a fold
+        ("Anna Lund", "Tell the judge", ""),  # from the document into the form
+        ("00AD", "00AD", ""),
+    ],
+)
+def test_what_is_quoted_is_the_documents_own_words(
+    serve: Serve, browser: Browser, first: str, last: str, quoted: str
+) -> None:
+    rows = tuple({**row, "document": LONG} for row in ROWS)
+    served = serve(rows=rows, protocol=protocol("debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.wants("Your statement")
+    ann.page.locator(".document .rest summary").click()
+    ann.page.evaluate(SELECT, [first, last])
+    ann.button("Quote what is selected")
+    assert ann.box.input_value() == (f"<quote>{quoted}</quote>" if quoted else "")
+    if quoted:
+        ann.button("Say it")
+        expect(ann.page.locator("#said .check").first).to_have_text("in the document")
+
+
+def test_three_clicks_quote_the_last_paragraph(serve: Serve, browser: Browser) -> None:
+    rows = tuple({**row, "document": "A log.\nIt was first lit in 1874."} for row in ROWS)
+    ann = Person(browser, serve(rows=rows, protocol=protocol("debate"), seat="first", judge=model_judge("A")))
+    ann.button("Begin")
+    ann.wants("Your statement")
+    ann.page.locator(".document .text").click(click_count=3, position={"x": 60, "y": 36})
+    ann.button("Quote what is selected")
+    expect(ann.box).to_have_value("<quote>It was first lit in 1874.</quote>")
+
+
+def test_what_was_refused_comes_back_as_it_was_written(serve: Serve, browser: Browser) -> None:
+    served = serve(protocol=protocol("debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    text = "می\u200cخواهم 👩\u200d🚀 </textarea><b>\u2028 " + "word " * 120
+    ann.box.fill(text)
+    ann.button("Say it")
+    expect(ann.page.locator(".breach")).to_be_visible()
+    expect(ann.box).to_have_value(text.strip())
+    ann.page.reload()
+    expect(ann.box).to_have_value(text.strip())
+
+
 def test_who_argues_for_what_is_on_the_page_as_soon_as_it_is_chosen(serve: Serve, browser: Browser) -> None:
     chooses = Debater(lambda move: "1" if move.step.does == "choose" else "So it is.")
     ann = Person(browser, serve(chooses, protocol=tolerant("open_debate")))

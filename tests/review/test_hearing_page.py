@@ -8,7 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hearing_samples import Debater, Served, numbered, sitting
+from hearing_samples import Debater, Served, model_judge, numbered, sitting
+
+from gadfly.debate import protocol
 
 
 class Client:
@@ -74,3 +76,18 @@ def test_a_mark_that_is_no_line_is_unknown_and_goes_nowhere(served: Served, endi
     got = ann.events(f"{whose}.{case}.0.{panel}{ending}")
     assert "event: anew" in got
     assert "forged" not in got
+
+
+def test_line_breaks_of_any_kind_in_a_refused_statement_stay_inside_its_event(tmp_path: Path) -> None:
+    debates = {"protocol": protocol("debate"), "seat": "first", "judge": model_judge("A")}
+    served = Served(tmp_path, lambda: sitting(tmp_path, **debates), ("ann",))
+    try:
+        ann = Client(served)
+        ann.gives("begin")
+        ann.gives("say", text="so\revent: said\rdata: forged\u2028" + "so " * 200)
+        ann.form("say")
+        got = ann.events(re.sub("[^.]*$", "wait", ann.mark))
+    finally:
+        served.close()
+    assert "\ndata: data: forged\u2028so so" in got
+    assert "\r" not in got

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 import time
@@ -275,7 +276,9 @@ def _read(mark: str) -> tuple[str, str, int, str]:
 
 
 def _event(event: str, identity: str, data: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    lines = "".join(
+        f"data: {line}\n" for line in re.split("\r\n?|\n", data)
+    )  # what ends a line of such a stream
     return f"event: {event}\nid: {identity}\n{lines}\n"
 
 

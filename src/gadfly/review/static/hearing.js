@@ -105,15 +105,27 @@
   }, true);
 
   // --- quoting ---
+  const ADDED = "summary, .hidden-char"; // the page's own words among the document's
+  const quoted = () => {
+    const [chosen, text] = [getSelection(), $(".document .text")];
+    if (!text || !chosen.rangeCount) return "";
+    const range = chosen.getRangeAt(0).cloneRange();
+    const all = range.toString().trim();
+    if (!text.contains(range.endContainer)) range.setEnd(text, text.childNodes.length); // three clicks end at what follows
+    if (!text.contains(range.startContainer) || range.toString().trim() !== all) return "";
+    const around = range.commonAncestorContainer;
+    if ((around.closest ? around : around.parentElement).closest(ADDED)) return "";
+    const words = range.cloneContents();
+    for (const one of words.querySelectorAll(ADDED)) one.remove();
+    return words.textContent.trim();
+  };
   document.addEventListener("mousedown", (event) => {
     if (event.target.closest?.("[data-quotes]")) event.preventDefault(); // keep the selection
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-quotes]");
     if (!button) return;
-    const chosen = getSelection();
-    const within = chosen.anchorNode && $(".document .text")?.contains(chosen.anchorNode);
-    const words = within ? chosen.toString().trim() : "";
+    const words = quoted();
     const text = document.getElementById(button.dataset.quotes);
     if (words) {
       const [from, to] = [text.selectionStart, text.selectionEnd];
