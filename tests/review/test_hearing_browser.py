@@ -41,6 +41,7 @@ class Person:
         self.page: Page = self.context.new_page()
         self.noise: list[str] = []
         self.streams = 0
+        self.scripted = options.get("java_script_enabled", True)
         self.page.on("pageerror", lambda error: self.noise.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.noise.append(dialog.message), dialog.dismiss()))
         self.page.on("request", self._requested)
@@ -56,7 +57,17 @@ class Person:
         return self.page.locator("#panel textarea")
 
     def button(self, name: str) -> None:
-        self.page.get_by_role("button", name=name).click()
+        self.rested(self.page.get_by_role("button", name=name)).click()
+
+    def rested(self, field: Any) -> Any:
+        """A field of a form that is there and takes answers."""
+        expect(field).to_be_visible()
+        if self.scripted:
+            expect(self.page.locator("#panel.ready")).to_have_count(1)
+        return field
+
+    def marks(self, answer: str) -> None:
+        self.rested(self.page.locator(f"[name=answer][value={answer}]")).check()
 
     def asks(self, text: str) -> None:
         self.box.fill(text)
@@ -67,7 +78,7 @@ class Person:
         self.button("Tell")
 
     def decides(self, answer: str, sure: int = 80, confidence: str = "firm") -> None:
-        self.page.locator(f"[name=answer][value={answer}]").check()
+        self.marks(answer)
         self.page.get_by_role("slider").fill(str(sure))
         self.page.get_by_label(confidence).check()
         self.button("Decide")
@@ -158,28 +169,85 @@ def test_quotations_are_told_apart(serve: Serve, browser: Browser) -> None:
 
 def test_the_keyboard_is_enough(serve: Serve, browser: Browser, tmp_path: Path) -> None:
     ann = Person(browser, serve())
-    keys = ann.page.keyboard
-    expect(ann.page.get_by_role("button", name="Begin")).to_be_focused()
+    keys, slider = ann.page.keyboard, ann.page.get_by_role("slider")
+
+    def at(field: Any) -> None:
+        expect(ann.rested(field)).to_be_focused()
+
+    at(ann.page.get_by_role("button", name="Begin"))
     keys.press("Enter")
-    ann.wants("How you lean")
-    expect(ann.page.get_by_role("slider")).to_be_focused()
+    at(slider)
     keys.press("ArrowLeft")
     keys.press("Enter")
-    expect(ann.box).to_be_focused()
+    at(ann.box)
     keys.type("Is n a letter?")
     keys.press("Enter")
-    ann.wants("How you lean")
-    expect(ann.page.get_by_role("slider")).to_be_focused()
+    at(slider)
     keys.press("Enter")
-    expect(ann.box).to_be_focused()
+    at(ann.box)
     for key in ("Tab", "Tab", "Enter"):
         keys.press(key)
-    ann.wants("Your verdict")
-    expect(ann.page.locator("[name=answer]").first).to_be_focused()
+    at(ann.page.locator("[name=answer]").first)
     for key in ("ArrowDown", "Tab", "End", "Tab", "Space", "Tab", "Enter"):
         keys.press(key)
     ann.sees("You decided for B, 100% sure.")
     assert [one.metadata["verdict"]["p"] for one in played(tmp_path)] == [0.0]
+
+
+def test_enter_on_an_answer_does_not_send_the_verdict(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.marks("A")
+    ann.page.get_by_label("firm").check()
+    ann.page.locator("[name=answer][value=A]").press("Enter")
+    ann.page.get_by_role("slider").press("Enter")
+    ann.decides("A", 90)
+    ann.sees("You decided for A, 90% sure.")
+
+
+CLICKS_WHAT_COMES = """new MutationObserver((_, seen) => {
+    const button = document.querySelector("#panel form.give button");
+    if (button) { seen.disconnect(); button.click(); }
+}).observe(document.querySelector("#panel"), { childList: true })"""
+
+
+def test_a_second_click_does_not_answer_the_form_that_has_just_come(serve: Serve, browser: Browser) -> None:
+    served = serve(protocol=tolerant("polling_debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.box.fill("It is 1874.")
+    ann.rested(ann.box)
+    ann.page.evaluate(CLICKS_WHAT_COMES)  # it would be told how the judge leans, at a price
+    ann.button("Say it")
+    ann.button("Go on without")
+    ann.wants("Your statement")
+    expect(ann.page.locator("#said")).not_to_contain_text("in private")
+
+
+def test_a_key_that_is_held_down_answers_one_form(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.marks("A")
+    ann.page.get_by_label("firm").check()
+    ann.page.get_by_role("button", name="Decide").focus()
+    ann.page.keyboard.down("Enter")
+    following = ann.rested(ann.page.get_by_role("button", name="Next debate"))
+    expect(following).to_be_focused()
+    ann.page.evaluate("addEventListener('click', () => { window.clicked = true; }, true)")
+    ann.page.keyboard.down("Enter")
+    assert not ann.page.evaluate("window.clicked")
+
+
+@pytest.mark.parametrize(("motion", "behaviour"), [("reduce", "auto"), ("no-preference", "smooth")])
+def test_the_page_glides_only_for_who_likes_that(
+    serve: Serve, browser: Browser, motion: Any, behaviour: str
+) -> None:
+    ann = Person(browser, serve(), reduced_motion=motion)
+    ann.page.add_init_script("window.moves = []; window.scrollTo = (to) => moves.push(to.behavior)")
+    ann.button("Begin")
+    ann.leans(40)
+    ann.wants("Your question")
+    assert ann.page.evaluate("[...new Set(moves)]") == [behaviour]
 
 
 def test_a_reload_loses_nothing_not_even_half_a_question(serve: Serve, browser: Browser) -> None:
@@ -207,7 +275,7 @@ def test_nor_half_a_lean_or_half_a_verdict(serve: Serve, browser: Browser, tmp_p
     assert slider.input_value() != "50"  # another lean begins where the last one ended, not at a draft
     ann.button("Tell")
     ann.button("No question")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     slider.fill("77")
     ann.page.get_by_label("firm").check()
     ann.page.reload()
@@ -309,7 +377,7 @@ def test_the_next_person_at_the_same_tab_finds_the_form_untouched(serve: Serve, 
     served = serve(people=("ann", "ben"), protocol=tolerant("debate"))
     ann = Person(browser, served)
     ann.button("Begin")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     ann.page.get_by_role("slider").fill("93")
     enters(ann.page, served, "ben")
     ann.button("Begin")
@@ -321,7 +389,7 @@ def test_the_next_person_at_the_same_tab_finds_the_form_untouched(serve: Serve, 
 def test_a_browser_forgets_what_was_taken(serve: Serve, browser: Browser) -> None:
     ann = Person(browser, serve(protocol=tolerant("debate")))
     ann.button("Begin")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     ann.page.reload()
     assert len(kept(ann.page)) == 2
     ann.decides("B")
@@ -341,6 +409,7 @@ def test_a_page_does_not_go_on_with_another_persons_debate(serve: Serve, browser
     ann.wants("How you lean")
     tab = ann.context.new_page()
     enters(tab, served, "ben")
+    expect(tab.locator("#panel.ready")).to_have_count(1)
     tab.get_by_role("button", name="Begin").click()
     expect(tab.get_by_role("form", name="How you lean")).to_be_visible()
     served.cut()
@@ -401,7 +470,7 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     ann.button("Say it")
     expect(ann.page.locator(".breach")).to_contain_text("quoted words that are not in the document")
     expect(ann.box).to_have_value(f"It was <quote>{MADE_UP}</quote>.")
-    ann.box.fill(f"It was <quote>{TRUE_QUOTE}</quote>.")
+    ann.rested(ann.box).fill(f"It was <quote>{TRUE_QUOTE}</quote>.")
     ann.page.keyboard.press("Control+Enter")
     expect(ann.page.locator("#said .says").first).to_contain_text(TRUE_QUOTE)
     ann.box.fill("word " * 91)
@@ -541,7 +610,7 @@ def test_without_scripts_everything_works(serve: Serve, browser: Browser, tmp_pa
     ann.wants("How you lean")
     ann.button("Tell")
     ann.button("No question")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     ann.page.get_by_label("certain").check()
     ann.button("Decide")
     ann.sees("You decided for B")

@@ -4,6 +4,7 @@
 // the page comes from this server, which has made it inert; it builds no markup itself.
 (() => {
   const SOON_MS = 3000; // a stream that ends by itself is back before that
+  const REST_MS = 400; // after a form appears: a second click or key meant for the last one must not answer this one
   const $ = (selector, root = document) => root.querySelector(selector);
   const main = $("#main");
   const panel = $("#panel");
@@ -75,8 +76,22 @@
       else one.value = drafted[one.name];
     }
   };
+  let resting = 0;
+  const rest = () => {
+    panel.classList.remove("ready");
+    clearTimeout(resting);
+    resting = setTimeout(() => panel.classList.add("ready"), REST_MS);
+  };
+  for (const kind of ["click", "submit"]) {
+    document.addEventListener(kind, (event) => {
+      if (!event.target.closest?.("#panel:not(.ready)")) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }, true);
+  }
   const arrived = () => {
     since = performance.now();
+    rest();
     restore();
     read();
     count();
@@ -91,11 +106,17 @@
     if (seconds) seconds.value = (looked() / 1000).toFixed(2);
   }, true);
 
-  // --- keys: Enter sends a question or a lean, Ctrl-Enter a statement ---
+  // --- keys: Enter sends a question or a lean, Ctrl-Enter a statement, and no verdict from one of its fields ---
   document.addEventListener("keydown", (event) => {
+    const within = event.target.closest?.("#panel :is(button, input)");
+    const held = event.repeat && (event.key === "Enter" || event.key === " "); // perhaps since the last form
+    if (held && within) event.preventDefault();
     if (event.key !== "Enter" || event.isComposing) return;
     const how = event.target.dataset?.enter;
-    if (!how) return;
+    if (!how) {
+      if (within?.matches("input")) event.preventDefault();
+      return;
+    }
     if (how === "send" ? event.shiftKey : !(event.ctrlKey || event.metaKey)) {
       event.stopPropagation(); // a new line
       return;
@@ -145,7 +166,10 @@
     line.textContent = text;
   };
   const atEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
-  const follow = (was) => { if (was) scrollTo({ top: document.documentElement.scrollHeight, behavior: "smooth" }); };
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const follow = (was) => {
+    if (was) scrollTo({ top: document.documentElement.scrollHeight, behavior: still.matches ? "auto" : "smooth" });
+  };
   const listen = () => {
     stream = new EventSource(`/live?after=${encodeURIComponent(mark)}`);
     const on = (kind, handle) => stream.addEventListener(kind, (event) => {
