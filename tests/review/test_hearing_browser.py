@@ -636,6 +636,24 @@ def test_a_phone_shows_all_of_it_named_readable_and_within_reach(
     assert ann.noise == []
 
 
+@pytest.mark.parametrize(
+    ("viewport", "most"), [(DESK, 0.56), ({"width": 1280, "height": 720}, 0.56), (PHONE, 9)]
+)
+def test_long_answers_leave_the_debate_in_sight(
+    serve: Serve, browser: Browser, viewport: Any, most: float
+) -> None:
+    answers = ["It was so, " + "as the keeper wrote, " * 40 + end for end in ("once.", "twice.")]
+    rows = tuple({**row, "answers": answers} for row in ROWS)
+    ann = Person(browser, serve(rows=rows, protocol=tolerant("debate")), viewport=viewport)
+    ann.button("Begin")
+    ann.wants("Your verdict")
+    share = ann.page.evaluate("document.querySelector('#panel').offsetHeight / innerHeight")
+    assert share < most
+    assert (share > 1) == (most > 1)  # where it does not stay in sight it need not scroll by itself
+    ann.decides("B", 60)
+    ann.sees("You decided for B")
+
+
 def fits(page: Page) -> None:
     """Nothing is wider than the window, too small for a thumb, without a name or too faint to read."""
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -189,6 +189,7 @@
       const was = atEnd();
       const within = panel.contains(document.activeElement);
       panel.innerHTML = html;
+      panel.scrollTop = 0;
       progress();
       htmx.process(panel);
       arrived();
