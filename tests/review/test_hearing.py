@@ -112,8 +112,9 @@ def test_a_torn_line_is_as_if_it_had_not_been(tmp_path_factory: Any, cut: int, t
     assert sum(row is not None for row in known) == path.read_bytes().count(b"\n") - 1
 
 
-def test_a_journal_that_is_no_journal_is_refused_with_its_path(tmp_path: Path) -> None:
-    (tmp_path / "j").write_text("not json\n")
+@pytest.mark.parametrize("line", ["not json", '{"case": "x"}', "[1]", "7", "null"])
+def test_a_journal_that_is_no_journal_is_refused_with_its_path(tmp_path: Path, line: str) -> None:
+    (tmp_path / "j").write_text(f"{line}\n")
     with pytest.raises(StoreError, match="move it away"):
         opened(tmp_path / "j")
 

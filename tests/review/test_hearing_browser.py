@@ -41,11 +41,11 @@ class Person:
         self.page: Page = self.context.new_page()
         self.noise: list[str] = []
         self.streams = 0
+        self.scripted = options.get("java_script_enabled", True)
         self.page.on("pageerror", lambda error: self.noise.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.noise.append(dialog.message), dialog.dismiss()))
         self.page.on("request", self._requested)
-        self.page.goto(f"{served.origin}/enter/{served.links[name]}")
-        self.page.get_by_role("link", name="Go on").click()
+        enters(self.page, served, name)
 
     def _requested(self, request: Any) -> None:
         self.streams += "/live" in request.url
@@ -57,7 +57,17 @@ class Person:
         return self.page.locator("#panel textarea")
 
     def button(self, name: str) -> None:
-        self.page.get_by_role("button", name=name).click()
+        self.rested(self.page.get_by_role("button", name=name)).click()
+
+    def rested(self, field: Any) -> Any:
+        """A field of a form that is there and takes answers."""
+        expect(field).to_be_visible()
+        if self.scripted:
+            expect(self.page.locator("#panel.ready")).to_have_count(1)
+        return field
+
+    def marks(self, answer: str) -> None:
+        self.rested(self.page.locator(f"[name=answer][value={answer}]")).check()
 
     def asks(self, text: str) -> None:
         self.box.fill(text)
@@ -68,7 +78,7 @@ class Person:
         self.button("Tell")
 
     def decides(self, answer: str, sure: int = 80, confidence: str = "firm") -> None:
-        self.page.locator(f"[name=answer][value={answer}]").check()
+        self.marks(answer)
         self.page.get_by_role("slider").fill(str(sure))
         self.page.get_by_label(confidence).check()
         self.button("Decide")
@@ -82,6 +92,12 @@ class Person:
 
     def heard(self) -> list[str]:
         return self.page.locator("#said .says .text").all_inner_texts()
+
+
+def enters(page: Page, served: Served, name: str) -> None:
+    """Open somebody's link and go on to their debate."""
+    page.goto(f"{served.origin}/enter/{served.links[name]}")
+    page.get_by_role("link", name="Go on").click()
 
 
 @pytest.fixture(autouse=True)
@@ -153,28 +169,85 @@ def test_quotations_are_told_apart(serve: Serve, browser: Browser) -> None:
 
 def test_the_keyboard_is_enough(serve: Serve, browser: Browser, tmp_path: Path) -> None:
     ann = Person(browser, serve())
-    keys = ann.page.keyboard
-    expect(ann.page.get_by_role("button", name="Begin")).to_be_focused()
+    keys, slider = ann.page.keyboard, ann.page.get_by_role("slider")
+
+    def at(field: Any) -> None:
+        expect(ann.rested(field)).to_be_focused()
+
+    at(ann.page.get_by_role("button", name="Begin"))
     keys.press("Enter")
-    ann.wants("How you lean")
-    expect(ann.page.get_by_role("slider")).to_be_focused()
+    at(slider)
     keys.press("ArrowLeft")
     keys.press("Enter")
-    expect(ann.box).to_be_focused()
+    at(ann.box)
     keys.type("Is n a letter?")
     keys.press("Enter")
-    ann.wants("How you lean")
-    expect(ann.page.get_by_role("slider")).to_be_focused()
+    at(slider)
     keys.press("Enter")
-    expect(ann.box).to_be_focused()
+    at(ann.box)
     for key in ("Tab", "Tab", "Enter"):
         keys.press(key)
-    ann.wants("Your verdict")
-    expect(ann.page.locator("[name=answer]").first).to_be_focused()
+    at(ann.page.locator("[name=answer]").first)
     for key in ("ArrowDown", "Tab", "End", "Tab", "Space", "Tab", "Enter"):
         keys.press(key)
     ann.sees("You decided for B, 100% sure.")
     assert [one.metadata["verdict"]["p"] for one in played(tmp_path)] == [0.0]
+
+
+def test_enter_on_an_answer_does_not_send_the_verdict(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.marks("A")
+    ann.page.get_by_label("firm").check()
+    ann.page.locator("[name=answer][value=A]").press("Enter")
+    ann.page.get_by_role("slider").press("Enter")
+    ann.decides("A", 90)
+    ann.sees("You decided for A, 90% sure.")
+
+
+CLICKS_WHAT_COMES = """new MutationObserver((_, seen) => {
+    const button = document.querySelector("#panel form.give button");
+    if (button) { seen.disconnect(); button.click(); }
+}).observe(document.querySelector("#panel"), { childList: true })"""
+
+
+def test_a_second_click_does_not_answer_the_form_that_has_just_come(serve: Serve, browser: Browser) -> None:
+    served = serve(protocol=tolerant("polling_debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.box.fill("It is 1874.")
+    ann.rested(ann.box)
+    ann.page.evaluate(CLICKS_WHAT_COMES)  # it would be told how the judge leans, at a price
+    ann.button("Say it")
+    ann.button("Go on without")
+    ann.wants("Your statement")
+    expect(ann.page.locator("#said")).not_to_contain_text("in private")
+
+
+def test_a_key_that_is_held_down_answers_one_form(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.marks("A")
+    ann.page.get_by_label("firm").check()
+    ann.page.get_by_role("button", name="Decide").focus()
+    ann.page.keyboard.down("Enter")
+    following = ann.rested(ann.page.get_by_role("button", name="Next debate"))
+    expect(following).to_be_focused()
+    ann.page.evaluate("addEventListener('click', () => { window.clicked = true; }, true)")
+    ann.page.keyboard.down("Enter")
+    assert not ann.page.evaluate("window.clicked")
+
+
+@pytest.mark.parametrize(("motion", "behaviour"), [("reduce", "auto"), ("no-preference", "smooth")])
+def test_the_page_glides_only_for_who_likes_that(
+    serve: Serve, browser: Browser, motion: Any, behaviour: str
+) -> None:
+    ann = Person(browser, serve(), reduced_motion=motion)
+    ann.page.add_init_script("window.moves = []; window.scrollTo = (to) => moves.push(to.behavior)")
+    ann.button("Begin")
+    ann.leans(40)
+    ann.wants("Your question")
+    assert ann.page.evaluate("[...new Set(moves)]") == [behaviour]
 
 
 def test_a_reload_loses_nothing_not_even_half_a_question(serve: Serve, browser: Browser) -> None:
@@ -202,7 +275,7 @@ def test_nor_half_a_lean_or_half_a_verdict(serve: Serve, browser: Browser, tmp_p
     assert slider.input_value() != "50"  # another lean begins where the last one ended, not at a draft
     ann.button("Tell")
     ann.button("No question")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     slider.fill("77")
     ann.page.get_by_label("firm").check()
     ann.page.reload()
@@ -300,6 +373,49 @@ def test_what_another_person_is_asked_cannot_be_answered(serve: Serve, browser: 
     assert "Mine?" not in ann.page.content()
 
 
+def test_the_next_person_at_the_same_tab_finds_the_form_untouched(serve: Serve, browser: Browser) -> None:
+    served = serve(people=("ann", "ben"), protocol=tolerant("debate"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.marks("B")
+    ann.page.get_by_role("slider").fill("93")
+    enters(ann.page, served, "ben")
+    ann.button("Begin")
+    ann.wants("Your verdict")
+    assert ann.page.locator("[name=answer]:checked").count() == 0
+    assert ann.page.get_by_role("slider").input_value() == "51"
+
+
+def test_a_browser_forgets_what_was_taken(serve: Serve, browser: Browser) -> None:
+    ann = Person(browser, serve(protocol=tolerant("debate")))
+    ann.button("Begin")
+    ann.marks("B")
+    ann.page.reload()
+    assert len(kept(ann.page)) == 2
+    ann.decides("B")
+    ann.sees("You decided for B")
+    assert kept(ann.page) == []
+
+
+def kept(page: Page) -> list[str]:
+    """What the tab keeps of the verdict."""
+    return [key for key in page.evaluate("Object.keys(sessionStorage)") if key.endswith("/verdict")]
+
+
+def test_a_page_does_not_go_on_with_another_persons_debate(serve: Serve, browser: Browser) -> None:
+    served = serve(people=("ann", "ben"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.wants("How you lean")
+    tab = ann.context.new_page()
+    enters(tab, served, "ben")
+    expect(tab.locator("#panel.ready")).to_have_count(1)
+    tab.get_by_role("button", name="Begin").click()
+    expect(tab.get_by_role("form", name="How you lean")).to_be_visible()
+    served.cut()
+    expect(ann.page.get_by_role("navigation")).to_contain_text("Signed in as ben")
+
+
 def test_hostile_words_are_inert_and_readable(serve: Serve, browser: Browser) -> None:
     hostile = HOSTILE[:-190_000]
     row = {**ROWS[0], "question": HOSTILE[:900], "answers": [HOSTILE[:300], "no"], "title": HOSTILE[:200]}
@@ -354,7 +470,7 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     ann.button("Say it")
     expect(ann.page.locator(".breach")).to_contain_text("quoted words that are not in the document")
     expect(ann.box).to_have_value(f"It was <quote>{MADE_UP}</quote>.")
-    ann.box.fill(f"It was <quote>{TRUE_QUOTE}</quote>.")
+    ann.rested(ann.box).fill(f"It was <quote>{TRUE_QUOTE}</quote>.")
     ann.page.keyboard.press("Control+Enter")
     expect(ann.page.locator("#said .says").first).to_contain_text(TRUE_QUOTE)
     ann.box.fill("word " * 91)
@@ -364,6 +480,75 @@ def test_a_person_debates_and_is_told_of_a_breach(serve: Serve, browser: Browser
     ann.sees("The judge holds both for as likely. You earn 50 of 100 points.")
     [transcript] = played(tmp_path)
     assert transcript.metadata["breaches"][0]["rule"] == "fabricated"
+
+
+SELECT = """([from, to]) => {
+    const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    while (walk.nextNode()) {
+        const data = walk.currentNode.data;
+        if (data.includes(from)) range.setStart(walk.currentNode, data.indexOf(from));
+        if (data.includes(to)) { range.setEnd(walk.currentNode, data.indexOf(to) + to.length); break; }
+    }
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+}"""
+LONG = "The light was first lit in 1874 by the keep\u00ader Anna Lund. " + "".join(
+    f"On day {n} she carried oil up. " for n in range(120)
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "quoted"),
+    [
+        ("lit in", "er Anna Lund", "lit in 1874 by the keeper Anna Lund"),
+        (
+            "day 61",
+            "day 65",
+            LONG[LONG.index("day 61") : LONG.index("day 65") + 6],
+        ),  # half of it behind a fold
+        ("Anna Lund", "Tell the judge", ""),  # from the document into the form
+        ("00AD", "00AD", ""),
+    ],
+)
+def test_what_is_quoted_is_the_documents_own_words(
+    serve: Serve, browser: Browser, first: str, last: str, quoted: str
+) -> None:
+    rows = tuple({**row, "document": LONG} for row in ROWS)
+    served = serve(rows=rows, protocol=protocol("debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    ann.wants("Your statement")
+    ann.page.locator(".document .rest summary").click()
+    ann.page.evaluate(SELECT, [first, last])
+    ann.button("Quote what is selected")
+    assert ann.box.input_value() == (f"<quote>{quoted}</quote>" if quoted else "")
+    if quoted:
+        ann.button("Say it")
+        expect(ann.page.locator("#said .check").first).to_have_text("in the document")
+
+
+def test_three_clicks_quote_the_last_paragraph(serve: Serve, browser: Browser) -> None:
+    rows = tuple({**row, "document": "A log.\nIt was first lit in 1874."} for row in ROWS)
+    ann = Person(browser, serve(rows=rows, protocol=protocol("debate"), seat="first", judge=model_judge("A")))
+    ann.button("Begin")
+    ann.wants("Your statement")
+    ann.page.locator(".document .text").click(click_count=3, position={"x": 60, "y": 36})
+    ann.button("Quote what is selected")
+    expect(ann.box).to_have_value("<quote>It was first lit in 1874.</quote>")
+
+
+def test_what_was_refused_comes_back_as_it_was_written(serve: Serve, browser: Browser) -> None:
+    served = serve(protocol=protocol("debate"), seat="first", judge=model_judge("A"))
+    ann = Person(browser, served)
+    ann.button("Begin")
+    text = "می\u200cخواهم 👩\u200d🚀 </textarea><b>\u2028 " + "word " * 120
+    ann.box.fill(text)
+    ann.button("Say it")
+    expect(ann.page.locator(".breach")).to_be_visible()
+    expect(ann.box).to_have_value(text.strip())
+    ann.page.reload()
+    expect(ann.box).to_have_value(text.strip())
 
 
 def test_who_argues_for_what_is_on_the_page_as_soon_as_it_is_chosen(serve: Serve, browser: Browser) -> None:
@@ -425,7 +610,7 @@ def test_without_scripts_everything_works(serve: Serve, browser: Browser, tmp_pa
     ann.wants("How you lean")
     ann.button("Tell")
     ann.button("No question")
-    ann.page.locator("[name=answer][value=B]").check()
+    ann.marks("B")
     ann.page.get_by_label("certain").check()
     ann.button("Decide")
     ann.sees("You decided for B")
@@ -449,6 +634,24 @@ def test_a_phone_shows_all_of_it_named_readable_and_within_reach(
     ann.wants("Your verdict")
     fits(ann.page)
     assert ann.noise == []
+
+
+@pytest.mark.parametrize(
+    ("viewport", "most"), [(DESK, 0.56), ({"width": 1280, "height": 720}, 0.56), (PHONE, 9)]
+)
+def test_long_answers_leave_the_debate_in_sight(
+    serve: Serve, browser: Browser, viewport: Any, most: float
+) -> None:
+    answers = ["It was so, " + "as the keeper wrote, " * 40 + end for end in ("once.", "twice.")]
+    rows = tuple({**row, "answers": answers} for row in ROWS)
+    ann = Person(browser, serve(rows=rows, protocol=tolerant("debate")), viewport=viewport)
+    ann.button("Begin")
+    ann.wants("Your verdict")
+    share = ann.page.evaluate("document.querySelector('#panel').offsetHeight / innerHeight")
+    assert share < most
+    assert (share > 1) == (most > 1)  # where it does not stay in sight it need not scroll by itself
+    ann.decides("B", 60)
+    ann.sees("You decided for B")
 
 
 def fits(page: Page) -> None:

@@ -59,16 +59,22 @@ def answer_in(form: Mapping[str, str], *, needs_reason: bool, name: str = "value
     return Answer(
         field(form, name),
         reason=reason,
-        seconds=seconds_in(form),
+        seconds=seconds_in(form) or 0.0,  # what an answer says that was not timed
         rule=int(rule) if rule.isascii() and rule.isdecimal() and len(rule) < 5 else None,
     )
 
 
-def seconds_in(form: Mapping[str, str]) -> float:
-    """How long somebody looked before they sent a form: its `seconds`, or without a script the time since `shown`."""
-    elapsed = min(_DAY, max(0.0, time.time() - (_float(field(form, "shown")) or time.time())))
+def seconds_in(form: Mapping[str, str]) -> float | None:
+    """How long somebody looked before they sent a form: its `seconds`, or without a script the time since `shown`.
+
+    Where that lies ahead, because the clock was set back, `seconds` may be up to a day; None where there is neither.
+    """
+    elapsed = min(_DAY, time.time() - (_float(field(form, "shown")) or math.inf))
+    known = elapsed > -1
     seconds = _float(field(form, "seconds"))
-    return round(seconds if seconds is not None and 0 <= seconds <= elapsed + 1 else elapsed, 2)
+    if seconds is not None and 0 <= seconds <= (elapsed + 1 if known else _DAY):
+        return round(seconds, 2)
+    return round(max(0.0, elapsed), 2) if known else None
 
 
 def _float(text: str) -> float | None:

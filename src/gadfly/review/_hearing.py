@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 import time
@@ -38,8 +39,10 @@ from gadfly.debate import (
 )
 from gadfly.debate._prompts import ONE_IS_RIGHT, WEIGHING
 from gadfly.debate._protocol import JUDGE
-from gadfly.errors import GadflyError, InputError
+from gadfly.debate._rules import checked
+from gadfly.errors import InputError
 from gadfly.judges import Judge
+from gadfly.pages import line
 from gadfly.review._app import add_entrance, add_errors, server
 from gadfly.review._desk import Desk, Visit
 from gadfly.review._forms import field, read_form, seconds_in
@@ -59,6 +62,7 @@ from gadfly.review._records import DeniedError, QueueSpec
 from gadfly.review._security import Gate, Serving
 from gadfly.review._store import Store
 from gadfly.runs import Cases, Settings, paired_seed, run
+from gadfly.words import word_count
 
 __all__ = ["Hall", "Sitting", "hear", "hearing_app", "make_hearing_queue"]
 
@@ -68,6 +72,11 @@ after which the browser connects again and has to show once more that it may.
 """
 
 LONGEST_STATEMENT = 20_000
+
+_BROKE = (
+    "Something broke on the server; what you gave before is stored. Try again in a moment, and if it stays like this "
+    "tell whoever sent you the link."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -187,11 +196,8 @@ class Hall(Desk):
                 settings=settings,
             )
             hearing.over = True
-        except GadflyError as error:
-            hearing.trouble = str(error)
-        except Exception:
-            _log.warning("the debates of %s stopped", name, exc_info=True)
-            hearing.trouble = "Something broke on the server; all that was said is kept."
+        except Exception as error:
+            hearing.stop(error)
         finally:
             hearing.journal.caught_up.set()
             hearing.changed()
@@ -216,7 +222,10 @@ class Hall(Desk):
         return found
 
     def refusal(self, status: int, sentence: str, htmx: bool) -> Response:
-        """An error as one sentence, with the way back to the debate."""
+        """An error as one sentence, with the way back to the debate; one of the operator's goes to the log."""
+        if status == 503:
+            _log.error("%s", line(sentence, 2_000))
+            sentence = _BROKE
         sentence = sentence.replace("go back to the item", "go back to the debate")
         return super().refusal(status, sentence, htmx)
 
@@ -248,25 +257,36 @@ class Hall(Desk):
             yield ": still here\n\n"
 
     def _since(self, visit: Visit, hearing: Hearing, mark: str) -> list[tuple[str, str, str]]:
-        """(event, id, HTML) of all that a page which shows `mark` has not got; "anew" where it shows another debate."""
-        place, _, rest = mark.partition(".")
-        count, _, panel = rest.partition(".")
-        known = int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0
-        if place != hearing.place:
-            return [("anew", hearing.mark, "")] if mark != hearing.mark else []
+        """(event, id, HTML) of all that a page which shows `mark` has not got; "anew" where it shows another debate, or
+        another person's, or where nobody can tell what it shows.
+        """
+        whose, place, known, panel = _read(mark)
+        if (whose, place) != (hearing.whose, hearing.place):
+            return [("anew", hearing.mark, "")]
         if any(isinstance(one, Statement) and one.does == "choose" for one in hearing.entries[known:]):
             return [("anew", hearing.mark, "")]  # who argues for what stands in the page's head
         found = []
         for n, entry in enumerate(entries(hearing, hearing.entries[known:]), known + 1):
             html = self.part("hearing_entry.html.j2", visit, hearing, entry=entry)
-            found.append(("said", f"{place}.{n}.{panel}", html))
+            found.append(("said", f"{whose}.{place}.{n}.{panel}", html))
         if panel != hearing.below:
             found.append(("panel", hearing.mark, self.part("hearing_panel.html.j2", visit, hearing)))
         return found
 
 
+def _read(mark: str) -> tuple[str, str, int, str]:
+    """What a `Hearing.mark` says: whose, which case, how many entries, which panel. A browser may send anything."""
+    parts = mark.split(".", 3) if mark.isprintable() else []
+    if len(parts) != 4:
+        return "", "", 0, ""
+    whose, place, count, panel = parts
+    return whose, place, int(count) if count.isascii() and count.isdecimal() and len(count) < 6 else 0, panel
+
+
 def _event(event: str, identity: str, data: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    lines = "".join(
+        f"data: {line}\n" for line in re.split("\r\n?|\n", data)
+    )  # what ends a line of such a stream
     return f"event: {event}\nid: {identity}\n{lines}\n"
 
 
@@ -353,15 +373,29 @@ def _answer(wanted: Wanted, form: Mapping[str, str]) -> Answered:
         if field(form, "poll") not in ("0", "1"):
             raise InputError("Nothing was chosen: say whether you want to be told.")
         return Answered(field(form, "poll"), seconds=seconds)
+    return Answered(_words(wanted, form), seconds=seconds)
+
+
+def _words(wanted: Wanted, form: Mapping[str, str]) -> str:
     text = "" if field(form, "pass") else form.get("text", "").replace("\r\n", "\n").strip()
     if len(text) > LONGEST_STATEMENT:
         raise InputError(f"That is longer than {LONGEST_STATEMENT:,} characters: shorten it.")
     if not text and not (wanted.kind == "ask" and field(form, "pass")):
         raise InputError("There is nothing written yet: write it, then send it.")
-    return Answered(text, seconds=seconds)
+    if text and not _is_heard(wanted, text):
+        raise InputError("There is no word in that, so nobody would hear it: say it in words, then send it.")
+    return text
 
 
-def _verdict(form: Mapping[str, str], seconds: float) -> Answered:
+def _is_heard(wanted: Wanted, text: str) -> bool:
+    """Whether anything is left of what a judge says; a debater is told by the rules that nothing is."""
+    move = wanted.move
+    if move is None or move.seat != JUDGE:
+        return True
+    return word_count(checked(text, move.step.words, move.position.protocol.rules).text) > 0
+
+
+def _verdict(form: Mapping[str, str], seconds: float | None) -> Answered:
     side, confidence = field(form, "answer"), field(form, "confidence")
     if side not in ("A", "B"):
         raise InputError("No answer was chosen: choose A or B, then decide.")

@@ -52,14 +52,15 @@ class Journal:
                 whole = file.read()
         except OSError as error:
             raise self._trouble(error) from error
-        self._kept = {self._key(row): row for row in self._rows(whole)}
+        self._kept = self._read(whole)
 
-    def _rows(self, data: bytes) -> list[Entry]:
+    def _read(self, data: bytes) -> dict[tuple[str, ...], Entry]:
         try:
-            return [json.loads(line) for line in data.splitlines()]
-        except ValueError as error:
+            return {self._key(row): row for row in map(json.loads, data.splitlines())}
+        except (ValueError, KeyError, TypeError) as error:
+            why = error if isinstance(error, ValueError) else "a line of it is no entry"
             raise StoreError(
-                f"{self.path} is corrupt ({error}); move it away to begin its case anew."
+                f"{self.path} is corrupt ({why}); move it away to begin its case anew."
             ) from error
 
     @staticmethod

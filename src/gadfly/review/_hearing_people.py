@@ -7,19 +7,25 @@ person is asked for and hands in what they answer. Everything here happens on on
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gadfly.debate import Debating, Loss, Move, Position, Protocol, Said, Statement, Weighed
+from gadfly.errors import GadflyError
 from gadfly.judges._base import Around
 from gadfly.models import System
+from gadfly.pages import line
 from gadfly.review._hearing_journal import Journal
 from gadfly.review._records import RefusedError
 from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["Answered", "Attended", "Hearing", "OfPerson", "PersonDebater", "PersonJudge", "Told", "Wanted"]
+
+_log = logging.getLogger(__name__)
 
 Kind = Literal["begin", "ask", "lean", "verdict", "speak", "choose", "poll"]
 
@@ -63,13 +69,22 @@ class Hearing:
         self.since = 0.0
         self.transcript: Transcript | None = None
         self.judgement: Judgement | None = None
-        self.over, self.trouble = False, ""
+        self.over, self.trouble = False, False
         self.news = asyncio.Event()
 
     def changed(self) -> None:
         """Wake everyone who waits for news."""
         self.news.set()
         self.news = asyncio.Event()
+
+    def stop(self, error: Exception) -> None:
+        """Nothing goes on any more: the page says that, and only the log says why."""
+        if not self.trouble:
+            bug = None if isinstance(error, GadflyError) else error
+            told = line(self.name), line(str(error), 2_000)
+            _log.error("the debates of %s stopped: %s", *told, exc_info=bug)
+        self.trouble = True
+        self.changed()
 
     async def wants(self, wanted: Wanted) -> Answered:
         """Ask the person, and wait for as long as it takes. When they were first asked is kept over a restart."""
@@ -91,7 +106,7 @@ class Hearing:
     def asked(self, case: str, key: str) -> Wanted:
         """What the person is asked for. Raises `RefusedError` where that is something else (by now)."""
         wanted = self.wanted
-        if wanted is None or wanted.answer.done() or (case, key) != (self.place, wanted.key):
+        if wanted is None or (case, key) != (self.place, wanted.key) or key != self.panel:
             raise RefusedError(
                 "That was answered before, or the debate has gone on: reload the page to see it."
             )
@@ -108,6 +123,11 @@ class Hearing:
     def done(self) -> int:
         """How many of their debates came to an end."""
         return sum(row["outcome"] == "completed" for row in self.journal.all("ended"))
+
+    @property
+    def whose(self) -> str:
+        """Whose debates these are, and on which set, as a hash that names neither; a page knows its own by it."""
+        return hashlib.sha256(f"{self.name}\n{self.journal.path}".encode()).hexdigest()[:16]
 
     @property
     def place(self) -> str:
@@ -130,8 +150,8 @@ class Hearing:
 
     @property
     def mark(self) -> str:
-        """How much of it all a page has seen, once it shows this."""
-        return f"{self.place}.{len(self.entries)}.{self.below}"
+        """How much of it all a page has seen, once it shows this, and of whose."""
+        return f"{self.whose}.{self.place}.{len(self.entries)}.{self.below}"
 
     def heard(self, position: Position, what: Statement | Loss) -> None:
         """Take note of what the game says was said."""
@@ -234,8 +254,14 @@ class Told(Around):
     hearing: Hearing
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        """What the judge makes of them."""
-        found = await self.inner.judge(transcripts)
+        """What the judge makes of them. What it raises ends the run only once the person has ended the next debate too,
+        so they are told at once.
+        """
+        try:
+            found = await self.inner.judge(transcripts)
+        except Exception as error:
+            self.hearing.stop(error)
+            raise
         for one in found:
             self.hearing.judged(one)
         return found

@@ -200,7 +200,7 @@ class Seen:
         if over is None or hearing.panel in ("wait", "ended"):
             return hearing.panel in ("wait", "ended")
         asked = over.outcome == "completed" and not over.metadata["lost"] and over.metadata["verdict"] is None
-        return asked and hearing.judgement is None and not hearing.over
+        return asked and hearing.judgement is None and not (hearing.over or hearing.trouble)
 
     @property
     def tries(self) -> int:
@@ -277,7 +277,8 @@ class Seen:
         """What the judge made of it, where a model decides."""
         judgement = self.hearing.judgement
         if judgement is None:
-            return "The debate is over. The judge decides it now."
+            still = "It is not decided yet." if self.hearing.trouble else "The judge decides it now."
+            return f"The debate is over. {still}"
         p = judgement.metadata.get("p")
         if p is None:
             return "The judge could not decide it."

@@ -4,21 +4,25 @@
 // the page comes from this server, which has made it inert; it builds no markup itself.
 (() => {
   const SOON_MS = 3000; // a stream that ends by itself is back before that
+  const REST_MS = 400; // after a form appears: a second click or key meant for the last one must not answer this one
   const $ = (selector, root = document) => root.querySelector(selector);
   const main = $("#main");
   const panel = $("#panel");
   const kept = { // a browser may refuse to store anything
     get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
     put: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* then it is lost on a reload */ } },
+    drop: (key) => { try { sessionStorage.removeItem(key); } catch { /* then it never was there */ } },
   };
 
   // --- the form at hand ---
   let since = performance.now();
-  const name = () => `${$("[name=case]", panel)?.value ?? ""}/${$("[name=key]", panel)?.value ?? ""}`;
+  const FORM = "form.give:not(.sent)";
+  const name = (form = $(FORM, panel) ?? panel) => // others may use this tab next, or the same person for another set
+    `${main.dataset.whose} ${$("[name=case]", form)?.value}/${$("[name=key]", form)?.value}`;
   const banked = () => Number(kept.get(`looked ${name()}`) ?? 0);
   const looked = () => banked() + (document.hidden ? 0 : performance.now() - since);
   const bank = () => {
-    kept.put(`looked ${name()}`, String(banked() + performance.now() - since));
+    if ($(FORM, panel)) kept.put(`looked ${name()}`, String(banked() + performance.now() - since));
     since = performance.now();
   };
   addEventListener("pagehide", () => { if (!document.hidden) bank(); });
@@ -72,14 +76,28 @@
       else one.value = drafted[one.name];
     }
   };
+  let resting = 0;
+  const rest = () => {
+    panel.classList.remove("ready");
+    clearTimeout(resting);
+    resting = setTimeout(() => panel.classList.add("ready"), REST_MS);
+  };
+  for (const kind of ["click", "submit"]) {
+    document.addEventListener(kind, (event) => {
+      if (!event.target.closest?.("#panel:not(.ready)")) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }, true);
+  }
   const arrived = () => {
     since = performance.now();
+    rest();
     restore();
     read();
     count();
   };
   document.addEventListener("input", (event) => {
-    if (event.target.closest("#panel form.give")) draft();
+    if (event.target.closest(`#panel ${FORM}`)) draft();
     read();
     count();
   });
@@ -88,11 +106,17 @@
     if (seconds) seconds.value = (looked() / 1000).toFixed(2);
   }, true);
 
-  // --- keys: Enter sends a question or a lean, Ctrl-Enter a statement ---
+  // --- keys: Enter sends a question or a lean, Ctrl-Enter a statement, and no verdict from one of its fields ---
   document.addEventListener("keydown", (event) => {
+    const within = event.target.closest?.("#panel :is(button, input)");
+    const held = event.repeat && (event.key === "Enter" || event.key === " "); // perhaps since the last form
+    if (held && within) event.preventDefault();
     if (event.key !== "Enter" || event.isComposing) return;
     const how = event.target.dataset?.enter;
-    if (!how) return;
+    if (!how) {
+      if (within?.matches("input")) event.preventDefault();
+      return;
+    }
     if (how === "send" ? event.shiftKey : !(event.ctrlKey || event.metaKey)) {
       event.stopPropagation(); // a new line
       return;
@@ -102,15 +126,27 @@
   }, true);
 
   // --- quoting ---
+  const ADDED = "summary, .hidden-char"; // the page's own words among the document's
+  const quoted = () => {
+    const [chosen, text] = [getSelection(), $(".document .text")];
+    if (!text || !chosen.rangeCount) return "";
+    const range = chosen.getRangeAt(0).cloneRange();
+    const all = range.toString().trim();
+    if (!text.contains(range.endContainer)) range.setEnd(text, text.childNodes.length); // three clicks end at what follows
+    if (!text.contains(range.startContainer) || range.toString().trim() !== all) return "";
+    const around = range.commonAncestorContainer;
+    if ((around.closest ? around : around.parentElement).closest(ADDED)) return "";
+    const words = range.cloneContents();
+    for (const one of words.querySelectorAll(ADDED)) one.remove();
+    return words.textContent.trim();
+  };
   document.addEventListener("mousedown", (event) => {
     if (event.target.closest?.("[data-quotes]")) event.preventDefault(); // keep the selection
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-quotes]");
     if (!button) return;
-    const chosen = getSelection();
-    const within = chosen.anchorNode && $(".document .text")?.contains(chosen.anchorNode);
-    const words = within ? chosen.toString().trim() : "";
+    const words = quoted();
     const text = document.getElementById(button.dataset.quotes);
     if (words) {
       const [from, to] = [text.selectionStart, text.selectionEnd];
@@ -130,7 +166,10 @@
     line.textContent = text;
   };
   const atEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
-  const follow = (was) => { if (was) scrollTo({ top: document.documentElement.scrollHeight, behavior: "smooth" }); };
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const follow = (was) => {
+    if (was) scrollTo({ top: document.documentElement.scrollHeight, behavior: still.matches ? "auto" : "smooth" });
+  };
   const listen = () => {
     stream = new EventSource(`/live?after=${encodeURIComponent(mark)}`);
     const on = (kind, handle) => stream.addEventListener(kind, (event) => {
@@ -150,6 +189,7 @@
       const was = atEnd();
       const within = panel.contains(document.activeElement);
       panel.innerHTML = html;
+      panel.scrollTop = 0;
       progress();
       htmx.process(panel);
       arrived();
@@ -182,7 +222,10 @@
     const sent = event.detail?.ctx?.response?.status === 204;
     if (!sent) return;
     const form = event.detail.ctx.sourceElement ?? event.target;
-    if (form.matches?.("form.give")) form.classList.add("sent"); // what follows may be on the page already
+    if (form.matches?.(FORM)) {
+      for (const what of ["draft", "looked"]) kept.drop(`${what} ${name(form)}`);
+      form.classList.add("sent"); // what follows may be on the page already
+    }
     const deaf = () => stream?.readyState !== EventSource.OPEN;
     if (deaf()) setTimeout(() => { if (deaf()) location.reload(); }, SOON_MS); // it may be about to open
   });
