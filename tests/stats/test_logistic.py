@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gadfly.stats._logistic import contrasts, logistic
+from gadfly.stats._logistic import logistic
+from gadfly.stats._sandwich import contrasts
 
 
 def log_posterior(coefficients_P: np.ndarray, design_N_P: np.ndarray, outcomes_N: np.ndarray) -> float:
