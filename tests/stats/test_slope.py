@@ -72,6 +72,13 @@ def test_the_gain_of_a_judge_that_is_nearly_always_right_is_held(right: tuple[fl
     assert np.mean(held) >= 0.93
 
 
+def test_a_judge_that_is_right_once_of_two_on_each_question_may_not_always_be() -> None:
+    found = slope(
+        [1.0, 0.0, 1.0, 0.0] * 12, [0.0, 0.0, 1.0, 1.0] * 12, [q for q in range(12) for _ in "abcd"]
+    )
+    assert found.gain.point == pytest.approx(0, abs=1e-9) and 0.03 < found.gain.high < 0.2
+
+
 def test_either_missing_is_left_out_and_counted() -> None:
     found = slope([1.0, 0.0, None, 1.0], [0.0, 1.0, 1.0, None])
     assert (found.log_odds.n, found.log_odds.missing) == (2, 2)

@@ -18,6 +18,10 @@ stops at the fit without a prior and at the normal quantile), so they are compos
   what is fitted. (`gadfly.stats.rate` shrinks its correlation in the same way; figures in
   benchmarks/results/debate_ratings.json.)
 
+- *What few clusters hide*: where results of a cluster offset each other, as where a judge is right in exactly one of
+  two debates on each question, no residual is left of a contrast, nor is it known that there never will be. One
+  cluster is counted on top of the K, whose results vary as all do and each by itself.
+
 Axes: N observations, D distinct rows of the design, P coefficients, K clusters, B sets of coefficients. Z_N_P is the
 weighted design in the basis where its information is the identity.
 """
@@ -100,7 +104,8 @@ def logistic(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.intp])
     # where all is as fitted, say all ties, nothing tells how results vary
     if float(residuals_N @ residuals_N) < NONE_LEFT * n:
         unseen_N = np.ones(n)
-    apart_N = likelihood.repeats * unseen_N * (1 - unseen_N)
+    dispersion = float(residuals_N @ residuals_N) / max(n - p, 1)
+    apart_N = likelihood.repeats * (unseen_N * (1 - unseen_N) + dispersion / k)
     basis_P_P = whitening_P_P @ np.linalg.inv(_curvature(Z_N_P, means_N, weights_N, likelihood.repeats))
     return Logistic(
         coefficients_P,
