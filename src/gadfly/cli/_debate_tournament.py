@@ -170,11 +170,8 @@ def _rises(slope: Slope, with_rules: Slope) -> Iterator[str]:
     if slope.gain.point is not None:
         yield _rise(slope, "Where no rule decided the judge is")
     else:
-        why = (
-            "Every pair was rated alike"
-            if slope.gain.n
-            else "Too few debates have a verdict and no broken rule"
-        )
+        too_few = "Too few debates have a verdict and no broken rule"
+        why = "Every pair was rated alike" if slope.gain.n else too_few
         yield f"{why}, so nothing is known of what skill does to the judge's accuracy."
     if with_rules.gain.point is not None and slope.gain.n != with_rules.gain.n:
         yield _rise(with_rules, "With the debates that a rule decided the verdict is")

@@ -244,13 +244,8 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
     data = transcript.case.data
     first, second = reversed(pair) if data["exchanged"] else pair
     lost = [side for side in (0, 1) if side in losers(transcript)]
-    p = (
-        0.5
-        if len(lost) == 2
-        else None
-        if judgement.cause == LEARNED_FROM
-        else first_believed(transcript, judgement)
-    )
+    believed = None if judgement.cause == LEARNED_FROM else first_believed(transcript, judgement)
+    p = 0.5 if len(lost) == 2 else believed
     return Bout(
         number + 1,
         int(data["of"]),

@@ -17,7 +17,6 @@ stops at the fit without a prior and at the normal quantile), so they are compos
   left a is 1: who won everything has won as many results as there are clusters. So it is where no result differs from
   what is fitted. (`gadfly.stats.rate` shrinks its correlation in the same way; figures in
   benchmarks/results/debate_ratings.json.)
-
 - *What few clusters hide*: where results of a cluster offset each other, as where a judge is right in exactly one of
   two debates on each question, no residual is left of a contrast, nor is it known that there never will be. One
   cluster is counted on top of the K, whose results vary as all do and each by itself.

@@ -1,12 +1,11 @@
-"""Intervals of contrasts of a logistic fit that reach as far as the results allow, which is not as far either way.
+"""Intervals of contrasts of a logistic fit, as far to either side as the results allow.
 
 The interval of a contrast holds every value at which the largest likelihood under Jeffreys' prior, the other
 coefficients free, falls short of the largest of all by no more than ½t²·φ (Heinze & Schemper 2002, Statistics in
 Medicine 21:2409). t is Student's quantile; φ, the contrast's design effect, is its variance over clusters (`_sandwich`)
 by the one that the curvature of that likelihood gives (Chandler & Bate 2007, Biometrika 94:167, their vertical
-adjustment). Among many
-results the likelihood is a parabola and the interval the sandwich's, t errors to either side. Where a player won
-everything it ends below at what as many wins as there were clusters exclude, and above far away.
+adjustment). Among many results the likelihood is a parabola and the interval the sandwich's, t errors to either side.
+Where a player won everything it ends below at what as many wins as there were clusters exclude, and above far away.
 
 Axes: C contrasts, P coefficients, B = 2C ends, the lower ones first, D distinct rows of the design. Inside, steps_B_P
 are from the fit, in the basis where minus the second derivative there is the identity, and along_B_P the contrasts'
