@@ -10,9 +10,10 @@ normal `z` of a distribution whose mean is exactly the Bradley-Terry probability
 (Beta, sum of parameters 4). Of z's variance the share `rho` belongs to the question: to its first *seat* (one side is
 easier to argue, so both debaters gain once) or to each *player* on it (one knows the field, and gains in both seats).
 
-A cell is *thin*, shown and counted apart, where no method could settle it: fewer than two wrong answers expected among
-the better half of a slope's, reliability from twenty questions, or debaters so far apart (350 points) that in most
-tournaments somebody wins or loses every match.
+A cell is *thin*, shown and counted apart, where hardly any result differs from the rest, so that an interval rests on
+what is assumed of results that nobody saw and may hold the truth more often than it says: fewer than two wrong answers
+expected among the better half of a slope's, or debaters so far apart (350 points) that in most tournaments somebody
+wins or loses every match; and reliability from twenty questions, which nothing settles.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from statistics import fmean
 
+import numpy as np
 import pytest
 from debate_samples import Honest, Leaning, Naming, played
 
@@ -298,6 +299,30 @@ def test_a_mean_over_few_questions_that_agree_is_not_sure_of_itself(runs):
 def test_equal_shares_are_as_sure_as_a_rate_however_they_are_rounded(value, count):
     found = share_mean([(of, value) for of in range(count)])
     assert found.point == pytest.approx(value) and found.high - found.low > 0.1 and found.high <= 1
+
+
+@pytest.mark.parametrize("together", ["apart", "opposed", "alike"])
+@pytest.mark.parametrize("questions", [25, 100])
+def test_a_share_of_two_debates_a_question_is_held_however_they_go_together(together, questions):
+    rng, held, widths = np.random.default_rng(questions), [], []
+    for _ in range(300):
+        drawn = rng.random((questions, 2))
+        won = drawn < 0.7
+        if together == "alike":
+            won[:, 1] = won[:, 0]
+        if together == "opposed":  # where the judge goes by the answer, the player wins from one side
+            won[:, 1] = np.where(rng.random(questions) < 0.8, ~won[:, 0], won[:, 1])
+        true = {"opposed": 0.8 * 0.5 + 0.2 * 0.7}.get(together, 0.7)
+        found = share_mean([(of, float(one)) for of, pair in enumerate(won) for one in pair])
+        held.append(found.low <= true <= found.high)
+        widths.append(found.high - found.low)
+    assert np.mean(held) >= 0.93
+    assert together != "opposed" or np.mean(widths) < (0.26 if questions == 25 else 0.1)
+
+
+def test_what_nobody_could_tell_is_missing_from_a_share_and_no_question():
+    found = share_mean([(0, 1.0), (0, None), (1, None), (2, 0.0)])
+    assert (found.point, found.n, found.clusters, found.missing) == (0.5, 2, 2, 2)
 
 
 def test_what_the_judge_reads_and_is_asked_and_what_players_pay_is_counted(tmp_path):

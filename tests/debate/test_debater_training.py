@@ -286,6 +286,17 @@ def test_what_a_players_copy_breaks_is_the_players_loss(tmp_path):
     assert (found.wins.point, found.broke.point, found.opponent_broke.point) == (0, 1, 0)
 
 
+def test_a_player_that_wins_one_debate_of_each_question_is_known_to_win_half(tmp_path):
+    game = Bout(brief(rounds=2, words=20), Skilled(0.0, "one"), Skilled(0.0, "two"), ScriptedJudge(truth=9.0))
+    rows = [{**ROWS[n % 2], "question": f"What is {n}?"} for n in range(25)]
+    made = asyncio.run(
+        run(game, seatings(rows, game.protocol), [game.judge], settings=Settings(tmp_path, progress=False))
+    )
+    found = contest_of(made, game.judge.name)
+    assert (found.wins.point, found.argued.point, found.wins.n) == (0.5, 0.5, 50)
+    assert found.wins.high - found.wins.low < 0.2 and found.argued.high - found.argued.low < 0.2
+
+
 # --- branches
 
 

@@ -168,6 +168,42 @@ async def test_what_was_not_judged_or_not_played_is_missing_and_no_loss(tmp_path
     assert set(points(found)) == set(SKILLS)
 
 
+async def test_a_judge_that_is_down_for_one_seating_is_asked_again_and_no_seats_are_blamed(
+    tmp_path: Path,
+) -> None:
+    class OneDown(ScriptedJudge):
+        async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+            found = await super().judge(transcripts)
+            return [
+                Judgement.missing(one.case_id, one.judge, "call_failed:server_error")
+                if transcript.case.data["exchanged"]
+                else one
+                for one, transcript in zip(found, transcripts, strict=True)
+            ]
+
+    two = {name: SKILLED[name] for name in ("best", "poor")}
+    found = await played(tmp_path, two, judge=OneDown(), rounds=1)
+    assert "4 of 8 debates have no verdict" in found.problem and "--retry-failed" in found.problem
+    assert "side=False" not in found.problem
+
+
+async def test_a_judge_that_only_scores_is_believed_as_it_scores(tmp_path: Path) -> None:
+    class Scoring(ScriptedJudge):
+        async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
+            return [replace(one, metadata={}) for one in await super().judge(transcripts)]
+
+    scored, told = await played(tmp_path / "s", judge=Scoring()), await played(tmp_path / "p")
+    assert points(scored) == pytest.approx(points(told))
+
+
+async def test_who_wins_everything_has_a_score_and_a_rating_that_say_the_same(tmp_path: Path) -> None:
+    players = {"cheat": Ordering(0.0, "cheat"), "honest": Skilled(0.5, "honest")}
+    found = await played(tmp_path, players)
+    low, score = found.ratings.difference("honest", "cheat").low, found.players[0].score
+    assert (score.point, score.n, score.clusters) == (1.0, 24, 12)
+    assert 1 / (1 + 10 ** (-low / 400)) == pytest.approx(score.low, abs=0.1)
+
+
 async def test_all_sit_out_alike(tmp_path: Path) -> None:
     found = await played(tmp_path, {name: SKILLED[name] for name in ("best", "good", "fair")})
     assert {one.byes for one in found.players} == {1}

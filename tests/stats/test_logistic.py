@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gadfly.stats._logistic import contrasts, logistic
+from gadfly.stats._logistic import logistic
+from gadfly.stats._sandwich import contrasts
 
 
 def log_posterior(coefficients_P: np.ndarray, design_N_P: np.ndarray, outcomes_N: np.ndarray) -> float:
@@ -39,7 +40,9 @@ def test_a_coefficient_moves_with_the_scores_as_the_posterior_is_curved(seed: in
 
 
 def test_a_few_results_are_held_by_the_prior() -> None:
-    """Of n results, half of them yes: log-odds with the variance of n's mean, n/(n - 1), moved by n/(n + 1) of it."""
+    """Of n results, half of them yes: log-odds with the variance of n's mean, n/(n - 1), that of one result more, and
+    moved by n/(n + 1) of it.
+    """
     fit = logistic(np.ones((4, 1)), np.array([1.0, 0.0, 0.0, 1.0]), np.arange(4))
     found = contrasts(fit, np.ones((1, 1)))
-    assert float(found.errors_C[0]) == pytest.approx(np.sqrt(0.25 / 4 * 4 / 3) / 0.25 * 4 / 5)
+    assert float(found.errors_C[0]) == pytest.approx(np.sqrt(0.25 / 4 * 4 / 3 * 5 / 4) / 0.25 * 4 / 5)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
-from gadfly.stats import Match, ratings
+from gadfly.stats import Match, proportion, ratings
 
 ELO = 400 / math.log(10)
 
@@ -90,6 +90,25 @@ def test_repeating_every_match_in_its_question_tells_nothing_new() -> None:
     assert alone.high - alone.low < 0.6 * (often.high - often.low)
 
 
+def test_repeating_every_match_changes_no_interval_also_where_results_part() -> None:
+    for share in (0.8, 1.0):
+        matches = [
+            one for q in range(12) for one in both_seats("a", "b", share, q) + both_seats("b", "c", 0.6, q)
+        ]
+        once, often = (ratings(matches * times).difference("a", "b") for times in (1, 5))
+        assert (often.point, often.low, often.high) == pytest.approx(
+            (once.point, once.low, once.high), abs=0.5
+        )
+
+
+def test_who_won_every_question_is_as_sure_as_so_many_wins_in_a_row() -> None:
+    for questions in (6, 12, 50):
+        won = [one for q in range(questions) for one in both_seats("a", "b", 1.0, q)]
+        low, high = (getattr(ratings(won).difference("a", "b"), end) for end in ("low", "high"))
+        assert 1 / (1 + math.exp(-low / ELO)) == pytest.approx(proportion(questions, questions).low, abs=0.05)
+        assert high > 1_000
+
+
 def test_one_question_alone_promises_little() -> None:
     found = ratings([one for _ in range(50) for one in both_seats("a", "b", 0.9, "q")]).difference("a", "b")
     assert found.high - found.low > 400
@@ -145,3 +164,37 @@ def shared(skills: dict[str, float], questions: int, rng: np.random.Generator) -
                 p = 1 / (1 + math.exp(-(skills[a] - skills[b] + 0.4)))
                 found.append(Match(a, b, float(u > 1 - p), q))
     return found
+
+
+def unequal(skills: dict[str, float], questions: int, alike: float, rng: np.random.Generator) -> list[Match]:
+    """A round robin on questions of each pair's own, both seats' results alike in a share of them."""
+    found = []
+    for one, other in combinations(skills, 2):
+        p = 1 / (1 + math.exp(skills[other] - skills[one]))
+        for q in range(questions):
+            drawn = rng.random(2)
+            won = drawn[[0, 0]] < p if rng.random() < alike else drawn < p
+            found += [Match(one, other, float(won[0]), (one, other, q))]
+            found += [Match(other, one, 1 - float(won[1]), (one, other, q))]
+    return found
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("side", [True, False])
+def test_intervals_hold_the_truth_where_one_player_often_wins_everything(alike: float, side: bool) -> None:
+    rng, held = np.random.default_rng(5), []
+    for _ in range(150):
+        found = ratings(unequal({"best": math.log(19), "b": 0.0}, 12, alike, rng), side=side)
+        gap = found.difference("best", "b")
+        held.append(gap.low <= ELO * math.log(19) <= gap.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_intervals_hold_the_truth_among_five_of_whom_one_wins_and_one_loses_nearly_everything() -> None:
+    skills = {"best": math.log(32), "b": 0.0, "c": 0.0, "d": 0.0, "worst": -math.log(32)}
+    rng, held = np.random.default_rng(6), []
+    for _ in range(80):
+        found = ratings(unequal(skills, 10, 0.5, rng))
+        pairs = [(one, other, found.difference(one, other)) for one, other in combinations(skills, 2)]
+        held.append([gap.low <= ELO * (skills[a] - skills[b]) <= gap.high for a, b, gap in pairs])
+    assert np.mean(held, axis=0).min() >= 0.9

@@ -52,6 +52,33 @@ def test_a_judge_that_is_always_right_has_no_slope_that_is_sure() -> None:
     assert found.log_odds.low < 0 < found.log_odds.high
 
 
+def test_a_judge_that_is_always_right_on_a_few_questions_may_have_gained_or_lost() -> None:
+    once, often = (
+        slope([1.0] * 24 * n, [0.0, 1.0] * 12 * n, [q for q in range(12) for _ in "ab"] * n) for n in (1, 5)
+    )
+    assert once.gain.point == pytest.approx(0) and once.gain.low < -0.15 and once.gain.high > 0.15
+    assert (often.gain.low, often.log_odds.high) == pytest.approx(
+        (once.gain.low, once.log_odds.high), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("right", [(0.95, 0.95), (0.9, 0.98)])
+def test_the_gain_of_a_judge_that_is_nearly_always_right_is_held(right: tuple[float, float]) -> None:
+    rng, held = np.random.default_rng(7), []
+    for _ in range(150):
+        outcomes = (rng.random((15, 2)) < right).astype(float).ravel().tolist()
+        gain = slope(outcomes, [0.0, 1.0] * 15, [q for q in range(15) for _ in "ab"]).gain
+        held.append(gain.low <= right[1] - right[0] <= gain.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_a_judge_that_is_right_once_of_two_on_each_question_may_not_always_be() -> None:
+    found = slope(
+        [1.0, 0.0, 1.0, 0.0] * 12, [0.0, 0.0, 1.0, 1.0] * 12, [q for q in range(12) for _ in "abcd"]
+    )
+    assert found.gain.point == pytest.approx(0, abs=1e-9) and 0.03 < found.gain.high < 0.2
+
+
 def test_either_missing_is_left_out_and_counted() -> None:
     found = slope([1.0, 0.0, None, 1.0], [0.0, 1.0, 1.0, None])
     assert (found.log_odds.n, found.log_odds.missing) == (2, 2)

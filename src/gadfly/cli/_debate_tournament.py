@@ -160,18 +160,25 @@ def _sentences(found: Standings) -> Iterator[str]:
     if found.ratings.side is not None:
         yield f"The first seat is worth {_points(found.ratings.side)} points."
     if found.players and found.slope_with_rules.gain.n:
-        yield _rise(found.slope, "Where no rule decided the judge is")
-        if found.slope.gain.n != found.slope_with_rules.gain.n:
-            yield _rise(found.slope_with_rules, "With the debates that a rule decided the verdict is")
+        yield from _rises(found.slope, found.slope_with_rules)
     if found.ratings.players:
         yield "Ratings are on Elo's scale, 0 on average: 400 points are odds of ten to one before this judge."
 
 
+def _rises(slope: Slope, with_rules: Slope) -> Iterator[str]:
+    """What skill does to accuracy, or once why that is not known."""
+    if slope.gain.point is not None:
+        yield _rise(slope, "Where no rule decided the judge is")
+    else:
+        too_few = "Too few debates have a verdict and no broken rule"
+        why = "Every pair was rated alike" if slope.gain.n else too_few
+        yield f"{why}, so nothing is known of what skill does to the judge's accuracy."
+    if with_rules.gain.point is not None and slope.gain.n != with_rules.gain.n:
+        yield _rise(with_rules, "With the debates that a rule decided the verdict is")
+
+
 def _rise(slope: Slope, who: str) -> str:
-    """What skill does to accuracy."""
     gain, weakest, best = slope.gain, *slope.over
-    if gain.point is None:
-        return "Every pair was rated alike, so nothing is known of what skill does to the judge's accuracy."
     odds = replace(
         slope.log_odds,
         point=None if slope.log_odds.point is None else STEP * slope.log_odds.point,

@@ -160,10 +160,17 @@ def _paid(one: JudgedCase, side: int) -> float:
     return sum(_price(one, seat) for seat, its in one.position.sides.items() if its == side)
 
 
-def share_mean(values: Sequence[tuple[int, float]], least: float = 0.0) -> Estimate:
-    """`question_mean` of values in [least, 1], rounding apart, with the interval of `gadfly.stats.bounded_mean`."""
-    means = np.clip(_by_question(values), least, 1.0)
-    return replace(bounded_mean(means, least, 1.0), n=len(values))
+def share_mean(values: Sequence[tuple[int, float | None]], least: float = 0.0) -> Estimate:
+    """`question_mean` of values in [least, 1], rounding apart, with `gadfly.stats.bounded_mean`'s interval; None is
+    missing.
+
+    For shares of which those of one question are not independent: questions are, so nothing is assumed of how the
+    values of one go together, alike or opposed. Where a judge goes by the answer and a player argues for both, it wins
+    one debate of two, and the mean over questions is far surer than as many debates apart.
+    """
+    known = [(of, value) for of, value in values if value is not None]
+    means = np.clip(_by_question(known), least, 1.0)
+    return replace(bounded_mean(means, least, 1.0), n=len(known), missing=len(values) - len(known))
 
 
 def question_mean(values: Sequence[tuple[int, float]], least: float = -math.inf) -> Estimate:

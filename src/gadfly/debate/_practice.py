@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
+from gadfly.debate._effort import share_mean
 from gadfly.debate._payoff import LEARNED_FROM, belief
 from gadfly.debate._prompts import WORDING
 from gadfly.debate._protocol import Protocol as Rulebook
@@ -192,9 +193,10 @@ class Contest:
     """A player against another, on both sides of each question alike; all four know which debates share a question.
 
     `wins`: how often the judge preferred the player, half a win for a tie and where both lost by rule; missing where it
-    could not tell. `argued`:
-    the same among debates that no rule decided. `broke` and `opponent_broke`: how often either lost by rule. `down`
-    counts the debates that a service kept from being played or judged.
+    could not tell. `argued`: the same among debates that no rule decided. Both are means over questions, see
+    `share_mean`: where the judge goes by the answer, the player wins one debate of a question and loses the other.
+    `broke` and `opponent_broke`: how often either lost by rule. `down` counts the debates that a service kept from
+    being played or judged.
     """
 
     wins: Estimate
@@ -242,13 +244,14 @@ def contest_of(made: Run, judge: str) -> Contest:
         (transcript, next(one for one in judged if one.judge == judge))
         for transcript, judged in made.judged()
     ]
-    questions = [transcript.case.data["of"] for transcript, _ in played]
+    questions = [int(transcript.case.data["of"]) for transcript, _ in played]
     by_rule = [bool(transcript.metadata.get("lost")) for transcript, _ in played]
-    wins = [_won(transcript, judgement) for transcript, judgement in played]
-    argued = [None if ruled else win for win, ruled in zip(wins, by_rule, strict=True)]
+    wins = [(of, _won(*one)) for of, one in zip(questions, played, strict=True)]
+    found = share_mean(wins)
+    argued = share_mean([win for win, ruled in zip(wins, by_rule, strict=True) if not ruled])
     return Contest(
-        rate(wins, questions),
-        replace(rate(argued, questions), missing=sum(w is None for w in wins)),
+        found,
+        replace(argued, missing=found.missing),
         rate([_broke(transcript, mine=True) for transcript, _ in played], questions),
         rate([_broke(transcript, mine=False) for transcript, _ in played], questions),
         sum(bool(outage(transcript, judgement)) for transcript, judgement in played),

@@ -311,12 +311,7 @@ def _marks(group: Group) -> Marks | None:
 def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Estimate]:
     """The mean squared error of each seat that estimates; cases in which it named no percentage are missing."""
     seats = dict.fromkeys(seat for step in protocol.steps if step.does == "estimate" for seat in step.who)
-    told = {seat: [(one.of, brier(one.transcript, seat)) for one in cases] for seat in seats}
-    found = {}
-    for seat, values in told.items():
-        known = [(of, value) for of, value in values if value is not None]
-        found[seat] = replace(share_mean(known), missing=len(values) - len(known))
-    return found
+    return {seat: share_mean([(one.of, brier(one.transcript, seat)) for one in cases]) for seat in seats}
 
 
 def _told(one: JudgedCase) -> bool:
@@ -330,9 +325,8 @@ def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | N
 
 def _given(cases: Sequence[JudgedCase], *, right: bool) -> Estimate:
     """The mean probability of the right or the wrong answer: a mean, with the narrower interval of one."""
-    known = [(one.of, score) for one in cases if (score := one.judgement.score) is not None]
-    found = share_mean([(of, 1 - score if right else score) for of, score in known])
-    return replace(found, missing=len(cases) - len(known))
+    scores = [(one.of, one.judgement.score) for one in cases]
+    return share_mean([(of, _not(score) if right else score) for of, score in scores])
 
 
 def _not(score: float | None) -> float | None:

@@ -14,12 +14,13 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
-from gadfly.debate._payoff import LEARNED_FROM, losers
+from gadfly.debate._effort import share_mean
+from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
@@ -28,6 +29,7 @@ from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, Match, Ratings, Round, Slope, preferred, rate, ratings, slope, swiss
 from gadfly.transcripts import Case, Judgement, Transcript
+from gadfly.words import plural
 
 __all__ = ["Bout", "Standing", "Standings", "Tournament"]
 
@@ -50,10 +52,14 @@ class Bout:
     cause: str = ""
     lost: tuple[str, ...] = ()
 
+    def score_of(self, name: str) -> float | None:
+        """The score of either player."""
+        return self.score if self.score is None or self.first == name else 1 - self.score
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a player did. `score` is its mean score and `by_rule` how often it lost by rule, over questions like these;
+    """How a player did. `score` is its mean score, over questions, and `by_rule` how often it lost by rule;
     `rating` is in points of Elo whose mean over players is 0, None where there is none, and `persuasion` the same of
     the debates that no rule decided.
     """
@@ -195,8 +201,8 @@ class Tournament:
             problem = (
                 "" if rated.players else "No debate has a verdict; --retry-failed plays again what failed."
             )
-        except InputError as error:
-            rated, problem = Ratings((), None, {}), f"{error} More --rounds go on from here."
+        except InputError:
+            rated, problem = Ratings((), None, {}), _problem(bouts)
         points = {one.name: one.rating for one in rated.players}
         argued = [one for one in bouts if not one.lost]
         persuasion = _persuasion(argued)
@@ -238,7 +244,8 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
     data = transcript.case.data
     first, second = reversed(pair) if data["exchanged"] else pair
     lost = [side for side in (0, 1) if side in losers(transcript)]
-    p = 0.5 if len(lost) == 2 else None if judgement.cause == LEARNED_FROM else judgement.metadata.get("p")
+    believed = None if judgement.cause == LEARNED_FROM else first_believed(transcript, judgement)
+    p = 0.5 if len(lost) == 2 else believed
     return Bout(
         number + 1,
         int(data["of"]),
@@ -253,12 +260,26 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
 
 def _match(pair: tuple[str, str], bouts: Sequence[Bout]) -> Match:
     """A match's mean score, of the one whom the pairing names first; None where no debate of it has any."""
-    known = [one.score if one.first == pair[0] else 1 - one.score for one in bouts if one.score is not None]
+    known = [score for one in bouts if (score := one.score_of(pair[0])) is not None]
     return Match(*pair, sum(known) / len(known) if known else None)
 
 
 def _matches(bouts: Sequence[Bout]) -> list[Match]:
     return [Match(one.first, one.second, one.score, one.question) for one in bouts]
+
+
+def _problem(bouts: Sequence[Bout]) -> str:
+    """Why players cannot be rated and what helps: more rounds, or verdicts for the debates that have none."""
+    matches = _matches(bouts)
+    try:
+        ratings([replace(one, score=0.5 if one.score is None else one.score) for one in matches])
+    except InputError as error:
+        return f"{error} More --rounds go on from here."
+    unknown, of = sum(one.score is None for one in matches), plural(len(matches), "debate")
+    return (
+        f"{unknown} of {of} have no verdict, and the others do not tell the players from each other and from their "
+        "seats; --retry-failed plays again what failed."
+    )
 
 
 def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:
@@ -273,10 +294,10 @@ def _standing(
     name: str, rating: Estimate | None, persuasion: Estimate | None, bouts: Sequence[Bout], byes: int
 ) -> Standing:
     own = [one for one in bouts if name in (one.first, one.second)]
-    scores = [one.score if one.score is None or one.first == name else 1 - one.score for one in own]
-    asked = [one.question for one in own]
+    scores = [(one.question, one.score_of(name)) for one in own]
     broke = [None if one.cause == "not_valid" else name in one.lost for one in own]
-    return Standing(name, rating, persuasion, rate(scores, asked), rate(broke, asked), byes)
+    by_rule = rate(broke, [one.question for one in own])
+    return Standing(name, rating, persuasion, share_mean(scores), by_rule, byes)
 
 
 def _slope(bouts: Sequence[Bout], points: Mapping[str, Estimate]) -> Slope:

@@ -17,7 +17,8 @@ import numpy as np
 from gadfly.errors import InputError
 from gadfly.stats._clusters import Floats, group
 from gadfly.stats._estimate import Estimate
-from gadfly.stats._logistic import contrasts, logistic
+from gadfly.stats._logistic import logistic
+from gadfly.stats._profile import profile
 from gadfly.stats._rate import check_level, known
 
 __all__ = ["Match", "Rated", "Ratings", "ratings"]
@@ -77,9 +78,11 @@ def ratings(
 
     Scores count as they are: a tie is half a win (Davidson's 1970 separate probability of ties would leave no place for
     a judge's 0.7), and the errors assume no distribution of them. Matches that share a cluster are not independent:
-    the intervals are over questions like these, see `_logistic`. Jeffreys' prior, which weighs about as much as one
-    drawn match for each player, keeps those who won or lost all finite. With `side` the advantage of the first seat is
-    estimated and taken out; without it there is taken to be none.
+    the intervals are over questions like these, see `_logistic`, and to repeat every match changes none of them.
+    Jeffreys' prior, which weighs about as much as one drawn match for each player, keeps those who won or lost all
+    finite; their intervals reach far on that side and, on the other, as near as so many wins as there were questions
+    allow, see `_profile`. With `side` the advantage of the first seat is estimated and taken out; without it there is
+    taken to be none.
 
     No matches with a score give no players. Raises `InputError` for a player against itself; for players who never
     met, not even through others, between whom no difference is known; for an anchor that did not play; where seats
@@ -102,13 +105,10 @@ def ratings(
     data = group(
         scores_N, [("alone", i) if one.cluster is None else one.cluster for i, one in enumerate(played)]
     )
-    fit = logistic(design_N_P, scores_N, data.labels)
-    wanted_C_P = _wanted(names, anchor, side)
-    found = contrasts(fit, wanted_C_P)
-    points_C, margins_C = ELO * found.points_C, ELO * found.margins(level)
+    found = profile(logistic(design_N_P, scores_N, data.labels), _wanted(names, anchor, side), level)
     estimates = [
-        Estimate(float(x), float(x - m), float(x + m), data.n, data.clusters, len(listed) - data.n, level)
-        for x, m in zip(points_C, margins_C, strict=True)
+        Estimate(ELO * point, ELO * low, ELO * high, data.n, data.clusters, len(listed) - data.n, level)
+        for point, low, high in found.ends()
     ]
     return _named(names, estimates, np.abs(seats_N_P).sum(0), side)
 

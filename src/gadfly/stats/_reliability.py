@@ -17,9 +17,9 @@ from scipy import special
 from gadfly.errors import InputError
 from gadfly.stats._clusters import Floats, Grouped, group
 from gadfly.stats._estimate import Estimate
-from gadfly.stats._logistic import average, contrasts
 from gadfly.stats._platt import platt
 from gadfly.stats._rate import Verdict, check_level, known, pick, rate
+from gadfly.stats._sandwich import average, contrasts
 
 __all__ = ["Reliability", "ReliabilityBin", "recalibrated", "reliability"]
 

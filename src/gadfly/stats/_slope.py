@@ -12,7 +12,8 @@ from scipy import special
 from gadfly.errors import InputError
 from gadfly.stats._clusters import Floats, group
 from gadfly.stats._estimate import Estimate
-from gadfly.stats._logistic import contrasts, logistic
+from gadfly.stats._logistic import logistic
+from gadfly.stats._profile import Profiled, profile
 from gadfly.stats._rate import Verdict, check_level, known, pick
 
 __all__ = ["Slope", "slope"]
@@ -47,8 +48,8 @@ def slope(
     cluster (one question, judged with debaters of every skill) are not independent, and the interval is over
     questions like these; skills are taken as known, so a slope on ratings that were estimated from few matches is too
     flat. The fit is `_logistic`: right answers and wrong ones that skill parts completely give a finite slope with a
-    wide interval. `over` is the lowest and the highest skill seen, unless given; the interval of the gain is the delta
-    method's, cut to [-1, 1].
+    wide interval, and a judge that is never wrong a gain of 0 that is no surer than as many right answers as there were
+    clusters. `over` is the lowest and the highest skill seen, unless given.
 
     A pair of which either is None is left out and counted as missing. Where skill never varies, rounding apart, there
     is no point, and the intervals are (-∞, ∞) and [-1, 1]. Raises `InputError` for sequences of unequal length,
@@ -64,23 +65,19 @@ def slope(
     )
     over = _over(over, skills_N)
     data = group(values_N, None if clusters is None else pick(clusters, kept, len(outcomes)))
-    counts = (data.n, data.clusters, len(outcomes) - data.n, level)
+
+    def estimate(point: float | None, low: float, high: float) -> Estimate:
+        return Estimate(point, low, high, data.n, data.clusters, len(outcomes) - data.n, level)
+
     if not data.n or np.ptp(skills_N) <= ALIKE * max(1.0, float(np.abs(skills_N).max())):
-        return Slope(Estimate(None, -math.inf, math.inf, *counts), Estimate(None, -1.0, 1.0, *counts), over)
+        return Slope(estimate(None, -math.inf, math.inf), estimate(None, -1.0, 1.0), over)
     # On a scale of its own: the unit of skill may be a point of Elo or a parameter count.
     centre, unit = float(skills_N.mean()), float(skills_N.std())
     design_N_P = np.column_stack([np.ones(data.n), (skills_N - centre) / unit])
     fit = logistic(design_N_P, values_N, data.labels)
     ends_2_P = np.column_stack([np.ones(2), (np.array(over) - centre) / unit])
-    accuracy_2, gradient_P = _gain(fit.coefficients_P, ends_2_P)
-    found = contrasts(fit, np.array([[0.0, 1 / unit], gradient_P]))
-    (rise, _), (rise_margin, margin) = found.points_C, found.margins(level)
-    gain = float(accuracy_2[1] - accuracy_2[0])
-    return Slope(
-        Estimate(float(rise), float(rise - rise_margin), float(rise + rise_margin), *counts),
-        Estimate(gain, max(float(gain - margin), -1.0), min(float(gain + margin), 1.0), *counts),
-        over,
-    )
+    found = profile(fit, np.vstack([[0.0, 1 / unit], ends_2_P, ends_2_P[1] - ends_2_P[0]]), level)
+    return Slope(estimate(*found.ends()[0]), estimate(*_gain(found)), over)
 
 
 def _over(over: tuple[float, float] | None, skills_N: Floats) -> tuple[float, float]:
@@ -93,8 +90,19 @@ def _over(over: tuple[float, float] | None, skills_N: Floats) -> tuple[float, fl
     return over
 
 
-def _gain(coefficients_P: Floats, ends_2_P: Floats) -> tuple[Floats, Floats]:
-    """The accuracies at both ends, and the gradient of their difference in the coefficients."""
-    accuracy_2 = special.expit(ends_2_P @ coefficients_P)
-    gradient_2_P = (accuracy_2 * (1 - accuracy_2))[:, None] * ends_2_P
-    return accuracy_2, gradient_2_P[1] - gradient_2_P[0]
+def _gain(found: Profiled) -> tuple[float, float, float]:
+    """The accuracy at the higher end less that at the lower one, contrasts 2 and 1, of which 3 is the difference.
+
+    The interval is Zou & Donner's (2008, Statistics in Medicine 27:1693): made of how far both accuracies
+    reach in its direction and of their correlation, here that of their log-odds. It stays within [-1, 1].
+    """
+    points_C, lows_C, highs_C = (special.expit(x) for x in (found.points_C, found.lows_C, found.highs_C))
+    _, lower, higher, apart = found.variances_C
+    together = np.clip((lower + higher - apart) / (2 * np.sqrt(lower * higher)), -1.0, 1.0)
+    down_2, up_2 = points_C[1:3] - lows_C[1:3], highs_C[1:3] - points_C[1:3]
+
+    def way(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0))
+
+    gain = float(points_C[2] - points_C[1])
+    return gain, gain - way(down_2[1], up_2[0]), gain + way(up_2[1], down_2[0])
