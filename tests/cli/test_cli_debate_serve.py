@@ -59,7 +59,9 @@ class Reader:
     def waits_for(self, *words):
         """Until the page has all of them; the stream of a page that shows nothing sends all there is."""
         missing = set(words)
-        with self.opener.open(f"{self.origin}/live?after=0.0.none", timeout=60) as stream:
+        with self.opener.open(f"{self.origin}/", timeout=60) as page:
+            whose, place, _ = re.findall(r'data-mark="([^"]*)"', page.read().decode())[0].split(".", 2)
+        with self.opener.open(f"{self.origin}/live?after={whose}.{place}.0.none", timeout=60) as stream:
             for line in stream:
                 missing -= {word for word in missing if word in line.decode()}
                 if not missing:

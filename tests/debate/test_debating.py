@@ -161,7 +161,7 @@ def test_an_estimate_is_the_first_percentage_and_its_error_is_what_it_costs(
         assert last.lean == (None if p is None else pytest.approx(p if side == 0 else 1 - p))
         right = float(side == position.dispute.correct)
         worth = payoff(transcript, Judgement("c", "j", 0.5), "estimator")
-        assert worth == (None if p is None else pytest.approx(1 - (p - right) ** 2))
+        assert worth == (0 if p is None else pytest.approx(1 - (p - right) ** 2))
         assert (
             "Estimator:" in judge_messages(position)[-1][1]
             and "Estimator the" not in judge_messages(position)[-1][1]

@@ -45,7 +45,7 @@ class Sequenced(Protocol):
     """A sequence being sampled: at least one token is out, the last of which has not been through the model.
 
     `base`: how much of its prompt it reads from a Prefix (the prompt's, one of its heads, or None); the rest is
-    copied to its slot. `exact`: whether its likeliest logits are wanted in float32, whatever the weights are in.
+    copied to its slot.
     """
 
     prefix: Prefix
@@ -54,9 +54,6 @@ class Sequenced(Protocol):
 
     @property
     def max_tokens(self) -> int: ...
-
-    @property
-    def exact(self) -> bool: ...
 
 
 @dataclass(eq=False)
@@ -449,11 +446,10 @@ class PackedBackend:
             return [], None
         ends = [p.at + p.count - 1 for p in packed.pieces if p.start + p.count == len(p.prefix.tokens)]
         keep = ends + [s.at + i for s in packed.stretches for i in range(s.count)]
-        rows = [row for stretch in packed.stretches for row in stretch.block.live]
-        exact = [*range(len(ends)), *(len(ends) + n for n, row in enumerate(rows) if row.exact)]
         with self.output.noting():
-            logits = self.output.exact(self._forward(packed, keep or [0]), exact)
+            logits = self.output.exact(self._forward(packed, keep or [0]))
         self._advance(packed, logits)
+        rows = [row for stretch in packed.stretches for row in stretch.block.live]
         return rows, logits[len(ends) :] if rows else None
 
     def _forward(self, packed: Packed, keep: list[int]) -> torch.Tensor:
@@ -541,7 +537,7 @@ class PlainBackend:
         ids = torch.tensor([tokens], device=self.device)
         with self.output.noting():
             out = self.model(input_ids=ids, past_key_values=state, use_cache=True)
-        return self.output.exact(out.logits[0, -1:], [0])[0], out.past_key_values
+        return self.output.exact(out.logits[0, -1:])[0], out.past_key_values
 
     def place(self, row: Sequenced) -> None:
         self._states[id(row)] = (row, copy.deepcopy(row.prefix.state))

@@ -104,8 +104,7 @@ class _Cache:
             out = self.local.weights(
                 input_ids=row, past_key_values=self.states, use_cache=True, logits_to_keep=len(reply) + 1
             )
-            logits_T_V = output.exact(out.logits[0], list(range(len(reply))))
-            logprobs_T_V = logits_T_V[:-1].log_softmax(-1)
+            logprobs_T_V = output.exact(out.logits[0])[:-1].log_softmax(-1)
             chosen = torch.tensor(list(reply), device=self.local.device).unsqueeze(1)
             return tuple(logprobs_T_V.gather(1, chosen).squeeze(1).tolist())
 

@@ -49,8 +49,8 @@ class OutputLayer:
         finally:
             handle.remove()
 
-    def exact(self, logits_N_V: torch.Tensor, rows: list[int]) -> torch.Tensor:
-        """Logits of the pass before in float32 (N, V), where the likeliest tokens of `rows` are more than rounded ones.
+    def exact(self, logits_N_V: torch.Tensor) -> torch.Tensor:
+        """Logits of the pass before in float32 (N, V), where the likeliest tokens' are more than rounded ones.
 
         A model that does something to its logits after the output layer keeps those that it gave: only what they could
         be rounded from is taken.
@@ -62,8 +62,8 @@ class OutputLayer:
         given_N_D = self._given.reshape(-1, self._given.shape[-1])[-len(found) :]
         if not weight.is_floating_point() or weight.shape != (logits_N_V.shape[-1], given_N_D.shape[-1]):
             return found  # packed in some way of its own
-        for start in range(0, len(rows), ROWS):
-            some = rows[start : start + ROWS]
+        for start in range(0, len(found), ROWS):
+            some = slice(start, start + ROWS)
             found[some] = self._anew(logits_N_V[some], given_N_D[some], weight)
         return found
 

@@ -79,11 +79,6 @@ class Row:
     def max_tokens(self) -> int:
         return self.job.max_tokens
 
-    @property
-    def exact(self) -> bool:
-        """Where probabilities are asked for, or the likeliest token is, rounded logits are not enough."""
-        return self.job.request.logprobs is not None or self.job.request.temperature == 0
-
     def accept(self, token: int, eos: frozenset[int]) -> None:
         """Take the next token and see whether it is the last."""
         if token in eos:

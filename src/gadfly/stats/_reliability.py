@@ -195,7 +195,7 @@ def _one_more(values_N: Floats, data: Grouped, level: float, value: float, sign:
 
 
 def _margin(values_N: Floats, labels_N: Ints, level: float) -> float:
-    if np.ptp(values_N) == 0.0:
+    if len(values_N) < 2 or values_N.std(ddof=1) == 0.0:  # or so close that their spread is no number
         return 0.0
     return float(contrasts(average(values_N, labels_N), np.ones((1, 1))).margins(level)[0])
 
