@@ -542,7 +542,9 @@ def test_an_event_loop_that_is_gone_takes_its_engine_along() -> None:
     for _ in range(3):
         asyncio.run(once())
     until = time.monotonic() + 10
-    while any(one() for one in engines) and time.monotonic() < until:  # a worker thread lets go of its last step
+    while (
+        any(one() for one in engines) and time.monotonic() < until
+    ):  # a worker thread lets go of its last step
         gc.collect()
     assert [one() for one in engines] == [None] * 3
 
