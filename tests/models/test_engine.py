@@ -542,10 +542,8 @@ def test_an_event_loop_that_is_gone_takes_its_engine_along() -> None:
     for _ in range(3):
         asyncio.run(once())
     until = time.monotonic() + 10
-    while (
-        any(one() for one in engines) and time.monotonic() < until
-    ):  # a worker thread lets go of its last step
-        gc.collect()
+    while any(one() for one in engines) and time.monotonic() < until:
+        gc.collect()  # a worker thread lets go of its last step when it comes to that
     assert [one() for one in engines] == [None] * 3
 
 

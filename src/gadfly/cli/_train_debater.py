@@ -120,11 +120,12 @@ def debater(
     on questions held out, with sides swapped.
     """
     from gadfly import debate as d
-    from gadfly.models import LocalModel
-    from gadfly.training import adapters_home
+    from gadfly.models import LocalModel, System
+    from gadfly.models import model as load
+    from gadfly.training import adapters_home, learner_of
 
     drill.check(method)
-    name, adapter = _learner(model)
+    name, adapter = learner_of(System(load(model)))
     rows = d.read_set(questions)
     learned, held_out = d.split(rows, drill.held_out)
     decider_name = judge or f"gadfly/{name}"
@@ -142,21 +143,6 @@ def debater(
     chairs = ["--debaters", f"gadfly/{name}+{where}", "--judge", decider_name]
     settled = ["--protocols", protocol, *setting.words_given()]
     _say(trained, [*chairs, *settled], held_out)
-
-
-def _learner(model: str) -> tuple[str, Path | None]:
-    """The local model's name, and its adapter where it has one. `InputError` for a model whose weights are not here."""
-    from gadfly.errors import InputError
-    from gadfly.models import System
-    from gadfly.models import model as load
-
-    provider, _, rest = System(load(model)).name.partition("/")
-    if provider != "gadfly":
-        raise InputError(
-            f"{model} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
-        )
-    name, _, adapter = rest.partition("+")
-    return name, Path(adapter) if adapter else None
 
 
 def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str, Any]]) -> None:

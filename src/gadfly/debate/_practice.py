@@ -116,8 +116,8 @@ def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 
     """
     cases: list[dict[str, Any]] = []
     for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
+        pair = paired_seed(seed, number)
         for seat in seats_of(protocol):
-            pair = paired_seed(seed, number)
             one = {**row, "of": of, "pair": pair, "seat": seat, "swapped": bool(pair % 2)}
             if not protocol.assigns:
                 cases.append(one)

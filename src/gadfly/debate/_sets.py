@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,10 +163,11 @@ def split(rows: Sequence[Mapping[str, Any]], share: float) -> tuple[list[Any], l
     numbers = question_numbers(rows)
     documents = [_plain(row.get("document", "")) or of for row, of in zip(rows, numbers, strict=True)]
     keys: list[Any] = documents if len(set(documents)) > 1 else list(numbers)
-    wanted, held = round(share * len(rows)), set[Any]()
-    for key in reversed(keys):
-        if sum(one in held for one in keys) < wanted and len(held | {key}) < len(set(keys)):
+    sizes, held, taken = Counter(keys), set[Any](), 0
+    for key in dict.fromkeys(reversed(keys)):
+        if taken < round(share * len(rows)) and len(held) + 1 < len(sizes):
             held.add(key)
+            taken += sizes[key]
     parts: tuple[list[Any], list[Any]] = ([], [])
     for row, key in zip(rows, keys, strict=True):
         parts[key in held].append(row)

@@ -41,14 +41,10 @@ class Student:
 def student(system: System, instructed: bool = False) -> Student:
     """The attacker behind a local model. Raises `InputError` for a model whose weights are not here."""
     from gadfly.models import LocalModel
+    from gadfly.training import learner_of
 
-    provider, _, rest = system.name.partition("/")
-    if provider != "gadfly":
-        raise InputError(
-            f"{system.name} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
-        )
-    name, _, adapter = rest.partition("+")
-    return Student(system, LocalModel.load(name), Path(adapter) if adapter else None, instructed)
+    name, adapter = learner_of(system)
+    return Student(system, LocalModel.load(name), adapter, instructed)
 
 
 def learn_from_failures(

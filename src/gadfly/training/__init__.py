@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.training._folder import Folder, adapters_home
 
 if TYPE_CHECKING:
-    from gadfly.training._policy import Lora, trainable
+    from gadfly.training._policy import Lora, learner_of, trainable
     from gadfly.training._preference import Preference, Preferring, confidence, prefer
     from gadfly.training._reinforce import Reinforcement, reinforce
     from gadfly.training._reward import train_reward
@@ -36,6 +36,7 @@ __all__ = [
     "adapter_digest",
     "adapters_home",
     "confidence",
+    "learner_of",
     "prefer",
     "read_rows",
     "reinforce",
@@ -64,6 +65,7 @@ _LATE = {
     "Trained": "_session",
     "adapter_digest": "_session",
     "confidence": "_preference",
+    "learner_of": "_policy",
     "prefer": "_preference",
     "read_rows": "_reward_data",
     "reinforce": "_reinforce",

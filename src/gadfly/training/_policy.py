@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from gadfly.errors import InputError
-from gadfly.models import LocalModel
+from gadfly.models import LocalModel, System
 from gadfly.models._local import with_adapter
 
-__all__ = ["Lora", "trainable"]
+__all__ = ["Lora", "learner_of", "trainable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ class Lora:
             raise InputError(f"A LoRA's rank and alpha are at least 1; got {self.rank} and {self.alpha}.")
         if not 0 < self.share <= 1:
             raise InputError(f"The share of layers to train lies in (0, 1]; got {self.share}.")
+
+
+def learner_of(system: System) -> tuple[str, Path | None]:
+    """The local model behind a system, by name, and the adapter on it, if any. Raises `InputError` for a model whose
+    weights are not here.
+    """
+    provider, _, rest = system.name.partition("/")
+    if provider != "gadfly":
+        raise InputError(
+            f"{system.name} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
+        )
+    name, _, adapter = rest.partition("+")
+    return name, Path(adapter) if adapter else None
 
 
 def trainable(base: LocalModel, lora: Lora, start: str | Path | None = None, seed: int = 0) -> LocalModel:
