@@ -34,6 +34,13 @@ def test_every_verb_explains_itself(gadfly, verb):
     assert (said.code, f"Usage: gadfly {verb}" in said.out) == (0, True)
 
 
+def test_the_package_runs_as_the_command_does():
+    done = subprocess.run(
+        [sys.executable, "-m", "gadfly", "--help"], capture_output=True, text=True, timeout=180
+    )
+    assert (done.returncode, done.stdout.lstrip().startswith("Usage: gadfly ")) == (0, True)
+
+
 def test_help_waits_for_none_of_the_heavy_libraries():
     done = python(
         "import sys; from gadfly.cli import app\n"

@@ -94,6 +94,15 @@ def test_every_protocol_is_compared_with_the_judge_alone_case_by_case(table):
     assert table.first.gains == {}
 
 
+def test_what_the_judge_itself_decided_is_compared_on_the_same_cases(table, runs):
+    line = table.line("debate")
+    alone = {one.transcript.case.index: one.right for one in judged_cases(runs["naive"])}
+    ours = [one for one in judged_cases(runs["debate"]) if not one.by_rule]
+    gained = [one.right - alone[one.transcript.case.index] for one in ours]
+    assert 0 < len(ours) < line.cases
+    assert line.judged_gains["naive"].point == pytest.approx(fmean(gained))
+
+
 def test_a_debate_that_clearly_helps_is_said_to_and_the_judge_alone_is_said_nothing_of(table):
     assert table.line("debate").helped == "better"
     assert table.line("naive").helped is None

@@ -38,11 +38,21 @@ def printed(made, width: int) -> str:
     return console.file.getvalue()
 
 
-def verdict_of(made, naive: str | None = "naive", **helped: str):
-    """The verdict if these protocols had helped so, and the others had made no clear change."""
+def verdict_of(made, naive: str | None = "naive", judged: float = 0.1, **helped: str):
+    """The verdict if these protocols had helped so, and the others had made no clear change.
+
+    `judged` is the low end of what was gained where no rule decided.
+    """
     table = made.sections[0].debate.table
     lines = [one for one in table.lines if naive or one.name != "naive"]
-    lines = [replace(one, helped=helped.get(one.name, "unclear" if one.helped else None)) for one in lines]
+    lines = [
+        replace(
+            one,
+            helped=helped.get(one.name, "unclear" if one.helped else None),
+            judged_gains={base: replace(gain, low=judged) for base, gain in one.judged_gains.items()},
+        )
+        for one in lines
+    ]
     return debate_verdict(replace(table, lines=tuple(lines)))
 
 
@@ -52,14 +62,22 @@ def test_one_sentence_says_that_debate_helped(made):
     assert "by way of quoted debate" in words
 
 
+def test_what_only_its_rules_made_right_is_no_help_to_the_judge(made):
+    level, words = verdict_of(made, judged=0.0, quoted_debate="better")
+    assert (level, "but by its rules" in words, "Debate helped" in words) == ("warn", True, False)
+
+
 def test_or_that_it_misled(made):
     level, words = verdict_of(made, quoted_debate="worse")
     assert (level, words.startswith("Debate misled this judge here.")) == ("fail", True)
+    assert verdict_of(made, debate_red_team="better", quoted_debate="worse")[0] == "warn"
 
 
-def test_or_that_only_something_else_did(made):
-    level, words = verdict_of(made, consultancy="worse")
-    assert (level, "cannot be told" in words, "consultancy" in words) == ("fail", True, True)
+@pytest.mark.parametrize("helped", ["better", "worse"])
+def test_what_something_else_did_is_said_and_is_no_level_of_debate(made, helped):
+    level, words = verdict_of(made, consultancy=helped)
+    assert level == verdict_of(made)[0] == "inconclusive"
+    assert "cannot be told from 80 questions" in words and "by way of consultancy" in words
 
 
 def test_or_that_it_cannot_be_told_and_nothing_speaks_for_it_until_it_can(made):
@@ -108,7 +126,8 @@ def test_where_nobody_debated_debate_is_not_called_useless(made):
         replace(one, gains={"naive": none} if one.gains else {}, helped="unclear") for one in table.lines
     ]
     alone = [one for one in lines if not one.protocol.contested]
-    assert len(alone) > 1 and "useless" not in debate_verdict(replace(table, lines=tuple(alone)))[1]
+    level, words = debate_verdict(replace(table, lines=tuple(alone)))
+    assert len(alone) > 1 and (level, "No debate was tried" in words) == ("inconclusive", True)
 
 
 def test_where_no_debate_has_a_verdict_it_is_said_why(made):

@@ -132,7 +132,8 @@ class DebateLine:
     that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
     paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer less
     what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols, case by
-    case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are looked at together.
+    case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are looked at together, and
+    `judged_gains` are of the cases alone that no rule decided.
     `people` are those who take part; `within` names the line in which one's cases are counted with other people's,
     which this one is then only a part of. `marks` are where people saw flaws, of one run's debates.
     """
@@ -159,6 +160,7 @@ class DebateLine:
     effort: Effort
     payoffs: Mapping[str, Estimate]
     gains: Mapping[str, Estimate] = field(default_factory=dict)
+    judged_gains: Mapping[str, Estimate] = field(default_factory=dict)
     helped: Helped | None = None
     people: tuple[str, ...] = ()
     within: str = ""
@@ -216,7 +218,12 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run]) -> DebateTable:
     lines = [_line(name, group, cases[name]) for name, group in groups.items()]
     tried = [line.name for line in lines if line.protocol.seats and not line.within]
     compared = [
-        replace(line, gains=_gains(line.name, cases, theirs), helped=_helped(line.name, cases, theirs, tried))
+        replace(
+            line,
+            gains=_gains(line.name, cases, theirs),
+            judged_gains=_gains(line.name, cases, theirs, judged=True),
+            helped=_helped(line.name, cases, theirs, tried),
+        )
         for line in lines
         for theirs in [_theirs(line.name, groups, bases)]
     ]
@@ -346,11 +353,10 @@ def _theirs(name: str, groups: Mapping[str, Group], bases: Iterable[str]) -> dic
 
 
 def _gains(
-    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str]
+    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str], judged: bool = False
 ) -> dict[str, Estimate]:
-    return {
-        base: _gain(cases[name], cases[line]) for base, line in theirs.items() if name not in (base, line)
-    }
+    ours = [one for one in cases[name] if not (judged and one.by_rule)]
+    return {base: _gain(ours, cases[line]) for base, line in theirs.items() if name not in (base, line)}
 
 
 def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float = LEVEL) -> Estimate:

@@ -191,40 +191,37 @@ def debate_verdict(table: DebateTable) -> tuple[Level, str]:
             "inconclusive",
             f"Whether debate helps cannot be told: the judge alone has no verdict ({in_words(alone.causes)}).",
         )
-    better = [one for one in tried if one.helped == "better"]
-    worse = [one for one in tried if one.helped == "worse"]
-    if better or worse:
-        return _helped(better, worse, _these(table))
-    return _nothing(table)
+    level, words = _debated(table)
+    return level, " ".join([words, *_clear(tried)])
 
 
 def _these(table: DebateTable) -> str:
     return "these judges" if len(table.people) > 1 else "this judge"
 
 
-def _helped(better: Sequence[DebateLine], worse: Sequence[DebateLine], whom: str) -> tuple[Level, str]:
-    """Where something is clear; consultancy and the like are no debate."""
-    words = []
-    if any(one.protocol.contested for one in better):
-        words.append(f"Debate helped {whom} here.")
-    elif any(one.protocol.contested for one in worse):
-        words.append(f"Debate misled {whom} here.")
-    else:
-        words.append(
-            f"Whether debate helped {whom} here cannot be told; something else did make a difference."
+def _debated(table: DebateTable) -> tuple[Level, str]:
+    """What debate itself did; consultancy and the like are none."""
+    debates, whom = [one for one in table.tried if one.protocol.contested], _these(table)
+    better = [one for one in debates if one.helped == "better"]
+    worse = [one for one in debates if one.helped == "worse"]
+    if not debates:
+        return "inconclusive", "No debate was tried, in which one side argues against another."
+    if better and all(one.judged_gains["naive"].low <= 0 for one in better):
+        return "warn", (
+            "Debate makes more verdicts right here, but by its rules: whether it helped "
+            f"{whom} where none decided cannot be told."
         )
     if better:
-        words.append(f"Verdicts are clearly right more often than alone by way of {_listed(better)}.")
+        return "warn" if worse else "pass", f"Debate helped {whom} here."
     if worse:
-        words.append(f"Verdicts are clearly right less often than alone by way of {_listed(worse)}.")
-    return ("pass" if not worse else "warn" if better else "fail"), " ".join(words)
+        return "fail", f"Debate misled {whom} here."
+    return _nothing(table, debates)
 
 
-def _nothing(table: DebateTable) -> tuple[Level, str]:
-    """Where no protocol beats the judge alone."""
-    debates = [one for one in table.tried if one.protocol.contested]
+def _nothing(table: DebateTable, debates: Sequence[DebateLine]) -> tuple[Level, str]:
+    """Where no debate made a clear difference."""
     gains = [one.gains["naive"] for one in debates]
-    if debates and all(gain.point is None for gain in gains):
+    if all(gain.point is None for gain in gains):
         causes = sum((Counter(one.causes) for one in debates), Counter[str]())
         return (
             "inconclusive",
@@ -232,16 +229,23 @@ def _nothing(table: DebateTable) -> tuple[Level, str]:
         )
     guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
     guessing = " No way tried clearly beats guessing." if guesses else ""
-    if gains and all(gain.point is not None and gain.high < LITTLE for gain in gains):
+    if all(gain.point is not None and gain.high < LITTLE for gain in gains):
         return "warn", (
             f"Debate is useless to {_these(table)} here: no debate tried makes as much as {LITTLE:.0%} more of the "
             f"verdicts right than alone.{guessing}"
         )
     return "inconclusive", (
         f"Whether debate helps {_these(table)} cannot be told from {plural(table.questions, 'question')}: by no "
-        f"protocol are verdicts clearly right more often, or less often, than alone. Until then nothing speaks for "
+        f"debate are verdicts clearly right more often, or less often, than alone. Until then nothing speaks for "
         f"debate here.{guessing}"
     )
+
+
+def _clear(tried: Sequence[DebateLine]) -> Iterator[str]:
+    """By which protocols more or fewer verdicts are right, whether they are debates or not."""
+    for clear, how in (("better", "more"), ("worse", "less")):
+        if found := [one for one in tried if one.helped == clear]:
+            yield f"Verdicts are clearly right {how} often than alone by way of {_listed(found)}."
 
 
 def _listed(lines: Sequence[DebateLine]) -> str:

@@ -74,7 +74,7 @@ def _accuracy(table: DebateTable, fold: bool) -> Table:
             (rate(one.accuracy), f"without those by rule {rate(one.judged)}" if one.rules else ""),
             (count(one.accuracy.missing), causes(one.causes)),
             (rate(one.by_rule), causes(one.rules)),
-            ("" if gain is None else difference(gain), HELPED[one.helped]),
+            ("" if gain is None else difference(gain), _beside(one, base)),
         )
         texts = (
             Text.assemble(_fit(said, fold), (f"\n{_fit(note, fold).plain}" if note else "", "dim"))
@@ -82,6 +82,14 @@ def _accuracy(table: DebateTable, fold: bool) -> Table:
         )
         found.add_row(_fit(name(one.called), fold), *texts)
     return found
+
+
+def _beside(one: DebateLine, base: str) -> str:
+    """What stands beside a protocol's difference from the base."""
+    notes = [HELPED[one.helped]]
+    if one.rules and base in one.judged_gains:
+        notes.append(f"without those by rule {difference(one.judged_gains[base])}")
+    return "; ".join(note for note in notes if note)
 
 
 def _one_by_one(table: DebateTable) -> list[Text]:
@@ -97,8 +105,8 @@ def _one_by_one(table: DebateTable) -> list[Text]:
         if one.rules:
             parts.append(f"without those {rate(one.judged)}")
         if gain is not None:
-            clear = f" ({HELPED[one.helped]})" if one.helped else ""
-            parts.append(f"against {base} {difference(gain)}{clear}")
+            notes = _beside(one, base)
+            parts.append(f"against {base} {difference(gain)}" + (f" ({notes})" if notes else ""))
         said.append(_text(f"{name(one.called)}: {'; '.join(parts)}", 900))
     return said
 
