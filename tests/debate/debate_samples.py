@@ -109,8 +109,8 @@ class Person:
         return {"person": self.name}
 
     async def say(self, move: Move) -> Said:
-        """No question."""
-        return Said("")
+        """No question, in no time."""
+        return Said("", seconds=0.0)
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How sure it is, after ten seconds."""

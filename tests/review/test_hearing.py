@@ -27,7 +27,7 @@ from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, model_of
 from gadfly.review._hearing import Sitting
 from gadfly.review._hearing_journal import Journal, Journalled
-from gadfly.review._hearing_people import Answered, Attended, Hearing
+from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonJudge
 from gadfly.review._hearing_view import Seen
 from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
@@ -317,6 +317,20 @@ def test_the_time_of_who_has_no_question_counts_and_reading_ones_own_does_not(tm
         assert effort.seconds is not None and effort.seconds.point == leans_asks_and_verdict
         assert effort.read.point == effort.words.point
     assert (quiet.questions.point, curious.questions.point) == (0, 2)
+
+
+@pytest.mark.parametrize("text", ["", "Why is it so?"])
+def test_a_time_of_which_a_part_is_not_known_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    said = PersonJudge.say
+
+    async def untimed(self: PersonJudge, move: Move) -> Said:
+        return replace(await said(self, move), seconds=None)
+
+    monkeypatch.setattr(PersonJudge, "say", untimed)
+    made = asyncio.run(heard(sitting(tmp_path, protocol=tolerant(), rows=ROWS[:1]), "ann", text))
+    assert debate_table([made]).lines[0].effort.seconds is None
 
 
 class Mute(Debater):

@@ -121,6 +121,20 @@ def test_steps_that_teach_nothing_are_counted_over_a_training_that_goes_on(tmp_p
     assert len(list(Folder(tmp_path / "rl").read("curve"))) < 20
 
 
+def test_a_player_that_has_learned_what_there_is_ends_with_what_it_learned(tmp_path):
+    def reward(transcript, judgement):
+        return float(judgement.score) if transcript.case.index <= 3 else 0.5
+
+    made = reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=40))
+    last = len(made.curve)
+    assert 20 < last < 24
+    assert made.ended.startswith(f"ended at step {last}: every case of the last 20 steps earned the same")
+    again = reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=40))
+    assert (again.curve, again.ended) == (made.curve, made.ended)
+    kept = made.path / "checkpoints" / f"checkpoint-{last}" / "adapter.safetensors"
+    load_adapter(trainable(tiny_model(), Lora()).weights, kept)
+
+
 def test_cases_that_differ_from_those_of_other_prompts_alone_teach_nothing(tmp_path):
     by_prompt = match(reward=lambda transcript, judgement: 0.1 + 0.8 * (transcript.case.index % 2))
     with pytest.raises(InputError, match=r"as the others of its prompt \(0\.1 and 0\.9\)"):

@@ -86,8 +86,8 @@ class Documents:
         """What answers a question, as `gadfly ask` does; None where there are no documents."""
         from gadfly.errors import InputError
 
-        if not self.corpus:
-            o.library("", self.search)
+        documents = o.library(self.corpus, self.search)
+        if documents is None:
             if self.model or self.decline:
                 raise InputError(
                     "--model and --decline are for questions to documents: name those with --corpus."
@@ -95,10 +95,9 @@ class Documents:
             return None
         if not self.model:
             raise InputError("Who shall answer from the documents? Name a model with --model.")
-        from gadfly import corpora, evidence
+        from gadfly import evidence
 
         usual = replace(USUAL, decline=self.decline)
-        documents = corpora.library(self.corpus, self.search)
         return partial(evidence.answer, asking=usual.asking(documents, WRITES.system(self.model), seed=0))
 
 

@@ -123,7 +123,7 @@ class _Table:
     notes: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] | None = None
     moves: int = 0
-    passed: float = 0.0
+    passed: list[float | None] = field(default_factory=list)
 
     async def play(self) -> None:
         for number, step in enumerate(self.game.protocol.steps):
@@ -229,7 +229,7 @@ class _Table:
         most = int(move.step.words * self.game.protocol.rules.slack)
         text = first_words(" ".join(checked(said.text, most, self.game.protocol.rules).text.split()), most)
         if not word_count(text):
-            self.passed += said.seconds or 0.0
+            self.passed.append(said.seconds)
             return None
         return Statement(JUDGE, move.step.does, text, number, move.step.whom(JUDGE), seconds=said.seconds)
 

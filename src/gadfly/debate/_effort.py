@@ -95,13 +95,16 @@ def _price(one: JudgedCase, seat: str) -> float:
 
 def _seconds(one: JudgedCase) -> float | None:
     """A person's time: for the verdict, and for what it asked, or did not, or how it leant before, told to one or to
-    several who polled it at once. None where there is no verdict of theirs, as in a debate that a rule decided.
+    several who polled it at once. None where there is no verdict of theirs, as in a debate that a rule decided, and
+    where any of these was not timed.
     """
     verdict = one.judgement.metadata.get("seconds")
+    if verdict is None:
+        return None
     before = (said for said in one.position.said if said.seat == JUDGE or said.does == "poll")
-    spoke = {said.step: said.seconds or 0.0 for said in before}
-    passed = float(one.transcript.metadata.get("passed_s", 0.0))
-    return None if verdict is None else float(verdict) + sum(spoke.values()) + passed
+    spoke = {said.step: said.seconds for said in before}
+    times = [verdict, *spoke.values(), *one.transcript.metadata.get("passed_s", ())]
+    return None if None in times else float(sum(times))
 
 
 def _tokens(seat: str, one: JudgedCase) -> int:

@@ -91,7 +91,7 @@ class Folder:
     def done(self) -> bool:
         """Whether the training has ended by itself and its adapter is there."""
         return (
-            self.info.get("status") in ("complete", "collapsed")
+            self.info.get("status") in ("complete", "ended")
             and (self.path / "adapter_model.safetensors").exists()
         )
 

@@ -78,11 +78,14 @@ def reinforce(
 ) -> Trained:
     """Train an adapter on `base` in `output`; the same call again goes on where it stopped, to the same curve.
 
+    A player that has learned what there is ends early too: once every case of the last 20 steps earned the same as the
+    others of its prompt.
+
     `start` is the adapter to begin from, and then also what `kl` is measured from. `spec` holds, as JSON, what else
     decides the outcome (the game's spec, the judge's name), so that a directory is not continued with another task.
     Ctrl-C ends after the step under way, saved. Raises `InputError` for rewards that are not finite, that nobody can
-    tell or that never differ, for an adapter of another base, and when memory runs out; what was trained until the last
-    checkpoint is kept.
+    tell or that never differed, for an adapter of another base, and when memory runs out; what was trained until the
+    last checkpoint is kept.
     """
     settings = settings or Reinforcement()
     folder = Folder.open(Path(output), described("rl", base, settings, start) | dict(spec or {}))
@@ -108,7 +111,7 @@ def _trainer(policy: LocalModel, rollouts: Rollouts, settings: Reinforcement, wa
 
     def rollout(prompts: list[str], trainer: Any) -> dict[str, Any]:
         played = rollouts.play([int(prompt) for prompt in prompts])
-        watch.saw(played)
+        watch.saw(played, trainer.state.global_step + 1)
         return {
             "prompt_ids": [list(one.prompt) for one in played],
             "completion_ids": [list(one.completion) for one in played],
@@ -153,8 +156,8 @@ class Progress(Watch):
         self._texts: list[str] | None = None
         self._played: list[Rollout] = []
 
-    def saw(self, played: list[Rollout]) -> None:
-        """Note a step's rollouts. Raises `InputError` when there is nothing to learn from them."""
+    def saw(self, played: list[Rollout], step: int) -> None:
+        """Note a step's rollouts. Raises `InputError` when there is nothing to learn from them and never was."""
         rewards = [one.reward for one in played if one.reward is not None]
         if not rewards:
             outcomes = ", ".join(sorted({one.outcome for one in played}))
@@ -165,11 +168,15 @@ class Progress(Watch):
         self._flat = self._counted([one.reward for one in played], self._flat_before())
         if self._flat >= PATIENCE:
             earned = enumerated([f"{reward:.3g}" for reward in sorted(set(rewards))[:3]])
-            raise InputError(
-                f"Every case of the last {PATIENCE} steps earned the same reward as the others of its prompt "
-                f"({earned}), so there is nothing to learn from; begin with a player that sometimes succeeds "
-                "(--from RUN) or take a judge with finer scores."
+            same = (
+                f"of the last {PATIENCE} steps earned the same reward as the others of its prompt ({earned})"
             )
+            if self._flat == step:
+                raise InputError(
+                    f"Every case {same}, so there is nothing to learn from; begin with a player that sometimes "
+                    "succeeds (--from RUN) or take a judge with finer scores."
+                )
+            self.ended = f"ended at step {step}: every case {same}, so there is nothing more to learn"
         self._played = played
 
     def row(self, step: int, logs: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def train(
         folder.note(status="interrupted")
         raise KeyboardInterrupt
     policy.weights.save_pretrained(folder.path, selected_adapters=["default"], save_embedding_layers=False)
-    folder.note(status="collapsed" if watch.ended else "complete", ended=watch.ended)
+    folder.note(status="ended" if watch.ended else "complete", ended=watch.ended)
     return Trained(folder.path, list(folder.read("curve")), watch.ended)
 
 
