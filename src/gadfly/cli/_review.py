@@ -86,6 +86,8 @@ class Documents:
         """What answers a question, as `gadfly ask` does; None where there are no documents."""
         from gadfly.errors import InputError
 
+        if self.corpus and not self.model:
+            raise InputError("Who shall answer from the documents? Name a model with --model.")
         documents = o.library(self.corpus, self.search)
         if documents is None:
             if self.model or self.decline:
@@ -93,8 +95,6 @@ class Documents:
                     "--model and --decline are for questions to documents: name those with --corpus."
                 )
             return None
-        if not self.model:
-            raise InputError("Who shall answer from the documents? Name a model with --model.")
         from gadfly import evidence
 
         usual = replace(USUAL, decline=self.decline)
