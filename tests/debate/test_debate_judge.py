@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -162,6 +162,21 @@ def test_a_verdict_says_whether_it_came_with_probabilities() -> None:
     assert (told.metadata["probabilities"], told.metadata["p"]) == (True, pytest.approx(0.8176, abs=1e-4))
     assert (named.metadata["probabilities"], named.metadata["orders"]) == (False, [1.0, 0.0])
     assert "bias" not in named.metadata and "bias" in verdict(service(odds=1.5)).metadata
+
+
+@dataclass(frozen=True, eq=False)
+class Halting(Service):
+    """Gives probabilities in the order in which it is asked first, and only names an answer in the other."""
+
+    async def reply(self, messages: Sequence[tuple[str, str]], *, seed: int | None = None) -> Reply:
+        given = await super().reply(messages, seed=seed)
+        return given if len(self.asked) == 1 else replace(given, text="**A**", first_token={"**": -0.001})
+
+
+def test_an_answer_that_is_only_named_does_not_outweigh_a_probability() -> None:
+    found = verdict(Halting(scripted(""), odds=2.0))
+    assert (found.metadata["p"], found.metadata["answer"]) == (0.5, "neither")
+    assert (found.metadata["probabilities"], found.metadata["orders"]) == (False, [1.0, 0.0])
 
 
 def test_what_the_calls_cost_is_kept_where_it_is_known() -> None:

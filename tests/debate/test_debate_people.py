@@ -101,6 +101,24 @@ def test_people_who_debate_are_compared_with_the_model_alone_question_by_questio
         assert gain.point == pytest.approx((line.accuracy.point or 0) - (base or 0))
 
 
+def test_other_people_alone_are_compared_question_by_question(tmp_path: Path) -> None:
+    found = [judged_by(tmp_path, one, "naive") for one in (ANN, BEN)]
+    found += [judged_by(tmp_path, one, "debate") for one in (EVE, Person("dan", knows=2.0))]
+    table = debate_table(found)
+    alone, debate = table.line("naive"), table.line("debate")
+    assert alone is not None and debate is not None
+    gain = debate.gains["naive"]
+    assert (gain.n, gain.missing, gain.clusters) == (80, 0, 40)
+    assert gain.point == pytest.approx((debate.accuracy.point or 0) - (alone.accuracy.point or 0))
+
+
+def test_a_second_run_of_the_judge_alone_leaves_the_first_to_compare_with(tmp_path: Path) -> None:
+    runs = [played(tmp_path, "naive", n=20, seed=seed) for seed in (0, 1)]
+    table = debate_table([*runs, played(tmp_path, "debate", n=20)])
+    assert table.alone is table.first is table.lines[0] and table.lines[2].helped is not None
+    assert "takes the protocol naive" not in from_runs([*runs, played(tmp_path, "debate", n=20)]).verdict
+
+
 def test_a_persons_verdicts_are_not_compared_with_a_models(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"different judges \(judge and people\)"):
         debate_table([played(tmp_path, "naive", n=6), judged_by(tmp_path, ANN, n=6)])

@@ -103,6 +103,16 @@ def test_what_the_judge_itself_decided_is_compared_on_the_same_cases(table, runs
     assert line.judged_gains["naive"].point == pytest.approx(fmean(gained))
 
 
+def test_what_a_rule_decided_on_either_side_is_no_gain_of_the_judge(runs):
+    pair = debate_table([runs["debate"], runs["quoted_debate"]])
+    gain = pair.line("quoted_debate").judged_gains["debate"]
+    ruled = [
+        {one.transcript.case.index for one in judged_cases(runs[name]) if one.by_rule}
+        for name in ("debate", "quoted_debate")
+    ]
+    assert all(ruled) and gain.n == 120 - len(set.union(*ruled))
+
+
 def test_a_debate_that_clearly_helps_is_said_to_and_the_judge_alone_is_said_nothing_of(table):
     assert table.line("debate").helped == "better"
     assert table.line("naive").helped is None

@@ -687,7 +687,7 @@ def test_a_training_that_collapsed_is_over_and_was_measured_where_it_ended(tmp_p
             (folder.checkpoints / f"checkpoint-{end}").mkdir(parents=True)
             (folder.path / "adapter_model.safetensors").touch()
             folder.append("curve", [{"step": end}])
-            folder.note(status="collapsed" if why else "complete", steps=settings.steps, ended=why)
+            folder.note(status="ended" if why else "complete", steps=settings.steps, ended=why)
         return Trained(folder.path, list(folder.read("curve")), folder.info["ended"])
 
     measured = []

@@ -38,22 +38,21 @@ def printed(made, width: int) -> str:
     return console.file.getvalue()
 
 
-def verdict_of(made, naive: str | None = "naive", judged: float = 0.1, **helped: str):
+def verdict_of(made, naive: bool = True, judged: str = "", **helped: str):
     """The verdict if these protocols had helped so, and the others had made no clear change.
 
-    `judged` is the low end of what was gained where no rule decided.
+    `judged` is what they did where no rule decided, if not the same.
     """
     table = made.sections[0].debate.table
     lines = [one for one in table.lines if naive or one.name != "naive"]
-    lines = [
+    did = [helped.get(one.name, "unclear" if one.helped else None) for one in lines]
+    heard = [judged or found if one.name in helped else found for one, found in zip(lines, did, strict=True)]
+    changed = zip(lines, did, heard, strict=True)
+    return debate_verdict(
         replace(
-            one,
-            helped=helped.get(one.name, "unclear" if one.helped else None),
-            judged_gains={base: replace(gain, low=judged) for base, gain in one.judged_gains.items()},
+            table, lines=tuple(replace(one, helped=all_, judged_helped=some) for one, all_, some in changed)
         )
-        for one in lines
-    ]
-    return debate_verdict(replace(table, lines=tuple(lines)))
+    )
 
 
 def test_one_sentence_says_that_debate_helped(made):
@@ -62,9 +61,35 @@ def test_one_sentence_says_that_debate_helped(made):
     assert "by way of quoted debate" in words
 
 
-def test_what_only_its_rules_made_right_is_no_help_to_the_judge(made):
-    level, words = verdict_of(made, judged=0.0, quoted_debate="better")
-    assert (level, "but by its rules" in words, "Debate helped" in words) == ("warn", True, False)
+@pytest.mark.parametrize(
+    ("helped", "judged", "said"),
+    [
+        (
+            "better",
+            "unclear",
+            "makes more verdicts right here, but by its rules: whether it helps this judge where",
+        ),
+        (
+            "better",
+            "worse",
+            "more verdicts right here, but by its rules: where none decided, quoted debate misled",
+        ),
+        (
+            "worse",
+            "unclear",
+            "makes fewer verdicts right here, but by its rules: whether it helps this judge where",
+        ),
+        (
+            "worse",
+            "better",
+            "fewer verdicts right here, but by its rules: where none decided, quoted debate helped",
+        ),
+    ],
+)
+def test_what_its_rules_did_is_not_said_of_the_judge(made, helped, judged, said):
+    level, words = verdict_of(made, judged=judged, quoted_debate=helped)
+    assert (level, said in words) == ("warn", True)
+    assert "Debate helped" not in words and "Debate misled" not in words
 
 
 def test_or_that_it_misled(made):
@@ -86,14 +111,26 @@ def test_or_that_it_cannot_be_told_and_nothing_speaks_for_it_until_it_can(made):
     assert "nothing speaks for debate here" in words and "useless" not in words
 
 
-def test_gains_that_are_small_for_certain_make_debate_useless(made):
+def test_gains_that_are_small_for_certain_make_debate_useless_where_rules_do_not_hide_it(made):
     table = made.sections[0].debate.table
     none = replace(table.lines[1].gains["naive"], point=0.0, low=-0.03, high=0.03)
+    few = {"helped": "unclear", "judged_helped": "unclear", "gains": {"naive": none}}
+    for heard, found in ((none, "warn"), (replace(none, high=0.3), "inconclusive")):
+        lines = [
+            replace(one, **few, judged_gains={"naive": heard}) if one.gains else one for one in table.lines
+        ]
+        level, words = debate_verdict(replace(table, lines=tuple(lines)))
+        assert (level, words.startswith("Debate is useless to this judge here")) == (found, found == "warn")
+
+
+def test_what_only_the_debates_heard_show_is_said_beside_it(made):
+    table = made.sections[0].debate.table
     lines = [
-        replace(one, gains={"naive": none}, helped="unclear") if one.gains else one for one in table.lines
+        replace(one, helped="unclear", judged_helped="better") if one.name == "quoted_debate" else one
+        for one in table.lines
     ]
     level, words = debate_verdict(replace(table, lines=tuple(lines)))
-    assert (level, words.startswith("Debate is useless to this judge here")) == ("warn", True)
+    assert (level, "But where none decided, quoted debate helped" in words) == ("inconclusive", True)
 
 
 def test_a_judge_that_refuses_most_false_advice_is_not_said_to_believe_anybody(made):
@@ -133,12 +170,24 @@ def test_where_nobody_debated_debate_is_not_called_useless(made):
 def test_where_no_debate_has_a_verdict_it_is_said_why(made):
     table = made.sections[0].debate.table
     none = replace(table.lines[1].gains["naive"], point=None)
-    lines = [
-        replace(one, gains={"naive": none} if one.gains else {}, helped="unclear", causes={"both_lost": 8})
-        for one in table.lines
-    ]
-    level, words = debate_verdict(replace(table, lines=tuple(lines)))
-    assert level == "inconclusive" and "no debate has a verdict (both sides lost by rule" in words
+    for unread, said in (
+        (True, "no debate has a verdict (both sides lost by rule"),
+        (False, "verdict both ways"),
+    ):
+        lines = [
+            replace(
+                one,
+                gains={"naive": none},
+                helped="unclear",
+                causes={"both_lost": 8},
+                accuracy=replace(one.accuracy, point=None if unread else 0.5),
+            )
+            if one.gains
+            else one
+            for one in table.lines
+        ]
+        level, words = debate_verdict(replace(table, lines=tuple(lines)))
+        assert level == "inconclusive" and said in words
 
 
 def test_a_judge_that_cannot_be_read_alone_is_not_said_to_be_left_out(made):
@@ -151,7 +200,7 @@ def test_a_judge_that_cannot_be_read_alone_is_not_said_to_be_left_out(made):
 
 
 def test_without_the_judge_alone_nothing_is_claimed(made):
-    level, words = verdict_of(made, naive=None)
+    level, words = verdict_of(made, naive=False)
     assert (level, "it takes the protocol naive" in words) == ("inconclusive", True)
 
 

@@ -15,6 +15,7 @@ from gadfly.errors import InputError
 from gadfly.models import LocalModel, System, model_of
 from gadfly.training import Demonstration, Failure, Folder, Lora, Supervision, reinforce, supervise, trainable
 from gadfly.training._checkpoints import load_adapter
+from gadfly.training._reinforce import Progress
 from gadfly.training._rollouts import Rollouts, novelty
 from gadfly.transcripts import Case, Judgement, Transcript, Turn
 from tiny_models import tiny_model
@@ -123,7 +124,7 @@ def test_steps_that_teach_nothing_are_counted_over_a_training_that_goes_on(tmp_p
 
 def test_a_player_that_has_learned_what_there_is_ends_with_what_it_learned(tmp_path):
     def reward(transcript, judgement):
-        return float(judgement.score) if transcript.case.index <= 3 else 0.5
+        return float(judgement.score) if transcript.case.index <= 3 else 0.9
 
     made = reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=40))
     last = len(made.curve)
@@ -133,6 +134,24 @@ def test_a_player_that_has_learned_what_there_is_ends_with_what_it_learned(tmp_p
     assert (again.curve, again.ended) == (made.curve, made.ended)
     kept = made.path / "checkpoints" / f"checkpoint-{last}" / "adapter.safetensors"
     load_adapter(trainable(tiny_model(), Lora()).weights, kept)
+
+
+def test_a_player_that_fell_to_nothing_has_not_learned_what_there_is(tmp_path):
+    def reward(transcript, judgement):
+        return float(judgement.score) if transcript.case.index <= 3 else 0.0
+
+    with pytest.raises(InputError, match=r"earned the same reward as the others of its prompt \(0\)"):
+        reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=40))
+
+
+@pytest.mark.parametrize(
+    ("steps", "flat"),
+    [([[1, 1, 0, 0]], 1), ([[1, 1, 0, 1]], 0), ([[1, None, 0, None]], 0), ([[1, 1], [None, 0], [2, 2]], 2)],
+)
+def test_only_what_is_compared_with_each_other_teaches(tmp_path, steps, flat):
+    watch = Progress(Folder(tmp_path), 0.0, group=2)
+    watch._steps = [[None if one is None else float(one) for one in row] for row in steps]
+    assert watch._flat() == flat
 
 
 def test_cases_that_differ_from_those_of_other_prompts_alone_teach_nothing(tmp_path):

@@ -193,8 +193,9 @@ class Contest:
     """A player against another, on both sides of each question alike; all four know which debates share a question.
 
     `wins`: how often the judge preferred the player, half a win for a tie and where both lost by rule; missing where it
-    could not tell. `argued`: the same among debates that no rule decided. Both are means over questions, see
-    `share_mean`: where the judge goes by the answer, the player wins one debate of a question and loses the other.
+    could not tell. `argued`: the same of questions on which no rule decided a debate, for one who breaks rules for the
+    false answer alone would else be left with the debates in which it had the true one. Both are means over questions,
+    see `share_mean`: where the judge goes by the answer, the player wins one debate of a question and loses the other.
     `broke` and `opponent_broke`: how often either lost by rule. `down` counts the debates that a service kept from
     being played or judged.
     """
@@ -245,10 +246,13 @@ def contest_of(made: Run, judge: str) -> Contest:
         for transcript, judged in made.judged()
     ]
     questions = [int(transcript.case.data["of"]) for transcript, _ in played]
-    by_rule = [bool(transcript.metadata.get("lost")) for transcript, _ in played]
+    pairs = [transcript.case.data["pair"] for transcript, _ in played]
+    ruled = {
+        pair for pair, (transcript, _) in zip(pairs, played, strict=True) if transcript.metadata.get("lost")
+    }
     wins = [(of, _won(*one)) for of, one in zip(questions, played, strict=True)]
     found = share_mean(wins)
-    argued = share_mean([win for win, ruled in zip(wins, by_rule, strict=True) if not ruled])
+    argued = share_mean([win for win, pair in zip(wins, pairs, strict=True) if pair not in ruled])
     return Contest(
         found,
         replace(argued, missing=found.missing),

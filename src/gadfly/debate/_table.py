@@ -132,8 +132,8 @@ class DebateLine:
     that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
     paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer less
     what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols, case by
-    case, in [-1, 1]; `helped` says whether the one from `naive` is clear when all protocols are looked at together, and
-    `judged_gains` are of the cases alone that no rule decided.
+    case, in [-1, 1], and `judged_gains` are those over cases that no rule decided in either. `helped` and
+    `judged_helped` say whether theirs from the judge alone is clear when all protocols are looked at together.
     `people` are those who take part; `within` names the line in which one's cases are counted with other people's,
     which this one is then only a part of. `marks` are where people saw flaws, of one run's debates.
     """
@@ -162,6 +162,7 @@ class DebateLine:
     gains: Mapping[str, Estimate] = field(default_factory=dict)
     judged_gains: Mapping[str, Estimate] = field(default_factory=dict)
     helped: Helped | None = None
+    judged_helped: Helped | None = None
     people: tuple[str, ...] = ()
     within: str = ""
     marks: Marks | None = None
@@ -189,9 +190,14 @@ class DebateTable:
         return next((one for one in self.lines if one.name == name), None)
 
     @property
+    def alone(self) -> DebateLine | None:
+        """The judge alone, with all people that there are: the first of these lines."""
+        return next((one for one in self.lines if one.protocol.name == NAIVE and not one.within), None)
+
+    @property
     def first(self) -> DebateLine:
-        """The one that the others are compared with: `naive` where it is there, else the first."""
-        return self.line(NAIVE) or self.lines[0]
+        """The one that the others are compared with: the judge alone where it is there, else the first."""
+        return self.alone or self.lines[0]
 
     @property
     def tried(self) -> tuple[DebateLine, ...]:
@@ -214,25 +220,14 @@ def debate_table(runs: Mapping[str, Run] | Sequence[Run]) -> DebateTable:
         raise InputError("A comparison takes at least one run of gadfly debate.")
     cases = _cases(groups)
     _one_judge(groups)
-    bases = dict.fromkeys([next(iter(cases)), *([NAIVE] if NAIVE in cases else [])])
-    lines = [_line(name, group, cases[name]) for name, group in groups.items()]
-    tried = [line.name for line in lines if line.protocol.seats and not line.within]
-    compared = [
-        replace(
-            line,
-            gains=_gains(line.name, cases, theirs),
-            judged_gains=_gains(line.name, cases, theirs, judged=True),
-            helped=_helped(line.name, cases, theirs, tried),
-        )
-        for line in lines
-        for theirs in [_theirs(line.name, groups, bases)]
-    ]
+    lines = tuple(_line(name, group, cases[name]) for name, group in groups.items())
     kept = [one for name, found in cases.items() if not groups[name].within for one in _kept(name, found)]
     questions = {one.of for found in cases.values() for one in found}
     deciders = tuple(dict.fromkeys(decided_by(run) for group in groups.values() for run in group.runs))
     people = deciders if all(deciders) else ()
     said = judge_called(next(iter(groups.values())).runs[0])
-    return DebateTable(tuple(compared), _named(people) or said, len(questions), tuple(kept), people)
+    table = DebateTable(lines, _named(people) or said, len(questions), tuple(kept), people)
+    return replace(table, lines=tuple(_compared(table, line, groups, cases) for line in lines))
 
 
 def _one_judge(groups: Mapping[str, Group]) -> None:
@@ -343,6 +338,39 @@ def _not(score: float | None) -> float | None:
 # --- against other protocols
 
 
+def _compared(
+    table: DebateTable,
+    line: DebateLine,
+    groups: Mapping[str, Group],
+    cases: Mapping[str, Sequence[JudgedCase]],
+) -> DebateLine:
+    """The line with what it gains on the first one and on the judge alone."""
+    bases = dict.fromkeys(one.name for one in (table.lines[0], table.alone) if one is not None)
+    theirs = _theirs(line.name, groups, bases)
+    played = {name: [one for one in its if not one.by_rule] for name, its in cases.items()}
+    gains, judged = (
+        {
+            base: _gain(its[line.name], its[other])
+            for base, other in theirs.items()
+            if line.name not in (base, other)
+        }
+        for its in (cases, played)
+    )
+    if table.alone is None or line not in table.tried:
+        return replace(line, gains=gains, judged_gains=judged)
+    level = 1 - (1 - LEVEL) / len(table.tried)
+    alone = theirs[table.alone.name]
+    clear = (_clear(_gain(its[line.name], its[alone], level)) for its in (cases, played))
+    return replace(line, gains=gains, judged_gains=judged, helped=next(clear), judged_helped=next(clear))
+
+
+def _clear(gain: Estimate) -> Helped:
+    """Whether a difference is clear at its level: one that holds for all protocols tried together (Bonferroni)."""
+    if gain.point is None:
+        return "unclear"
+    return "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
+
+
 def _theirs(name: str, groups: Mapping[str, Group], bases: Iterable[str]) -> dict[str, str]:
     """The line to compare with for each base: of a base with several people in it, a person's own."""
     people, found = groups[name].people, dict[str, str]()
@@ -352,28 +380,21 @@ def _theirs(name: str, groups: Mapping[str, Group], bases: Iterable[str]) -> dic
     return found
 
 
-def _gains(
-    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str], judged: bool = False
-) -> dict[str, Estimate]:
-    ours = [one for one in cases[name] if not (judged and one.by_rule)]
-    return {base: _gain(ours, cases[line]) for base, line in theirs.items() if name not in (base, line)}
-
-
 def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float = LEVEL) -> Estimate:
-    """The difference in accuracy over cases that come in either, a case that one lacks being missing. Where people take
-    part in one side alone, each of their cases is compared with the mean of its question's in the other.
+    """The difference in accuracy over cases that come in either, a case that one lacks being missing. Where no person
+    met a question in both, each case of one side's people is compared with the mean of its question's in the other.
     """
     a, b = (
         {(one.of, one.person, one.transcript.case.index): one.right for one in side}
         for side in (ours, theirs)
     )
     keys = sorted(a.keys() | b.keys())
-    ours_people, theirs_people = (any(person for _, person, _ in side) for side in (a, b))
-    if ours_people != theirs_people:
-        keys = sorted(a if ours_people else b)
-        lone = _means(theirs if ours_people else ours)
+    if any(person for _, person, _ in keys) and not a.keys() & b.keys():
+        mine = any(person for _, person, _ in a)
+        keys = sorted(a if mine else b)
+        lone = _means(theirs if mine else ours)
         means = {key: lone.get(key[0]) for key in keys}
-        a, b = (a, means) if ours_people else (means, b)
+        a, b = (a, means) if mine else (means, b)
     clusters = [of for of, _, _ in keys]
     return paired_difference(
         [a.get(key) for key in keys], [b.get(key) for key in keys], clusters, level=level
@@ -387,18 +408,6 @@ def _means(cases: Sequence[JudgedCase]) -> dict[int, float | None]:
         known = [one.right for one in its if one.right is not None]
         found[of] = fmean(known) if known else None
     return found
-
-
-def _helped(
-    name: str, cases: Mapping[str, Sequence[JudgedCase]], theirs: Mapping[str, str], tried: Sequence[str]
-) -> Helped | None:
-    """Against the judge alone, at a level that holds for all protocols tried together (Bonferroni)."""
-    if NAIVE not in cases or name not in tried or name == NAIVE:
-        return None
-    gain = _gain(cases[name], cases[theirs[NAIVE]], 1 - (1 - LEVEL) / len(tried))
-    if gain.point is None:
-        return "unclear"
-    return "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
 
 
 # --- what moves the judge

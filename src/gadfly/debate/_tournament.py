@@ -2,19 +2,23 @@
 
 Players meet by Swiss pairing. A match is both debates on each of its questions, in which the two players exchange
 seats, so that each argues for either answer and each is listed first once; what it scores is the judge's probability.
-Every match is one run of the wide runner, and the pairing of a round follows from the rounds before it: a tournament
-that was killed goes on with the same call, more rounds extend it, and no debate is played twice.
+Every match is one run of the wide runner, and the pairing of a round follows from the rounds before it and is kept: a
+tournament that was killed goes on with the same call, more rounds extend it, no debate is played twice, and none is
+lost where failed ones are played again.
 
 Ratings by Swiss tournament are Khan et al.'s (2024, arXiv 2402.06782, section 3.4 and figure 1).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from gadfly.debate._chairs import Chair, Referee
@@ -24,7 +28,7 @@ from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
-from gadfly.errors import InputError
+from gadfly.errors import InputError, StoreError
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, Match, Ratings, Round, Slope, preferred, rate, ratings, slope, swiss
@@ -145,11 +149,14 @@ class Tournament:
     ) -> Standings:
         """Play every round, or what is left of them. `told` hears each round's number, from 1, before it begins.
 
-        Raises what `gadfly.runs.run` raises. Cut by Ctrl-C, the standings are those of the finished matches.
+        Raises what `gadfly.runs.run` raises, and `StoreError` where the rounds drawn cannot be kept. Cut by Ctrl-C, the
+        standings are those of the finished matches.
         """
+        settings = settings or Settings()
+        drawn = _Drawn(settings.directory / f"tournament-{self._key()}.json")
         rounds, bouts, runs, scored = list[Round](), list[Bout](), list[Run](), list[Match]()
         for number in range(self.rounds):
-            pairs = swiss(self.players, scored, self.seed)
+            pairs = drawn.round(number, lambda: swiss(self.players, scored, self.seed))
             told(number + 1, pairs)
             cases = self._cases(number)
             for pair in pairs.pairs:
@@ -163,8 +170,19 @@ class Tournament:
             rounds.append(pairs)
         return self._standings(rounds, bouts, runs)
 
+    def _key(self) -> str:
+        """What tells tournaments apart, but for how many rounds they have."""
+        content = {
+            "players": {name: chair.spec() for name, chair in self.players.items()},
+            "judge": [self.judge.name, self.judge.spec()],
+            "protocol": self.protocol.spec(),
+            "rows": [dict(row) for row in self.rows],
+            "plan": [self.questions, self.seed],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
     async def _match(
-        self, number: int, pair: tuple[str, str], cases: Sequence[dict[str, Any]], settings: Settings | None
+        self, number: int, pair: tuple[str, str], cases: Sequence[dict[str, Any]], settings: Settings
     ) -> Run:
         chairs = [self.players[name] for name in pair]
         game = _Exchanging(
@@ -204,7 +222,7 @@ class Tournament:
         except InputError:
             rated, problem = Ratings((), None, {}), _problem(bouts)
         points = {one.name: one.rating for one in rated.players}
-        argued = [one for one in bouts if not one.lost]
+        argued = _argued(bouts)
         persuasion = _persuasion(argued)
         byes = Counter(one.bye for one in rounds)
         players = [
@@ -215,6 +233,39 @@ class Tournament:
         ids = tuple(one.id for one in runs)
         slopes = _slope(argued, persuasion), _slope(bouts, points)
         return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The rounds as they were drawn, in a file. What failed and is played again changes scores, not who has met."""
+
+    path: Path
+
+    def round(self, number: int, draw: Callable[[], Round]) -> Round:
+        """The one of that number, from 0, drawn where it is new."""
+        rounds = self._read()
+        if number < len(rounds):
+            return rounds[number]
+        rounds.append(draw())
+        draft = self.path.with_suffix(".tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps([asdict(one) for one in rounds], indent=1), "utf-8")
+            draft.replace(self.path)
+        except OSError as error:
+            raise StoreError(f"Who meets whom cannot be kept in {self.path}: {error.strerror}.") from error
+        return rounds[-1]
+
+    def _read(self) -> list[Round]:
+        if not self.path.exists():
+            return []
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+            return [Round(tuple((one, other) for one, other in row["pairs"]), row["bye"]) for row in found]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"Who met whom cannot be read from {self.path} ({error}); without that file the rounds are drawn anew."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -280,6 +331,18 @@ def _problem(bouts: Sequence[Bout]) -> str:
         f"{unknown} of {of} have no verdict, and the others do not tell the players from each other and from their "
         "seats; --retry-failed plays again what failed."
     )
+
+
+def _argued(bouts: Sequence[Bout]) -> list[Bout]:
+    """The debates that no rule decided, nor the same with seats exchanged: one who breaks rules for the false answer
+    alone would else be left with the debates in which it argued for the true one.
+    """
+
+    def match(one: Bout) -> tuple[int, int, frozenset[str]]:
+        return one.round, one.question, frozenset((one.first, one.second))
+
+    ruled = {match(one) for one in bouts if one.lost}
+    return [one for one in bouts if match(one) not in ruled]
 
 
 def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:

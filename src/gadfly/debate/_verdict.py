@@ -128,6 +128,8 @@ class DebateJudge:
             return Weighed(None, "no_parse", usage=usage)
         orders = tuple(1 - p if n else p for n, p in enumerate(said) if p is not None)
         told = all(_probability(reply) is not None for reply in replies)
+        if not told:  # what was only named must not outweigh a probability
+            orders = tuple(map(preferred, orders))
         slope = self.slope if told else 1.0
         p = float(special.expit(slope * sum(map(_odds, orders)) / len(orders)))
         return Weighed(0.5 if preferred(p) == 0.5 else p, orders=orders, usage=usage, probabilities=told)

@@ -169,7 +169,7 @@ def _because(causes: Counter[str]) -> str:
 
 def debate_verdict(table: DebateTable) -> tuple[Level, str]:
     """The level and the sentence at the top. It names no rate: those stand below, with their intervals."""
-    alone, tried = table.line("naive"), table.tried
+    alone, tried = table.alone, table.tried
     if all(one.accuracy.point is None for one in table.lines):
         causes = sum((Counter(one.causes) for one in table.lines), Counter[str]())
         return (
@@ -200,44 +200,56 @@ def _these(table: DebateTable) -> str:
 
 
 def _debated(table: DebateTable) -> tuple[Level, str]:
-    """What debate itself did; consultancy and the like are none."""
+    """What debate itself did; consultancy and the like are none. Where rules decide, the judge learns nothing."""
     debates, whom = [one for one in table.tried if one.protocol.contested], _these(table)
     better = [one for one in debates if one.helped == "better"]
     worse = [one for one in debates if one.helped == "worse"]
     if not debates:
         return "inconclusive", "No debate was tried, in which one side argues against another."
-    if better and all(one.judged_gains["naive"].low <= 0 for one in better):
-        return "warn", (
-            "Debate makes more verdicts right here, but by its rules: whether it helped "
-            f"{whom} where none decided cannot be told."
-        )
-    if better:
+    if any(one.judged_helped == "better" for one in better):
         return "warn" if worse else "pass", f"Debate helped {whom} here."
-    if worse:
-        return "fail", f"Debate misled {whom} here."
+    if any(one.judged_helped == "worse" for one in worse):
+        return "warn" if better else "fail", f"Debate misled {whom} here."
+    if better or worse:
+        made = "more" if better else "fewer"
+        return (
+            "warn",
+            f"Debate makes {made} verdicts right here, but by its rules: {_heard(better or worse, whom)}",
+        )
     return _nothing(table, debates)
+
+
+def _heard(debates: Sequence[DebateLine], whom: str) -> str:
+    """What debates did where no rule decided."""
+    for clear, did in (("better", "helped"), ("worse", "misled")):
+        if found := [one for one in debates if one.judged_helped == clear]:
+            return f"where none decided, {_listed(found)} {did} {whom}."
+    return f"whether it helps {whom} where none decided cannot be told."
 
 
 def _nothing(table: DebateTable, debates: Sequence[DebateLine]) -> tuple[Level, str]:
     """Where no debate made a clear difference."""
-    gains = [one.gains["naive"] for one in debates]
+    assert table.alone is not None
+    base, causes = table.alone.name, sum((Counter(one.causes) for one in debates), Counter[str]())
+    gains = [one.gains[base] for one in debates]
     if all(gain.point is None for gain in gains):
-        causes = sum((Counter(one.causes) for one in debates), Counter[str]())
-        return (
-            "inconclusive",
-            f"Whether debate helps cannot be told: no debate has a verdict ({in_words(causes)}).",
-        )
+        unread = all(one.accuracy.point is None for one in debates)
+        why = f"no debate has a verdict{_because(causes)}" if unread else "no case has a verdict both ways"
+        return "inconclusive", f"Whether debate helps cannot be told: {why}."
     guesses = all(one.accuracy.low <= 0.5 for one in table.lines)
     guessing = " No way tried clearly beats guessing." if guesses else ""
+    gains += [one.judged_gains[base] for one in debates]
     if all(gain.point is not None and gain.high < LITTLE for gain in gains):
         return "warn", (
             f"Debate is useless to {_these(table)} here: no debate tried makes as much as {LITTLE:.0%} more of the "
             f"verdicts right than alone.{guessing}"
         )
+    heard = [one for one in debates if one.judged_helped in ("better", "worse")]
+    but = f" But {_heard(heard, _these(table))}" if heard else ""
     return "inconclusive", (
         f"Whether debate helps {_these(table)} cannot be told from {plural(table.questions, 'question')}: by no "
         f"debate are verdicts clearly right more often, or less often, than alone. Until then nothing speaks for "
-        f"debate here.{guessing}"
+        f"debate here.{guessing}{but}"
     )
 
 

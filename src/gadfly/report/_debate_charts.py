@@ -26,7 +26,7 @@ def debate_charts(table: DebateTable) -> Iterator[Chart]:
         taken = [
             (one, estimate) for one in known if (estimate := effort.of(one)) and estimate.point is not None
         ]
-        taken = [(one, estimate) for one, estimate in taken if estimate.point or one.name == "naive"]
+        taken = [(one, estimate) for one, estimate in taken if estimate.point or one is table.alone]
         if len(taken) > 1 and any(estimate.point for _, estimate in taken):
             yield _against(effort, taken)
 
@@ -34,7 +34,7 @@ def debate_charts(table: DebateTable) -> Iterator[Chart]:
 def _contrasted(table: DebateTable) -> list[DebateLine]:
     """The judge alone and the last protocol in which both sides are heard: two lines that can be told apart."""
     debates = [one for one in table.lines if one.protocol.contested and not one.within]
-    found = [*([table.first] if table.first.name == "naive" else []), *debates[-1:]]
+    found = [*([table.alone] if table.alone else []), *debates[-1:]]
     return found or [table.lines[-1]]
 
 

@@ -65,7 +65,7 @@ def print_fitting(tables: Sequence[Table], lines: Sequence[Text], console: Conso
 
 def _accuracy(table: DebateTable, fold: bool) -> Table:
     base = table.first.name
-    against = "Against the judge alone" if base == "naive" else f"Against {base.replace('_', ' ')}"
+    against = "Against the judge alone" if table.alone else f"Against {base.replace('_', ' ')}"
     headings = ("Protocol", "Right [95% interval]", "Missing", "Decided by rule", against)
     found = _table(*(_fit(heading, fold) for heading in headings))
     for one in table.lines:
@@ -86,9 +86,9 @@ def _accuracy(table: DebateTable, fold: bool) -> Table:
 
 def _beside(one: DebateLine, base: str) -> str:
     """What stands beside a protocol's difference from the base."""
-    notes = [HELPED[one.helped]]
-    if one.rules and base in one.judged_gains:
-        notes.append(f"without those by rule {difference(one.judged_gains[base])}")
+    notes, judged = [HELPED[one.helped]], one.judged_gains.get(base)
+    if judged is not None and judged != one.gains[base]:
+        notes.append(f"without those by rule {difference(judged)}")
     return "; ".join(note for note in notes if note)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ class Progress(Watch):
     def __init__(self, folder: Folder, collapse: float, group: int) -> None:
         super().__init__(folder)
         self.least, self.group = collapse * WINDOW, group
-        self._flat: int | None = None
+        self._steps: list[list[float | None]] | None = None
         self._texts: list[str] | None = None
         self._played: list[Rollout] = []
 
@@ -165,13 +165,13 @@ class Progress(Watch):
                 f"The judge could tell nothing about any of {len(played)} cases ({outcomes}), so there is nothing to "
                 "learn from; play some cases of this game without training first and read them."
             )
-        self._flat = self._counted([one.reward for one in played], self._flat_before())
-        if self._flat >= PATIENCE:
+        self._steps = [*self._before(), [one.reward for one in played]]
+        if self._flat() >= PATIENCE:
             earned = enumerated([f"{reward:.3g}" for reward in sorted(set(rewards))[:3]])
             same = (
                 f"of the last {PATIENCE} steps earned the same reward as the others of its prompt ({earned})"
             )
-            if self._flat == step:
+            if not self._rose():
                 raise InputError(
                     f"Every case {same}, so there is nothing to learn from; begin with a player that sometimes "
                     "succeeds (--from RUN) or take a judge with finer scores."
@@ -214,18 +214,34 @@ class Progress(Watch):
         if self.interrupted or self.ended:
             control.should_save = control.should_training_stop = True
 
-    def _flat_before(self) -> int:
-        """Steps in a row that taught nothing, those from before a training went on included."""
-        if self._flat is None:
-            self._flat = 0
-            for _, rows in groupby(self.folder.read("rollouts"), key=lambda row: row["step"]):
-                self._flat = self._counted([row["reward"] for row in rows], self._flat)
-        return self._flat
+    def _before(self) -> list[list[float | None]]:
+        """What each step's cases earned, those from before a training went on included."""
+        if self._steps is None:
+            rows = groupby(self.folder.read("rollouts"), key=lambda row: row["step"])
+            self._steps = [[row["reward"] for row in played] for _, played in rows]
+        return self._steps
 
-    def _counted(self, rewards: Sequence[float | None], before: int) -> int:
-        """As many as before and one more, or none where cases that are compared with each other earned differently."""
-        groups = (set(rewards[at : at + self.group]) - {None} for at in range(0, len(rewards), self.group))
-        return 0 if any(len(earned) > 1 for earned in groups) else before + 1
+    def _flat(self) -> int:
+        """The last steps in a row that taught nothing, not counting those in which too few rewards are known."""
+        told = (
+            taught for rewards in reversed(self._before()) if (taught := self._taught(rewards)) is not None
+        )
+        return sum(1 for _ in takewhile(lambda taught: not taught, told))
+
+    def _taught(self, rewards: Sequence[float | None]) -> bool | None:
+        """Whether cases that are compared with each other earned differently; None where none can be compared."""
+        groups = (rewards[at : at + self.group] for at in range(0, len(rewards), self.group))
+        known = [[one for one in group if one is not None] for group in groups]
+        compared = [set(group) for group in known if len(group) > 1]
+        return any(len(earned) > 1 for earned in compared) if compared else None
+
+    def _rose(self) -> bool:
+        """Whether the steps that taught nothing came after some that did, and earn more than the first one."""
+        steps = self._before()
+        first, last = (
+            [one for row in part for one in row if one is not None] for part in (steps[:1], steps[-PATIENCE:])
+        )
+        return any(map(self._taught, steps)) and bool(np.mean(last) > np.mean(first))
 
     def _recent(self, texts: Sequence[str]) -> list[str]:
         """The last texts with these, read from disk the first time: a training that goes on has earlier ones."""
