@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from gadfly.cli import app
 from gadfly.corpora import build
+from gadfly.debate import protocol_text
 from gadfly.errors import InputError
 
 
@@ -111,7 +112,7 @@ def test_a_set_of_debates_keeps_its_answers_when_it_is_made_anew(tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("output", "complaint"),
-    [("qa.jsonl", "holds the questions"), ("made.jsonl", "No question of 1 got a wrong")],
+    [("qa.jsonl", "holds what is read here"), ("made.jsonl", "No question of 1 got a wrong")],
 )
 def test_making_a_set_destroys_nothing(tmp_path: Path, questions: Path, output: str, complaint: str) -> None:
     qa, out = tmp_path / "qa.jsonl", tmp_path / output
@@ -133,7 +134,30 @@ def test_what_was_played_says_how_to_see_it_again(questions: Path, talker: None)
     written = CliRunner().invoke(app, [*line.split()[1:], "-o", str(questions.parent / "seen.html")])
     assert written.exit_code == 0 and (questions.parent / "seen.html").exists()
     result = CliRunner().invoke(app, ["show", line.split()[3]])
-    assert result.output.endswith(f"gadfly show {line.split()[3]}\n")
+    assert result.output.endswith(f"gadfly show {line.split()[3]} --judge judge:model\n")
+
+
+def test_a_report_goes_nowhere_that_is_read(tmp_path: Path, questions: Path, talker: None) -> None:
+    whole, mine = questions.read_text(), tmp_path / "mine.yaml"
+    mine.write_text(protocol_text("debate"))
+    for words in (
+        ("eval", str(questions), *MODELS, "--protocols", "naive", "-o", str(questions)),
+        ("eval", str(questions), *MODELS, "--protocols", f"naive,{mine}", "-o", str(mine)),
+        (
+            "tournament",
+            str(questions),
+            "--players",
+            "scripted/x,scripted/y",
+            *MODELS[2:],
+            "-o",
+            str(questions),
+        ),
+    ):
+        refused = CliRunner().invoke(app, ["debate", *words])
+        assert isinstance(refused.exception, InputError) and "holds what is read here" in str(
+            refused.exception
+        )
+    assert (questions.read_text(), mine.read_text()) == (whole, protocol_text("debate"))
 
 
 def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path) -> None:

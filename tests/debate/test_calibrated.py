@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from debate_samples import Leaning, played
+from debate_samples import Leaning, Person, judged_by, played
 
 from gadfly.debate import DebateJudge, calibrated, debate_table, judge, keep_scale, scale_of
 from gadfly.debate._chairs import Weighed
@@ -26,9 +27,11 @@ TRUE_SLOPE = 3.0
 
 @dataclass(frozen=True)
 class Timid(Leaning):
-    """Is right as often as three times its log-odds say; a model, by its spec."""
+    """Is right as often as `shy` times its log-odds say; a model, by its spec."""
 
     model: str = "gadfly/smollm2"
+    shy: float = TRUE_SLOPE
+    sure: float = 2.0
 
     def spec(self) -> dict[str, Any]:
         """As a model judge's."""
@@ -40,10 +43,10 @@ class Timid(Leaning):
 
     def _drawn(self, transcript: Transcript) -> Judgement:
         rng = random.Random(transcript.case.seed)
-        odds = abs(rng.gauss(0, 2))
+        odds = abs(rng.gauss(0, self.sure))
         right = rng.random() < 1 / (1 + math.exp(-odds))
         towards_0 = odds if right == (transcript.metadata["correct"] == 0) else -odds
-        p = 1 / (1 + math.exp(-towards_0 / TRUE_SLOPE))
+        p = 1 / (1 + math.exp(-towards_0 / self.shy))
         return verdict_of(transcript, self.name, Weighed(p, orders=(p, p)))
 
 
@@ -75,6 +78,31 @@ def test_what_cannot_be_calibrated_is_refused(tmp_path: Path) -> None:
         scale_of(played(tmp_path, judge=Leaning(), n=30))
     with pytest.raises(InputError, match=r"has 12 questions .* takes 20"):
         scale_of(played(tmp_path, judge=Timid(), n=12))
+
+
+def test_a_person_is_not_calibrated(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ann decided run .* with --judge"):
+        scale_of(judged_by(tmp_path, Person("ann"), n=30))
+
+
+def test_the_interval_of_the_scale_narrows_and_holds_the_truth(tmp_path: Path) -> None:
+    few, many = (scale_of(played(tmp_path, judge=Timid(), n=n)) for n in (25, 200))
+    widths = [np.log(one.interval[1] / one.interval[0]) for one in (few, many)]
+    assert widths[1] < 0.6 * widths[0]
+    assert many.interval[0] < many.slope < many.interval[1]
+
+
+def test_what_is_hardly_known_and_never_certain_is_said_so(
+    tmp_path: Path, gadfly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GADFLY_JUDGES", str(tmp_path / "judges"))
+    even = played(tmp_path / "runs", judge=Timid(shy=100.0), n=24)
+    said = gadfly("debate", "calibrate", even.path, "--name", "mine")
+    assert "99% or more" in said.out and "becomes 100%" not in said.out
+    guesses = played(tmp_path / "others", judge=Timid(sure=0.2), n=24)
+    assert "hardly known" in gadfly("debate", "calibrate", guesses.path, "--name", "mine").out
+    lost = gadfly("debate", "eval", "sample", "--judge", "calibrated:nope", "--debaters", "scripted/x")
+    assert lost.code == 2 and "mine" in lost.err and "gadfly debate calibrate" in lost.err
 
 
 def test_from_the_command_line(tmp_path: Path, gadfly: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,12 +36,22 @@ def test_a_slope_is_of_one_judges_verdicts(tmp_path):
         skill_slope(runs)
 
 
+def test_only_debaters_have_a_skill(tmp_path):
+    alone = [played(tmp_path, "naive", n=10, seed=seed) for seed in (0, 1)]
+    with pytest.raises(InputError, match="Nobody argues in protocol naive"):
+        skill_slope(list(enumerate(alone)))
+    with pytest.raises(InputError, match="different protocols"):
+        skill_slope([(0.0, played(tmp_path, n=10)), (1.0, played(tmp_path, "quoted_debate", n=10))])
+    with pytest.raises(InputError, match="named twice"):
+        skill_slope([(0.0, alone[0]), (1.0, alone[0])])
+
+
 def test_a_slope_from_the_command_line(tmp_path, gadfly):
     runs = [at(tmp_path / "runs", edge) for edge in (0.0, 3.0)]
     said = gadfly("debate", "slope", *(f"{skill:g}:{run.path}" for skill, run in runs))
     assert said.code == 0, said.err
     first, second = said.out.splitlines()
-    assert first.startswith("Where no rule decided: right more often by +") and "from skill 0 to 3" in first
+    assert first.startswith("Where no rule decided: accuracy +") and "from skill 0 to 3" in first
     assert second.startswith("With those that a rule decided")
     centred = gadfly("debate", "slope", f"-60:{runs[0][1].path}", f"60:{runs[1][1].path}")
     assert centred.code == 0 and "from skill -60 to 60" in centred.out

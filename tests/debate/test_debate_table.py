@@ -9,10 +9,20 @@ import pytest
 from debate_samples import Honest, Leaning, Naming, played
 
 from gadfly.corpora import Passage
-from gadfly.debate import Rules, Said, cases, debate_table, protocol, question_numbers, split
+from gadfly.debate import (
+    Rules,
+    Said,
+    ScriptedJudge,
+    cases,
+    debate_table,
+    protocol,
+    question_numbers,
+    seated,
+    split,
+)
 from gadfly.debate._effort import share_mean
 from gadfly.debate._judged import hedges, judged_cases
-from gadfly.debate._people import Group
+from gadfly.debate._people import Group, argued_by
 from gadfly.debate._position import Statement
 from gadfly.debate._rules import checked
 from gadfly.debate._table import KEPT, _kept, _kind, _line
@@ -116,6 +126,17 @@ def test_what_a_rule_decided_on_either_side_is_no_gain_of_the_judge(runs):
 def test_a_debate_that_clearly_helps_is_said_to_and_the_judge_alone_is_said_nothing_of(table):
     assert table.line("debate").helped == "better"
     assert table.line("naive").helped is None
+
+
+def test_players_of_one_protocol_are_told_apart_by_their_names(tmp_path):
+    forms = ("scripted/x", "best_of:2:scripted/x", "refining:scripted/x")
+    made = [played(tmp_path, "consultancy", chair=seated(form, ScriptedJudge()), n=2) for form in forms]
+    assert [argued_by(run) for run in made] == [(form,) for form in forms]
+    assert [line.name for line in debate_table(made).lines] == [f"consultancy ({form})" for form in forms]
+    again = played(tmp_path, "consultancy", chair=seated(forms[0], ScriptedJudge()), n=2, seed=1)
+    assert [line.name for line in debate_table([*made, again]).lines][::3] == [
+        f"consultancy ({one.id})" for one in (made[0], again)
+    ]
 
 
 def test_protocols_that_were_played_on_other_questions_are_refused(tmp_path, runs):

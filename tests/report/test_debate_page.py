@@ -248,7 +248,7 @@ def test_the_terminal_shows_every_protocol_within_its_width(made, width):
 
 def test_line_by_line_too_it_says_which_rules_decided(made):
     said = " ".join(printed(made, 50).split())
-    assert re.search(r"decided by rule [\d.]+% \[[^]]+\], n = \d+ \(\w+", said)
+    assert re.search(r"decided by rule: [\d.]+% \[[^]]+\], n = \d+ \(\w+", said)
 
 
 def test_the_terminal_shows_hostile_text_as_text(made):

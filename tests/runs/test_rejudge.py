@@ -70,6 +70,15 @@ async def test_a_judge_with_another_spec_judges_anew_and_others_stay(tmp_path: P
     assert open_run(run.path).info["judges"]["versioned"]["spec"] == {"version": 2}
 
 
+async def test_a_judge_that_judges_nothing_decides_nothing_and_one_that_does_does(tmp_path: Path) -> None:
+    before = await play(tmp_path, 5, [Even()])
+    with pytest.raises(CallError):
+        await play(tmp_path, 5, [Tiring(name="tired", after=0)])
+    assert open_run(before.path).info["verdict"] == "even"
+    assert (await play(tmp_path, 5, [Even(name="second")])).info["verdict"] == "second"
+    assert (await play(tmp_path, 5, [Even()])).info["verdict"] == "even"
+
+
 async def test_only_the_verdict_asked_for_changes_and_nothing_else_in_run_json(tmp_path: Path) -> None:
     before = (await play(tmp_path, 5, [Even()])).info
     run = await quietly(open_run(tmp_path / before["id"]), Even(name="second", threshold=0.7))

@@ -51,6 +51,9 @@ JUDGE = Annotated[
         help="Who decides: a model, or what debate calibrate or debate learn made: calibrated:NAME, reward:NAME."
     ),
 ]
+LOOSE = 4.0
+"""By what factor a calibration's interval may be wide."""
+
 AT_EASE = o.Playing()
 MADE_OF = Members(reads="dialogue")
 
@@ -197,7 +200,7 @@ def evaluate(
     from gadfly.report import from_runs, print_summary, write
 
     if output:
-        o.check_output(output)
+        o.check_output(output, questions, *o.listed(protocols, "--protocols"))
     rows = questions_in(questions, limit, finding.at_hand())
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
     if not names:
@@ -226,7 +229,10 @@ def evaluate(
 def make(
     questions: Annotated[
         Path,
-        typer.Argument(help='A .jsonl: {"question": "…", "answers": ["right", …], "document": "…"} a line.'),
+        typer.Argument(
+            help='A .jsonl: {"question": "…", "answers": ["right", "also right", …], "document": "…"} a line; with '
+            '"correct", the number of the right one, the others are wrong.'
+        ),
     ],
     model: Annotated[str, typer.Option(help="Who invents the wrong answers.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the set goes.")] = Path("set.jsonl"),
@@ -241,9 +247,7 @@ def make(
     from gadfly import runs
     from gadfly.errors import InputError
 
-    o.check_output(output)
-    if output.exists() and output.samefile(questions):
-        raise InputError(f"{output} holds the questions: name another place for the set with --output.")
+    o.check_output(output, questions)
     rows = d.read_answered(str(questions))
     game = d.Inventing(sampling.system(model), library=finding.library())
     made = asyncio.run(runs.run(game, rows, seed=playing.seed, settings=playing.settings()))
@@ -311,10 +315,18 @@ def calibrate(
 
     scale = d.scale_of(open_run(run).as_judged_by(judge))
     d.keep_scale(name, scale)
+    low, high = scale.interval
+    becomes = [
+        f"{p:.0%} becomes {min(scale.of(p), 0.99):.0%}{' or more' * (scale.of(p) > 0.99)}" for p in (0.6, 0.9)
+    ]
     typer.echo(
         f"By {scale.verdicts:,} verdicts on {scale.questions:,} questions its log-odds are multiplied by "
-        f"{scale.slope:.2f}: 60% becomes {scale.of(0.6):.0%}, 90% becomes {scale.of(0.9):.0%}."
+        f"{scale.slope:.2f} [{low:.2f}, {high:.2f}]: {', '.join(becomes)}."
     )
+    if high > LOOSE * low:
+        typer.echo(
+            "That is hardly known: calibrate on more questions, or on verdicts that are further from one half."
+        )
     typer.echo(
         f"To have it decide, about other questions: gadfly debate eval SET --judge calibrated:{name} --debaters MODEL"
     )

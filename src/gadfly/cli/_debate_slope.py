@@ -24,6 +24,7 @@ def slope(
     rests on.
     """
     from gadfly import debate as d
+    from gadfly.report._words import difference
     from gadfly.runs import open_run
 
     rated = [(skill, open_run(run).as_judged_by(judge)) for skill, run in map(_rated, runs)]
@@ -33,10 +34,9 @@ def slope(
         if gain.point is None:
             typer.echo(f"{who}: nobody can tell; there is no verdict, or only on one skill.")
             continue
-        rises = f"{gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}"
         typer.echo(
-            f"{who}: right more often by {rises}, from skill {least:g} to {most:g}; a unit of skill raises the "
-            f"log-odds of being right by {o.unitless(found.log_odds)}."
+            f"{who}: accuracy {difference(gain)}, n = {gain.n}, from skill {least:g} to {most:g}; a unit of skill "
+            f"changes the log-odds of being right by {o.unitless(found.log_odds)}."
         )
 
 

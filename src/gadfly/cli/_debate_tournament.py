@@ -68,7 +68,7 @@ def tournament(
     from gadfly import debate as d
 
     if output:
-        o.check_output(output)
+        o.check_output(output, questions, protocol)
     decider = d.judge(judge, setting.orders)
     rows = questions_in(questions, library=finding.at_hand())
     plan = d.Tournament(
@@ -168,16 +168,18 @@ def _sentences(found: Standings) -> Iterator[str]:
 def _rises(slope: Slope, with_rules: Slope) -> Iterator[str]:
     """What skill does to accuracy, or once why that is not known."""
     if slope.gain.point is not None:
-        yield _rise(slope, "Where no rule decided the judge is")
+        yield _rise(slope, "Accuracy where no rule decided:")
     else:
         too_few = "Too few debates have a verdict and no broken rule"
         why = "Every pair was rated alike" if slope.gain.n else too_few
         yield f"{why}, so nothing is known of what skill does to the judge's accuracy."
     if with_rules.gain.point is not None and slope.gain.n != with_rules.gain.n:
-        yield _rise(with_rules, "With the debates that a rule decided the verdict is")
+        yield _rise(with_rules, "With the debates that a rule decided:")
 
 
 def _rise(slope: Slope, who: str) -> str:
+    from gadfly.report._words import difference
+
     gain, weakest, best = slope.gain, *slope.over
     odds = replace(
         slope.log_odds,
@@ -186,9 +188,8 @@ def _rise(slope: Slope, who: str) -> str:
         high=STEP * slope.log_odds.high,
     )
     return (
-        f"{who} right more often by {gain.point:+.1%} [{gain.low:+.1%}, {gain.high:+.1%}], n = {gain.n}, from the "
-        f"weakest pair ({weakest:+z.0f}) to the best ({best:+z.0f}); for {STEP:.0f} points the log-odds of being right "
-        f"rise by {o.unitless(odds)}."
+        f"{who} {difference(gain)}, n = {gain.n}, from the weakest pair ({weakest:+z.0f}) to the best ({best:+z.0f}); "
+        f"for {STEP:.0f} points the log-odds of being right change by {o.unitless(odds)}."
     )
 
 

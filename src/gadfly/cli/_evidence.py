@@ -112,7 +112,7 @@ def evaluate(
     from gadfly.report import from_evidence, print_summary, write
 
     if output:
-        o.check_output(output)
+        o.check_output(output, questions, unanswerable)
     rows = _rows(questions, unanswerable)
     answerer = sampling.system(model)
     choices = picking.choices(answerer)

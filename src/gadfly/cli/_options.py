@@ -146,11 +146,15 @@ def listed(text: str, option: str) -> list[str]:
     return names
 
 
-def check_output(path: Path) -> None:
-    """Refuse a path that cannot be written before hours are spent on what goes there, and make its folder."""
+def check_output(path: Path, *read: Path | str | None) -> None:
+    """Refuse a path that cannot be written before hours are spent on what goes there, and one that holds what the
+    command reads; and make its folder.
+    """
     from gadfly.errors import InputError
 
     try:
+        if any(one and Path(one).exists() and path.exists() and path.samefile(one) for one in read):
+            raise InputError(f"{path} holds what is read here: name another place with --output.")
         if path.is_dir():
             raise InputError(f"{path} is a directory; name a file with --output.")
         there = next(folder for folder in path.resolve().parents if folder.exists())

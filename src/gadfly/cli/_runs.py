@@ -41,13 +41,13 @@ def runs() -> None:
 
 def _played(run: Run) -> str:
     """The model under audit; where there is none, who plays and who decides."""
-    from gadfly.debate._people import person_in
+    from gadfly.debate._people import argued_by, decided_by
 
-    players = run.info["players"]
+    players, verdict = run.info["players"], run.info.get("verdict", "")
     if "target" in players:
         return str(players["target"].get("model", ""))
-    models = dict.fromkeys(str(one.get("model", "")) for one in players.values())
-    return ", ".join(filter(None, [*models, person_in(run), run.info.get("verdict", "")]))
+    models = argued_by(run) or dict.fromkeys(str(one.get("model", "")) for one in players.values())
+    return ", ".join(filter(None, [*models, decided_by(run) or verdict]))
 
 
 def show(run: o.RUN, judge: o.JUDGE = "") -> None:

@@ -12,18 +12,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from gadfly.debate._judged import judged_cases
 from gadfly.debate._learned_judge import CLOSEST
+from gadfly.debate._people import decided_by
 from gadfly.debate._verdict import DebateJudge
-from gadfly.errors import InputError, StoreError
-from gadfly.judges._rounds import SCALE, check_name, fitted_names, keep_round, place_of
+from gadfly.errors import InputError, StoreError, UnknownNameError
+from gadfly.judges._rounds import SCALE, calibrated_names, check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
 from gadfly.stats import platt
 
 __all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
+
+DRAWS = 200
+"""Bootstrap draws of questions."""
 
 FEWEST = 20
 """Questions with a verdict, at least: a scale of fewer says more about chance than about the judge."""
@@ -33,12 +38,14 @@ FEWEST = 20
 class Scale:
     """What a model judge's log-odds are multiplied by: above 1 where it is surer than it says, below where less sure.
 
-    `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from.
+    `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from. `interval`
+    holds the slope in 95 % of bootstrap draws of questions.
     """
 
     judge: str
     orders: int
     slope: float
+    interval: tuple[float, float]
     verdicts: int
     questions: int
     run: str
@@ -55,11 +62,13 @@ def scale_of(run: Run) -> Scale:
 
     Raises `InputError` for a judge that is no model, and for fewer than 20 questions; and what `judged_cases` raises.
     """
-    name = str(run.info["verdict"])
+    cases, name = judged_cases(run), str(run.info["verdict"])
+    if person := decided_by(run):
+        raise InputError(f"{person} decided run {run.id}: name a model that has judged it with --judge.")
     spec = run.info["judges"].get(name, {}).get("spec", {})
     if not isinstance(spec.get("judge"), dict) or "slope" in spec:
         raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
-    told = [one for one in judged_cases(run) if one.judgement.metadata.get("probabilities", True)]
+    told = [one for one in cases if one.judgement.metadata.get("probabilities", True)]
     known = [
         (one.of, one.p, float(one.correct == 0))
         for one in told
@@ -73,9 +82,18 @@ def scale_of(run: Run) -> Scale:
         )
     odds_N = special.logit(np.clip([p for _, p, _ in known], CLOSEST, 1 - CLOSEST))
     weights_N = np.array([1 / times[of] for of, _, _ in known])
-    fit = platt(odds_N[:, None], np.array([y for _, _, y in known]), weights_N, offset=False)
-    model_name = str(spec["judge"]["model"])
-    return Scale(model_name, int(spec["orders"]), fit.slope, len(known), len(times), run.id)
+    labels_N = np.array([y for _, _, y in known])
+    numbers = {of: n for n, of in enumerate(times)}
+    rows_N = np.array([numbers[of] for of, _, _ in known])
+
+    def slope(drawn_Q: NDArray[np.float64]) -> float:
+        return platt(odds_N[:, None], labels_N, weights_N * drawn_Q[rows_N], offset=False).slope
+
+    rng, even_Q = np.random.default_rng(0), np.ones(len(times))
+    draws = [slope(rng.multinomial(len(times), even_Q / len(times)).astype(float)) for _ in range(DRAWS)]
+    low, high = (float(one) for one in np.quantile(draws, (0.025, 0.975)))
+    asked = str(spec["judge"]["model"]), int(spec["orders"])
+    return Scale(*asked, slope(even_Q), (low, high), len(known), len(times), run.id)
 
 
 def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:
@@ -94,6 +112,9 @@ def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
     """The judge that was calibrated under this name, asked as it was then. Raises `UnknownNameError` where there is
     none, `InputError` for a judge of another kind, and what `gadfly.models.model` raises.
     """
+    known = calibrated_names(directory)
+    if name not in (*known, *fitted_names(directory)):
+        raise UnknownNameError("calibrated judge", name, known, "Make one with gadfly debate calibrate.")
     path = place_of(name, None, directory) / SCALE
     if not path.is_file():
         raise InputError(f"{name!r} is a judge of another kind; make one with gadfly debate calibrate.")

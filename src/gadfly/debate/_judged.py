@@ -152,7 +152,7 @@ def judged_cases(run: Run) -> list[JudgedCase]:
     A case that it has not judged is missing (`not_judged`), and so is one whose question it learned from. Raises
     `InputError` for a run that is no debate, or that nobody has judged.
     """
-    protocol = _protocol_of(run)
+    protocol = protocol_of(run)
     name = str(run.info.get("verdict", ""))
     if not name:
         raise InputError(f"Nobody has judged run {run.id}.")
@@ -167,7 +167,7 @@ def judged_cases(run: Run) -> list[JudgedCase]:
     return found
 
 
-def _protocol_of(run: Run) -> Protocol:
+def protocol_of(run: Run) -> Protocol:
     spec = run.info.get("spec", {})
     if spec.get("game") != "debating":
         raise InputError(f"Run {run.id} is no debate: name one of gadfly debate.")

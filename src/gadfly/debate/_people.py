@@ -15,7 +15,7 @@ from typing import Any
 from gadfly.debate._verdict import Decided
 from gadfly.runs import Run
 
-__all__ = ["Group", "decided_by", "grouped", "judge_of", "person_in"]
+__all__ = ["Group", "argued_by", "decided_by", "grouped", "judge_of", "person_in"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,24 @@ def decided_by(run: Run) -> str:
     chair = run.info.get("spec", {}).get("judge") or {}
     decided = run.info.get("verdict", "") == Decided.name
     return str(chair.get("person", "")) if decided else ""
+
+
+def argued_by(run: Run) -> tuple[str, ...]:
+    """Those who argue, as `--debaters` names them; people by their names. None where nobody does."""
+    chairs, players = run.info["spec"].get("chairs") or {}, run.info.get("players", {})
+    called = (_called(chair) or players.get(seat, {}).get("model", "") for seat, chair in chairs.items())
+    return tuple(dict.fromkeys(filter(None, called)))
+
+
+def _called(chair: Any) -> str:
+    match chair:
+        case {"person": str(name)} | {"player": {"model": str(name)}}:
+            return name
+        case {"best_of": int(count), "chair": inner}:
+            return f"best_of:{count}:{_called(inner)}"
+        case {"refining": int(), "player": inner}:
+            return f"refining:{_called(inner)}"
+    return ""
 
 
 def judge_of(run: Run) -> tuple[str, str]:
@@ -76,18 +94,26 @@ def grouped(runs: Sequence[Run]) -> dict[str, Group]:
         key, person = _but_for_the_person(run) if person_in(run) else run.id, person_in(run)
         again = any(person_in(one) == person for one in alike.get(key, ()))  # of more questions, say
         alike.setdefault(run.id if again else key, []).append(run)
-    times = Counter(_protocol(members[0]) for members in alike.values())
+    protocols = Counter(_protocol(members[0]) for members in alike.values())
+    players = Counter(_with_players(members[0]) for members in alike.values())
     found: dict[str, Group] = {}
     for members in alike.values():
-        called = _protocol(members[0])
-        only = times[called] == 1
-        name = called if only else f"{called} ({members[0].id})"
+        called, told = _protocol(members[0]), _with_players(members[0])
+        only = protocols[called] == 1
+        own = told if players[told] == 1 and told != called else f"{called} ({members[0].id})"
+        name = called if only else own
         found[name] = Group(tuple(members))
         if len(members) > 1:
             for run in members:
                 part = person_in(run) if only else f"{run.id}, {person_in(run)}"
                 found[f"{called} ({part})"] = Group((run,), name)
     return found
+
+
+def _with_players(run: Run) -> str:
+    """A run's protocol with those who argue, where models do."""
+    players = () if person_in(run) else argued_by(run)
+    return f"{_protocol(run)} ({' and '.join(players)})" if players else _protocol(run)
 
 
 def _protocol(run: Run) -> str:

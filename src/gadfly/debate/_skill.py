@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gadfly.debate._judged import judged_cases, same_questions
+from gadfly.debate._judged import judged_cases, protocol_of, same_questions
 from gadfly.debate._people import judge_of
 from gadfly.errors import InputError
 from gadfly.runs import Run
@@ -19,13 +19,27 @@ def skill_slope(runs: Sequence[tuple[float, Run]], *, rules: bool = False) -> Sl
     Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
     tie one half, and a question is one cluster over all runs. Debates that a rule decided count only with `rules`: a
     rule is broken on either side alike, so that who breaks none would seem to help the truth. Raises `InputError` for
-    fewer than two skills, and for runs that are of different questions, of different judges, or were not judged. (Khan
-    et al. 2024, arXiv 2402.06782, figure 1.)
+    fewer than two skills, for a run that comes twice, and for runs that are of different questions, protocols or
+    judges, in which nobody argues, or that were not judged. (Khan et al. 2024, arXiv 2402.06782, figure 1.)
     """
-    if len({skill for skill, _ in runs}) < 2:
-        raise InputError(f"A slope takes runs of at least two skills; got {len(runs)} of one or none.")
+    levels = {skill for skill, _ in runs}
+    if len(levels) < 2:
+        raise InputError(
+            f"A slope takes runs with debaters of at least two skills; all have {next(iter(levels)):g}."
+            if levels
+            else "A slope takes runs with debaters of at least two skills; none was named."
+        )
     if len({judge_of(run) for _, run in runs}) > 1:
-        raise InputError("These runs were judged by different judges; a slope is of one judge's verdicts.")
+        raise InputError(
+            "These runs were judged by different judges; name one that has judged them all with --judge."
+        )
+    if len({run.id for _, run in runs}) < len(runs):
+        raise InputError("A run was named twice; its debaters have one skill.")
+    found = [protocol_of(run) for _, run in runs]
+    if any(one != found[0] for one in found):
+        raise InputError("These runs are of different protocols, which would pass for a difference in skill.")
+    if any(not one.seats for one in found):
+        raise InputError(f"Nobody argues in protocol {found[0].name}, so there is no skill to compare.")
     played = [(skill, judged_cases(run)) for skill, run in runs]
     if not all(same_questions(played[0][1], cases) for _, cases in played):
         raise InputError("These runs were played on different questions; compare runs of one set.")

@@ -364,10 +364,12 @@ def _compared(
     return replace(line, gains=gains, judged_gains=judged, helped=next(clear), judged_helped=next(clear))
 
 
-def _clear(gain: Estimate) -> Helped:
-    """Whether a difference is clear at its level: one that holds for all protocols tried together (Bonferroni)."""
+def _clear(gain: Estimate) -> Helped | None:
+    """Whether a difference is clear at its level: one that holds for all protocols tried together (Bonferroni). None
+    where nothing can be compared.
+    """
     if gain.point is None:
-        return "unclear"
+        return None
     return "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
 
 

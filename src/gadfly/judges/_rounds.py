@@ -20,6 +20,7 @@ from gadfly.errors import InputError, StoreError, UnknownNameError
 
 __all__ = [
     "SCALE",
+    "calibrated_names",
     "check_name",
     "fitted_names",
     "is_calibrated",
@@ -42,9 +43,17 @@ T = TypeVar("T")
 
 def fitted_names(directory: Path | str | None = None) -> list[str]:
     """The judges that learned and have a saved round, sorted; none where there is no directory."""
-    home = judges_directory(directory)
-    found = (path.name for path in home.glob("*") if _NAME.fullmatch(path.name) and rounds(path))
-    return sorted(name for name in found if not is_calibrated(name, directory))
+    return [name for name in _kept(directory) if not is_calibrated(name, directory)]
+
+
+def calibrated_names(directory: Path | str | None = None) -> list[str]:
+    """The calibrated judges of debates, sorted; none where there is no directory."""
+    return [name for name in _kept(directory) if is_calibrated(name, directory)]
+
+
+def _kept(directory: Path | str | None) -> list[str]:
+    found = judges_directory(directory).glob("*")
+    return sorted(path.name for path in found if _NAME.fullmatch(path.name) and rounds(path))
 
 
 def is_calibrated(name: str, directory: Path | str | None = None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gadfly.debate import DebateLine, DebateTable, Kept, Marks, debate_table
 from gadfly.debate._judged import DISHONEST
-from gadfly.debate._people import decided_by, person_in
+from gadfly.debate._people import argued_by, person_in
 from gadfly.debate._prompts import called, label
 from gadfly.debate._table import KINDS
 from gadfly.pages import line
@@ -149,15 +149,9 @@ def _judge(table: DebateTable) -> str:
 
 
 def _players(runs: Sequence[Run], table: DebateTable) -> str:
-    models = dict.fromkeys(
-        player["model"]
-        for run in runs
-        for seat, player in run.info["players"].items()
-        if not seat.startswith("judge") and "taste" not in seat
-    )
-    models |= dict.fromkeys(name for run in runs if (name := person_in(run)) and not decided_by(run))
+    players = dict.fromkeys(name for run in runs for name in argued_by(run))
     judges = "judges" if len(table.people) > 1 else "judge"
-    return f"{judges} {_judge(table)}" + (f"; argued by {', '.join(models)}" if models else "")
+    return f"{judges} {_judge(table)}" + (f"; argued by {', '.join(players)}" if players else "")
 
 
 # --- the sentence at the top

@@ -73,7 +73,7 @@ def _accuracy(table: DebateTable, fold: bool) -> Table:
         cells = (
             (rate(one.accuracy), f"without those by rule {rate(one.judged)}" if one.rules else ""),
             (count(one.accuracy.missing), causes(one.causes)),
-            (rate(one.by_rule), causes(one.rules)),
+            (rate(one.by_rule) if one.protocol.seats else "nobody argues", causes(one.rules)),
             ("" if gain is None else difference(gain), _beside(one, base)),
         )
         texts = (
@@ -101,13 +101,15 @@ def _one_by_one(table: DebateTable) -> list[Text]:
             f" ({causes(one.causes)})" if one.causes else ""
         )
         broken = f" ({causes(one.rules)})" if one.rules else ""
-        parts = [f"right {rate(one.accuracy)}", missing, f"decided by rule {rate(one.by_rule)}{broken}"]
+        parts = [f"right {rate(one.accuracy)}", missing]
+        if one.protocol.seats:
+            parts.append(f"decided by rule: {rate(one.by_rule)}{broken}")
         if one.rules:
             parts.append(f"without those {rate(one.judged)}")
         if gain is not None:
             notes = _beside(one, base)
             parts.append(f"against {base} {difference(gain)}" + (f" ({notes})" if notes else ""))
-        said.append(_text(f"{name(one.called)}: {'; '.join(parts)}", 900))
+        said.append(_text(f"{name(one.called)}: {'. '.join(parts)}", 900))
     return said
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gadfly.debate._people import person_in
+from gadfly.debate._people import decided_by, person_in
 from gadfly.report._section import Provenance, RunRef
 from gadfly.runs import Run
 
@@ -65,11 +65,17 @@ def provenance(runs: Sequence[Run]) -> Provenance:
 
 
 def _look(runs: Sequence[Run]) -> str:
-    """What to type to see it again; runs told by several judges that were asked for are seen by their own."""
-    asked = {run.by for run in runs}
+    """What to type to see it again; runs told by several judges that were asked for are seen by their own. Another
+    judge of debates may become a run's own later, so a model that decides them is named.
+    """
+    asked = {run.by or (run.info.get("verdict", "") if _by_a_model(run) else "") for run in runs}
     by = ["--judge", *asked] if len(asked) == 1 and asked != {""} else []
     verb = "show" if len(runs) == 1 else "report"
     return shlex.join(["gadfly", verb, *(run.found_by for run in runs), *by])
+
+
+def _by_a_model(run: Run) -> bool:
+    return run.info["spec"].get("game") == "debating" and not decided_by(run)
 
 
 def _asked(run: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -100,7 +100,7 @@ def _open(path: Path, game: Game, plan: Cases, judges: Sequence[Judge], seed: in
     forget_changed(record, judges)
     return record.save(
         judges={**record.info["judges"], **{judge.name: described(judge) for judge in judges}},
-        verdict=judges[0].name if judges else record.info.get("verdict", ""),
+        verdict=record.info.get("verdict") or (judges[0].name if judges else ""),
         cases=max(plan.count, record.info.get("cases", 0)),
         command=sys.argv,
         directory=str(Path.cwd()),
@@ -133,8 +133,11 @@ class _Wide(Session):
 
     def _close(self) -> None:
         wall_s = self.record.info["wall_s"] + time.monotonic() - self.began
+        facts = {"status": self._status(), "wall_s": round(wall_s, 1)}
+        if self.judges and self.done.judged[self.judges[0].name].any():  # one that failed decides nothing
+            facts["verdict"] = self.judges[0].name
         with suppress(StoreError):
-            self.record = self.record.save(status=self._status(), wall_s=round(wall_s, 1))
+            self.record = self.record.save(**facts)
 
     def _status(self) -> str:
         """Of the run, be it longer than this call asked."""
