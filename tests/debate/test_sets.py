@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gadfly.debate import question_numbers, read_set
+from gadfly.debate import question_numbers, read_answered, read_set
 from gadfly.errors import InputError
 
 ROW: dict[str, Any] = {"question": "Who?", "answers": ["a", "b"], "correct": 0, "document": "d"}
@@ -61,3 +61,38 @@ def test_half_a_character_and_endless_brackets_are_told_with_their_line(tmp_path
     path.write_text("[" * 100_000 + "\n")
     with pytest.raises(InputError, match="is not JSON"):
         read_set(str(path))
+
+
+def test_a_document_of_blanks_is_none_and_a_name_that_was_meant_is_guessed(tmp_path: Path) -> None:
+    row = {"question": "Who?", "answers": ["ann", "ben"], "correct": 0}
+    path, told = tmp_path / "set.jsonl", list[str]()
+    for more, said in (
+        ({"document": "  \n"}, "1 of 1 rows have no"),
+        ({"documnet": "It was Ann."}, "'documnet': did you"),
+    ):
+        path.write_text(json.dumps(row | more) + "\n")
+        assert "document" not in read_set(path, told.append)[0]
+        assert said in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"wrong": "ben"}, "ben"),
+        ({"wrong": ["ann", "cat"]}, "cat"),
+        ({"answers": ["eve", "ann"], "correct": 1}, "eve"),
+    ],
+)
+def test_a_wrong_answer_that_is_given_is_not_invented(
+    tmp_path: Path, more: dict[str, Any], wrong: str
+) -> None:
+    path = tmp_path / "qa.jsonl"
+    path.write_text(json.dumps({"question": "Who?", "answers": ["ann"], **more}) + "\n")
+    assert read_answered(str(path))[0]["wrong"] == wrong
+
+
+def test_a_wrong_answer_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "qa.jsonl"
+    path.write_text(json.dumps({"question": "Who?", "answers": ["ann"], "wrong": [3]}) + "\n")
+    with pytest.raises(InputError, match='Line 1: "wrong" is a text'):
+        read_answered(str(path))

@@ -154,7 +154,13 @@ async def test_who_always_breaks_a_rule_loses_by_rule_and_is_rated_last(tmp_path
 async def test_two_who_both_break_rules_tie(tmp_path: Path) -> None:
     found = await played(tmp_path, {"one": Ordering(0.0, "one"), "two": Ordering(1.0, "two")}, rounds=1)
     assert [one.score.point for one in found.players] == [0.5, 0.5]
-    assert found.ratings.difference("one", "two").point == pytest.approx(0.0, abs=1e-9)
+    assert (found.both_lost, found.ratings.players) == (8, ()) and "tells nobody apart" in found.problem
+    third = await played(
+        tmp_path,
+        {"one": Ordering(0.0, "one"), "two": Ordering(1.0, "two"), "fair": Skilled(0.0, "fair")},
+        rounds=3,
+    )
+    assert third.ratings.difference("one", "two").point == pytest.approx(0.0, abs=1e-9)
 
 
 async def test_what_was_not_judged_or_not_played_is_missing_and_no_loss(tmp_path: Path) -> None:

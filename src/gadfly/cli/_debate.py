@@ -231,7 +231,7 @@ def make(
         Path,
         typer.Argument(
             help='A .jsonl: {"question": "…", "answers": ["right", "also right", …], "document": "…"} a line; with '
-            '"correct", the number of the right one, the others are wrong.'
+            '"correct", the number of the right one, the others are wrong; "wrong" holds wrong ones.'
         ),
     ],
     model: Annotated[str, typer.Option(help="Who invents the wrong answers.")],
@@ -256,7 +256,10 @@ def make(
     known = sum("wrong" in row for row in rows)
     left = [
         f"{known:,} had a wrong answer already" if known else "",
-        f"{outcomes['invalid']:,} left out, for want of a usable wrong answer" if outcomes["invalid"] else "",
+        f'{outcomes["invalid"]:,} left out, for want of a usable wrong answer (give one under "wrong", or take another '
+        "--model)"
+        if outcomes["invalid"]
+        else "",
         f"{outcomes['failed']:,} failed (--retry-failed asks again)" if outcomes["failed"] else "",
     ]
     told = "".join(f"; {one}" for one in left if one)
@@ -435,12 +438,12 @@ def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: s
     if failed or p is None:
         yield Text(f"\nNo verdict: {cause_words(failed or cause)}.", style="yellow")
         return
-    by_rule = " by rule" if facts.get("by_rule") else ""
+    how = " by rule" if facts.get("by_rule") else " for neither" if p == 0.5 else ""
     if not facts.get("probabilities", True):
         named = "neither" if p == 0.5 else f"A. {one}" if p > 0.5 else f"B. {two}"
         yield Text(f"\nThe judge decides for {named}; it gave no probabilities.", style="bold green")
         return
-    yield Text(f"\nThe judge decides{by_rule}: A. {one} {p:.0%}, B. {two} {1 - p:.0%}", style="bold green")
+    yield Text(f"\nThe judge decides{how}: A. {one} {p:.0%}, B. {two} {1 - p:.0%}", style="bold green")
     if "bias" in facts:
         first, second = facts["orders"]
         yield Text(

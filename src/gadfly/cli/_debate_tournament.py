@@ -154,6 +154,8 @@ def _sentences(found: Standings) -> Iterator[str]:
         yield f"Cut short with {len(found.runs)} of the matches finished; the same command goes on."
     if found.problem:
         yield f"No ratings: {found.problem}"
+    if found.both_lost:
+        yield f"{plural(found.both_lost, 'debate')} that both sides lost by rule: a tie each."
     for (one, other), estimate in found.ratings.differences.items():
         sure = "" if estimate.low > 0 or estimate.high < 0 else ", which may be chance"
         yield f"{one} over {other}: {_points(estimate)} points{sure}"

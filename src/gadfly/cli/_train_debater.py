@@ -134,7 +134,7 @@ def debater(
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
     if not task.measured:
         why = (
-            "none of the questions is held out"
+            "none of the questions is held out (--held-out takes a share of them)"
             if not held_out
             else "nobody argues against it in this protocol"
         )

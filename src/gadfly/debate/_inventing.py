@@ -134,7 +134,7 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
     "document" (or "passage") and "title". All answers are right ones, but where "correct" is the number of the one that
-    is: the first of the others that is usable is then the wrong one, and none is invented.
+    is. The first of the others, or of those under "wrong", that is usable is then the wrong one, and none is invented.
 
     Raises `InputError`, which names the line, and for a file without a question.
     """
@@ -156,12 +156,16 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
             f'Line {number}: write {{"question": "…", "answers": ["right", …]}}, every one of them a text that is not '
             "empty."
         )
-    correct, wrong = row.get("correct"), ""
+    correct, others = row.get("correct"), row.get("wrong") or []
+    others = [others] if isinstance(others, str) else others
+    if not isinstance(others, list) or not all(map(_is_text, others)):
+        raise InputError(f'Line {number}: "wrong" is a text that is not empty, or several; got {others!r}.')
     if correct is not None:
         if isinstance(correct, bool) or not isinstance(correct, int) or not 0 <= correct < len(answers):
             raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
-        answers, others = [answers[correct]], [one for n, one in enumerate(answers) if n != correct]
-        wrong = next(filter(None, (_usable(one, answers) for one in others)), "")
+        others = [*others, *(one for n, one in enumerate(answers) if n != correct)]
+        answers = [answers[correct]]
+    wrong = next(filter(None, (_usable(one, answers) for one in others)), "")
     for key in ("document", "passage", "title"):
         if not isinstance(row.get(key, ""), str | None):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,18 @@ def read_set(
     if bare := sum("document" not in row for row in rows):
         told(
             f'{bare:,} of {len(rows):,} rows have no "document": there debaters have nothing to quote, and an expert '
-            "sees no more than the judge alone."
+            f"sees no more than the judge alone.{_misspelt(given.values())}"
         )
     if unknown := [row for row in given.values() if row.get("correct") is None]:
         told(_unknown(unknown, len(rows)))
     return rows
+
+
+def _misspelt(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A question about a key that looks like a document's; empty where there is none."""
+    keys = (key for row in rows for key in row if key not in _TEXTS)
+    near = next((key for key in keys if get_close_matches(key, ("document", "passage"), 1, 0.75)), "")
+    return f' They have {near!r}: did you mean "document"?' if near else ""
 
 
 def _unknown(lacking: Sequence[Mapping[str, Any]], of: int) -> str:
@@ -82,7 +90,8 @@ def _agree(numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
             before, line = said.setdefault((of, _plain(answer)), (right, number))
             if before != right:
                 raise InputError(
-                    f"Line {number} asks what line {line} asks, and another answer is right there."
+                    f"Line {number} asks what line {line} asks, and another answer is right there: mend one of them, "
+                    "or take it out."
                 )
 
 
@@ -108,9 +117,15 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise InputError(
             f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
         )
-    given = {**row, "document": row.get("document") or row.get("passage")}
+    given = {**row, "document": _text(row, "document") or _text(row, "passage")}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
     return kept if correct is None else {**kept, "correct": int(correct)}
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    """The text under a key; empty where there are no words in it."""
+    text = row.get(key) or ""
+    return text if text.strip() else ""
 
 
 def document_for(row: Mapping[str, Any], library: Library | None) -> dict[str, str]:

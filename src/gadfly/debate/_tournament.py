@@ -82,7 +82,8 @@ class Standings:
     worth; `slope`: how the judge's accuracy rises with the mean persuasion of the two who debate, where no rule
     decided, for a rule is broken on either side alike and who breaks none seems to help the truth; `slope_with_rules`:
     how the verdict's rises with their rating, whoever gave it. `problem` says why there are no ratings. `runs` are the
-    ids of the matches' runs. `cut`: Ctrl-C ended it before its last round.
+    ids of the matches' runs. `cut`: Ctrl-C ended it before its last round. `both_lost` counts the debates that both
+    sides lost by rule, which are ties.
     """
 
     players: tuple[Standing, ...]
@@ -93,6 +94,7 @@ class Standings:
     runs: tuple[str, ...] = ()
     problem: str = ""
     cut: bool = False
+    both_lost: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values; what is infinite is null."""
@@ -110,6 +112,7 @@ class Standings:
             "runs": list(self.runs),
             "problem": self.problem,
             "cut": self.cut,
+            "both_lost": self.both_lost,
         }
 
 
@@ -214,13 +217,7 @@ class Tournament:
     def _standings(
         self, rounds: Sequence[Round], bouts: Sequence[Bout], runs: Sequence[Run], *, cut: bool = False
     ) -> Standings:
-        try:
-            rated = ratings(_matches(bouts))
-            problem = (
-                "" if rated.players else "No debate has a verdict; --retry-failed plays again what failed."
-            )
-        except InputError:
-            rated, problem = Ratings((), None, {}), _problem(bouts)
+        rated, problem = _rated(bouts)
         points = {one.name: one.rating for one in rated.players}
         argued = _argued(bouts)
         persuasion = _persuasion(argued)
@@ -232,7 +229,21 @@ class Tournament:
         players.sort(key=lambda one: (-_point(one.rating), -_point(one.score), one.name))
         ids = tuple(one.id for one in runs)
         slopes = _slope(argued, persuasion), _slope(bouts, points)
-        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut)
+        ties = sum(len(one.lost) == 2 for one in bouts)
+        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut, ties)
+
+
+def _rated(bouts: Sequence[Bout]) -> tuple[Ratings, str]:
+    """The players' ratings, and why there are none where there are none."""
+    none, known = Ratings((), None, {}), [one for one in bouts if one.score is not None]
+    if not known:
+        return none, "No debate has a verdict; --retry-failed plays again what failed."
+    if all(len(one.lost) == 2 for one in known):
+        return none, "Both sides lost by rule in every debate, which tells nobody apart."
+    try:
+        return ratings(_matches(bouts)), ""
+    except InputError:
+        return none, _problem(bouts)
 
 
 @dataclass(frozen=True)

@@ -110,10 +110,12 @@ def section_of(debated: Debated, first: Sequence[str] = ()) -> Section:
     table = debated.table
     ways = sum(not one.within for one in table.lines)
     was = "was" if table.questions == 1 else "were"
+    known = not any("no_known_answer" in one.causes for one in table.lines)
+    answers = "a right and a wrong answer" if known else "two answers"
     return Section(
         title="Debate",
         summary=(
-            f"{plural(table.questions, 'question')}, each with a right and a wrong answer, {was} put to "
+            f"{plural(table.questions, 'question')}, each with {answers}, {was} put to "
             f"{_judge(table)} in {plural(ways, 'way')}."
         ),
         findings=(*first, *_said(table)),
