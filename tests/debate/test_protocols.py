@@ -81,6 +81,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ("rounds: 1\n", "", "say how often"),
         ("{mine}", "{mien}", "nothing fills {mien}"),
         ("side: second", "side: other", "none chooses one"),
+        ("side: second", "side: first", "nobody argues for the answer listed second"),
         ("words: 30", "words: 0", "greater than or equal to 1"),
         ("side: second}", "side: second, hears: statement}", "say whose"),
         ("words: 30", "does: lean", "only the judge leans"),

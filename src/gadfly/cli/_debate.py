@@ -287,10 +287,12 @@ def learn(
     """Train a reward model on verdicts, a person's above all; it sees the whole interaction and decides debates."""
     from gadfly import debate as d
     from gadfly.cli._reward import keep
+    from gadfly.debate._people import decided_by, judge_called
     from gadfly.errors import InputError
     from gadfly.judges import Source
     from gadfly.runs import open_run
     from gadfly.training import to_rows, train_reward
+    from gadfly.words import enumerated
 
     opened = [open_run(run).as_judged_by(verdicts) for run in runs]
     rows = [row for run in opened for row in d.verdict_rows(run)]
@@ -298,7 +300,11 @@ def learn(
         raise InputError(
             "No verdict in these runs can be learned from: name runs of debates that somebody judged."
         )
-    typer.echo(f"Learning from {len(rows):,} verdicts.")
+    whose = dict.fromkeys(decided_by(run) or judge_called(run) for run in opened)
+    typer.echo(
+        f"Learning from {len(rows):,} verdicts of {enumerated(list(whose))}. What it is off by is measured against "
+        "these, not against the right answers."
+    )
     source = Source("", tuple(run.id for run in opened))
     keep(train_reward(name, to_rows(rows, source), made_of.settings()))
     typer.echo(

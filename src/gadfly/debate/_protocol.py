@@ -291,6 +291,12 @@ def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
         yield ("seats",), "only one seat can choose its side."
     if "other" in sides and "chosen" not in sides:
         yield ("seats",), "a seat takes the other side, and none chooses one."
+    if ("first" in sides) != ("second" in sides):
+        lacking = "second" if "first" in sides else "first"
+        yield (
+            ("seats",),
+            f"nobody argues for the answer listed {lacking}: give a seat side: {lacking}, or all side: assigned.",
+        )
     chooses = [step for step in found.steps if step.does == "choose"]
     if "chosen" in sides and not chooses:
         yield ("opening",), "a seat chooses its side, and no step lets it: add one with does: choose."
