@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, get_model
-from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, accuracy, metric, scorer, stderr
 from inspect_ai.solver import TaskState
 from rich.markup import escape
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SCENARIOS",
     "_providers",
+    "by_rule",
     "debate",
     "pressure",
     "redteam",
@@ -86,7 +89,18 @@ def verified_quotes(
     return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
 
 
-@scorer(metrics=[accuracy(), stderr(cluster="of")])
+@metric
+def by_rule() -> Metric:
+    """The share of scored debates that a broken rule decided, and not the judge; NaN for none."""
+
+    def compute(scores: list[SampleScore]) -> float:
+        ruled = [bool((one.score.metadata or {}).get("by_rule")) for one in scores]
+        return fmean(ruled) if ruled else math.nan
+
+    return compute
+
+
+@scorer(metrics=[accuracy(), stderr(cluster="of"), by_rule()])
 def verdict(judge: str = "", orders: int = 2) -> Scorer:
     """Whether a judge gives the right answer of a debate, one half for a tie, of a log already written too:
     `inspect score LOG --scorer gadfly/verdict -S judge=MODEL`. Its probabilities stand in a score's metadata.

@@ -61,7 +61,7 @@ def test_questions_are_the_clusters_of_its_standard_error(tmp_path, some):
         display="none",
     )
     metrics = log.results.scores[0].metrics
-    assert metrics["accuracy"].value == 0.5 and metrics["stderr"].value == 0
+    assert metrics["accuracy"].value == 0.5 and metrics["stderr"].value == metrics["by_rule"].value == 0
 
 
 def test_a_judge_that_names_no_answer_leaves_the_sample_unscored(tmp_path, some):
@@ -87,6 +87,7 @@ def test_a_sample_shows_the_question_the_right_letter_and_the_verdict(tmp_path, 
     [scored] = log.results.scores
     assert scored.name == "verdict" and scored.metrics["accuracy"].value == 0.5
     assert scored.metrics["stderr"].value == 0  # each question is right once and wrong once
+    assert scored.metrics["by_rule"].value == 1
 
 
 def test_verdicts_are_counted_before_epochs_are_put_together_and_a_tie_is_half():
