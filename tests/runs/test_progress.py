@@ -88,3 +88,10 @@ async def test_a_resumed_run_counts_what_it_already_has(tmp_path: Path) -> None:
     assert (tally.done, tally.failed, tally.cost) == (40, 1, pytest.approx(0.039))
     assert tally.flagged == sum(j.score == 1.0 for j in judgements)
     assert tally.missing == sum(j.cause == "no_parse" for j in judgements)
+
+
+def test_of_a_judge_between_two_answers_verdicts_are_wrong_and_ties_are_not():
+    console = Console(file=io.StringIO(), width=100)
+    with Tally("debate", 3, {"judge": 0.5}, console, every_s=0.0, between_two=True) as tally:
+        tally.judged([Judgement(str(n), "judge", score) for n, score in enumerate((0.9, 0.5, 0.1))])
+    assert "1 wrong" in console.file.getvalue() and "flagged" not in console.file.getvalue()

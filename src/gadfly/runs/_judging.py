@@ -76,7 +76,13 @@ async def rejudge(run: Run, judges: Sequence[Judge], *, verdict: bool = False, p
 def _tally(record: Run, judges: Sequence[Judge], shown: bool) -> Tally:
     held = sum(batch.num_rows for batch in record.transcript_table.batches(["index"]))
     thresholds = {judge.name: judge.threshold for judge in judges[:1]}
-    return Tally(f"judging {record.id}", held * len(judges), thresholds, shown=shown, judging=True)
+    label, two = f"judging {record.id}", between_two(judges)
+    return Tally(label, held * len(judges), thresholds, shown=shown, judging=True, between_two=two)
+
+
+def between_two(judges: Sequence[Judge]) -> bool:
+    """Whether the first judge decides between two answers, so that exactly its threshold is a tie."""
+    return bool(judges) and getattr(judges[0], "tie", 1.0) < 1.0
 
 
 def refuse_namesakes(judges: Sequence[Judge]) -> None:

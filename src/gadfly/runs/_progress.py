@@ -22,7 +22,8 @@ __all__ = ["Tally"]
 class Tally:
     """Counts of one running run, shown as a live bar on a terminal and as a line every `every_s` elsewhere.
 
-    What is `done` of `total` are cases played or, where nothing is played (`judging`), judgements.
+    What is `done` of `total` are cases played or, where nothing is played (`judging`), judgements. Where a
+    judge decides `between_two` answers, what is beyond its threshold is wrong, and a tie is not.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Tally:
     shown: bool = True
     every_s: float = 15.0
     judging: bool = False
+    between_two: bool = False
     clock: Callable[[], float] = time.monotonic
     done: int = 0
     failed: int = 0
@@ -127,7 +129,8 @@ class Tally:
             self.missing += cause != "not_valid"
         else:
             self.verdicts += 1
-            self.flagged += score >= self.thresholds[judge]
+            most = self.thresholds[judge]
+            self.flagged += score > most if self.between_two else score >= most
 
     def _tick(self) -> None:
         now = self.clock()
@@ -150,7 +153,7 @@ class Tally:
     def _detail(self) -> str:
         parts = [_speed(self._per_s)] if self._per_s else []
         if self.verdicts:
-            parts.append(f"{self.flagged} flagged")
+            parts.append(f"{self.flagged} {'wrong' if self.between_two else 'flagged'}")
         parts += [f"{count} {name}" for name, count in self._troubles() if count]
         if self.sampled:
             parts.append(f"{self.sampled:,} tokens sampled")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import CallError, StoreError
 from gadfly.runs._game import Cases, Game
-from gadfly.runs._judging import Queues, Session, described, forget_changed, refuse_namesakes
+from gadfly.runs._judging import Queues, Session, between_two, described, forget_changed, refuse_namesakes
 from gadfly.runs._progress import Tally
 from gadfly.runs._provenance import provenance
 from gadfly.runs._recovery import forget_failed
@@ -115,7 +115,9 @@ class _Wide(Session):
         self, game: Game, plan: Cases, judges: Sequence[Judge], record: Run, settings: Settings
     ) -> None:
         thresholds = {judge.name: judge.threshold for judge in judges[:1]}  # the others only describe
-        tally = Tally(game.name, plan.count, thresholds, shown=settings.progress)
+        tally = Tally(
+            game.name, plan.count, thresholds, shown=settings.progress, between_two=between_two(judges)
+        )
         super().__init__(record, judges, plan.count, tally)
         self.game, self.plan, self.settings = game, plan, settings
         self.systems = game.players.values()
