@@ -112,7 +112,8 @@ def test_from_the_command_line(tmp_path: Path, gadfly: Any, monkeypatch: pytest.
     assert said.code == 0, said.err
     assert "By 120 verdicts on 60 questions" in said.out and "--judge calibrated:mine" in said.out
     kept = json.loads((tmp_path / "judges" / "mine" / "0001" / "scale.json").read_text())
-    assert kept["run"] == made.id
+    assert kept["run"] == made.id and "takes its place" not in said.out
+    assert "takes its place" in gadfly("debate", "calibrate", made.path, "--name", "mine").out
 
 
 def test_a_name_belongs_to_one_kind_of_judge(

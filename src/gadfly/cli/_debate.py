@@ -323,7 +323,8 @@ def calibrate(
     from gadfly.runs import open_run
 
     scale = d.scale_of(open_run(run).as_judged_by(judge))
-    d.keep_scale(name, scale)
+    if int(d.keep_scale(name, scale).name) > 1:
+        typer.echo(f"{name} was calibrated before; this takes its place from now on.")
     low, high = scale.interval
     becomes = [
         f"{p:.0%} becomes {min(scale.of(p), 0.99):.0%}{' or more' * (scale.of(p) > 0.99)}" for p in (0.6, 0.9)
