@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from inspect_ai import Task, task
@@ -18,7 +16,7 @@ from rich.markup import escape
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import System, _providers
-from gadfly.runs._inspect import correctness, score_of
+from gadfly.runs._inspect import correctness, mean_of, score_of
 
 if TYPE_CHECKING:
     from gadfly.debate import Player, Referee
@@ -94,8 +92,7 @@ def by_rule() -> Metric:
     """The share of scored debates that a broken rule decided, and not the judge; NaN for none."""
 
     def compute(scores: list[SampleScore]) -> float:
-        ruled = [bool((one.score.metadata or {}).get("by_rule")) for one in scores]
-        return fmean(ruled) if ruled else math.nan
+        return mean_of([float(bool((one.score.metadata or {}).get("by_rule"))) for one in scores])
 
     return compute
 

@@ -199,10 +199,10 @@ def evaluate(
     from gadfly.errors import InputError
     from gadfly.report import from_runs, print_summary, write
 
-    if output:
-        o.check_output(output, questions, *o.listed(protocols, "--protocols"))
-    rows = questions_in(questions, limit, finding.at_hand())
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
+    if output:
+        o.check_output(output, questions, *names)
+    rows = questions_in(questions, limit, finding.at_hand())
     if not names:
         raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
     decider = d.judge(judge, setting.orders)

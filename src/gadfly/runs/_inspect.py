@@ -163,7 +163,7 @@ def correctness(score: Score) -> Score:
     return score if isnan(wrong) else score.model_copy(update={"value": preferred(1 - wrong)})
 
 
-def _mean_of(values: Sequence[float]) -> float:
+def mean_of(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
@@ -176,9 +176,9 @@ def failure_rate(threshold: float, tie: float = 1.0) -> Metric:
     def compute(scores: list[SampleScore]) -> Value:
         values = [sample.score.as_float() for sample in scores]
         if tie == 1.0:
-            return _mean_of([float(value >= threshold) for value in values])
+            return mean_of([float(value >= threshold) for value in values])
         sides = [preferred(0.5 + value - threshold) for value in values]
-        return _mean_of([tie if side == 0.5 else side for side in sides])
+        return mean_of([tie if side == 0.5 else side for side in sides])
 
     return compute
 
@@ -339,11 +339,11 @@ def _results(samples: Sequence[EvalSample], info: Mapping[str, Any]) -> Iterator
         known = [SampleScore(score=score) for score in scores if not isnan(score.as_float())]
         values = [one.score.as_float() for one in known]
         failing: Any = failure_rate(judge["threshold"])
-        metrics = {"failure_rate": failing(known), "mean": _mean_of(values)}
+        metrics = {"failure_rate": failing(known), "mean": mean_of(values)}
         if info["spec"].get("game") == "debating":
             metrics = {
-                "accuracy": _mean_of([preferred(1 - wrong) for wrong in values]),
-                "mean": _mean_of(values),
+                "accuracy": mean_of([preferred(1 - wrong) for wrong in values]),
+                "mean": mean_of(values),
             }
         yield EvalScore(
             name=name,
