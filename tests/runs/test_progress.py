@@ -72,6 +72,20 @@ def test_what_takes_minutes_a_case_says_how_many_an_hour_and_how_long_the_rest_t
     assert console.file.getvalue().splitlines()[-1] == "debate 8/40 16.0/h · 2:00:00 left"
 
 
+def test_how_fast_it_goes_is_said_once_one_case_was_done_in_this_session() -> None:
+    clock = chain([0.0], repeat(60.0))
+    console = Console(file=io.StringIO(), width=200)
+    tally = Tally("debate", 10, {}, console, every_s=0.0, clock=lambda: next(clock), done=4, tokens=400)
+    with tally:
+        tally.sampling(2)
+        tally.sampling(200)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[:2] == [
+        "debate 4/10 2 tokens sampled",
+        "debate 4/10 2.0/min · 200 tokens sampled · 0:02:00 left",
+    ]
+
+
 def test_a_run_asked_to_be_quiet_is() -> None:
     assert shown(terminal=True, is_shown=False) == shown(terminal=False, is_shown=False) == ""
 

@@ -163,7 +163,11 @@ class Tally:
 
     @property
     def _per_s(self) -> float:
-        return (self.progress - self._start) / max(self.clock() - self._begun, 1e-9)
+        """Cases a second in this session; 0 until one case's worth of work was done in it: a local model reads for
+        minutes before it samples, and what is said then of the time left would be days.
+        """
+        new = self.progress - self._start
+        return new / max(self.clock() - self._begun, 1e-9) if new >= 1 else 0.0
 
     @property
     def _left(self) -> timedelta | None:
