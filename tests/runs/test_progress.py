@@ -51,15 +51,24 @@ def test_tokens_are_shown_while_no_case_has_finished() -> None:
 
 def test_within_a_block_tokens_stand_for_the_cases_they_will_become() -> None:
     with Tally("asking", 10, {}, shown=False) as tally:
-        tally.sampling(300)
+        tally.sampling(700)
         assert tally.progress == 0  # how many tokens a case takes is not known yet
         for index in range(5):
             usage = {"target": Usage(output_tokens=100)}
             tally.played(Transcript(Case(str(index), index, index), (), usage=usage))
-        tally.sampling(550)
+        assert (tally.done, tally.progress) == (5, 7)
+        tally.sampling(750)
         assert (tally.done, tally.progress) == (5, 7.5)
+
+
+def test_nothing_is_said_of_the_time_left_where_what_is_begun_takes_longer_than_what_finished() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with Tally("debate", 3, {}, console, every_s=0.0) as tally:
+        tally.played(Transcript(Case("0", 0, 0), (), usage={"target": Usage(output_tokens=100)}))
         tally.sampling(10_000)
-        assert tally.progress == 10
+        assert tally.progress == 3
+    assert isinstance(console.file, io.StringIO)
+    assert "left" not in console.file.getvalue().splitlines()[-1]
 
 
 def test_what_takes_minutes_a_case_says_how_many_an_hour_and_how_long_the_rest_takes() -> None:

@@ -44,7 +44,7 @@ class Tally:
     cost: float = 0.0
     tokens: int = 0
     sampled: int = 0
-    sampled_for_done: int = 0
+    tokens_here: int = 0
 
     def __enter__(self) -> Tally:
         self._begun = self._last = self.clock()
@@ -80,11 +80,12 @@ class Tally:
     @property
     def progress(self) -> float:
         """Cases done and, by the tokens a case has taken so far, what is begun of others: a local model's cases
-        finish a block at a time, and the time left is wanted before that.
+        finish a block at a time, and the time left is wanted before that. What was sampled in this session and is not
+        of its finished cases is of others.
         """
         if not self.tokens:
             return self.done
-        begun = (self.sampled - self.sampled_for_done) * self.done / self.tokens
+        begun = max(self.sampled - self.tokens_here, 0) * self.done / self.tokens
         return min(self.done + begun, self.total)
 
     def already_played(self, outcomes: Any, usage: Any) -> None:
@@ -109,8 +110,9 @@ class Tally:
         self.failed += transcript.outcome == "failed"
         self.invalid += transcript.outcome == "invalid"
         self.cost += sum(usage.cost or 0.0 for usage in transcript.usage.values())
-        self.tokens += sum(usage.output_tokens for usage in transcript.usage.values())
-        self.sampled_for_done = self.sampled
+        tokens = sum(usage.output_tokens for usage in transcript.usage.values())
+        self.tokens += tokens
+        self.tokens_here += tokens
         self._tick()
 
     def judged(self, judgements: Iterable[Judgement]) -> None:
@@ -171,10 +173,12 @@ class Tally:
 
     @property
     def _left(self) -> timedelta | None:
-        """What the rest takes at the speed so far; None where nothing is known of it yet."""
+        """What the rest takes at the speed so far; None where nothing is known of it: before the first case, and where
+        the cases that are begun take longer than those that finished.
+        """
         rest = self.total - self.progress
         if not rest:
-            return timedelta()
+            return timedelta() if self.done == self.total else None
         return timedelta(seconds=round(rest / self._per_s)) if self._per_s else None
 
     def _troubles(self) -> list[tuple[str, int]]:
