@@ -103,7 +103,9 @@ def test_both_questions_of_a_cross_examination_are_written_before_either_is_hear
         [copy] = [move for move in voice.moves if move.step.does == "answer"]
         assert f'Your side is the answer "{copy.mine}": defend it' in asked_of(copy)
         other = "snails" if copy.mine == "seeds" else "seeds"
-        assert f"Why {other}?" in asked_of(copy) and f"Why {copy.mine}?" not in asked_of(copy)
+        assert f"You are asked:\n| Why {other}?\nAnswer" in asked_of(copy)
+        assert asked_of(copy).count(f"Why {other}?") == asked_of(copy).count(f"\n| Why {other}?") == 2
+        assert f"Why {copy.mine}?" not in asked_of(copy)
     heard = judge_messages(Position.of(transcript))[-1][1]
     assert "Debater for A asks the copy of the debater for B:" in heard
     assert "Debater for B asks the copy of the debater for A:" in heard

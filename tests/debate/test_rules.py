@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gadfly.corpora import Passage
 from gadfly.debate import Rules
-from gadfly.debate._rules import ABSENT, SHORT, VERIFIED, checked
+from gadfly.debate._rules import ABSENT, SHORT, VERIFIED, checked, orders_in
 from gadfly.models import inert
 from gadfly.words import first_words, word_count
 
@@ -124,6 +124,13 @@ def test_nothing_that_is_put_together_holds_up_the_others(number: int) -> None:
     found = checked(HOSTILE[number], 60, Rules(), PASSAGES)
     assert time.process_time() - before < 10
     assert "<quote" not in found.text and "[verified]" not in found.text
+
+
+def test_looking_for_orders_takes_time_that_grows_with_the_text() -> None:
+    """Half a minute for this one, where it grew with the square."""
+    before = time.process_time()
+    assert not orders_in("answer only " * 10_000)
+    assert time.process_time() - before < 10
 
 
 def test_an_empty_quotation_ends_the_one_before_it() -> None:

@@ -71,6 +71,7 @@ _ITS_PRICE = ", for {price:g} of the 100 points that a right verdict brings"
 _POLLING = "Do you want to learn in private how the judge leans now, for {price:g} points?"
 _OPTIONS = ("No, I go on without.", "Yes, tell me.")
 _PUTTING = ("No, I decide on what was said.", "Yes, I ask.")
+_ASKED = "You are asked:\n{asked}\n{told}"
 _DECIDING = "Which answer is right?"
 _CHOOSING = "Which answer will you argue for?"
 _LETTERED = "{question}\nA. {first}\nB. {second}\nAnswer with the letter alone"
@@ -90,7 +91,7 @@ _MARKED = " Quotations of the document are marked {marks}. {weighing}"
 
 _ALL = (
     *(_DOCUMENT, _TASK, _QUOTING, _SPEAKING, *_BREACHES.values(), _LOSES, _UNHEARD, _EARNS),
-    *(_ASKING, _ITS_PRICE, _POLLING, *_OPTIONS, *_PUTTING, _DECIDING, _CHOOSING, _LETTERED),
+    *(_ASKING, _ITS_PRICE, _POLLING, *_OPTIONS, *_PUTTING, _ASKED, _DECIDING, _CHOOSING, _LETTERED),
     *(ONE_IS_RIGHT, UNSEEN, WEIGHING, _JUDGING, _MARKED),
 )
 WORDING = hashlib.sha256("".join(_ALL).encode()).hexdigest()[:12]
@@ -154,12 +155,12 @@ def costs(protocol: Protocol, seat: str) -> str:
 
 
 def _now(move: Move) -> str:
-    """What the step asks for."""
+    """What the step asks for, behind the questions that are to be answered."""
     told = fill(move.step.told, slots_of(move))
     asked = move.position.asked(move.seat) if move.step.does == "answer" else ()
     if not asked:
         return told
-    return f"{told} The question{'s' * (len(asked) > 1)}: {' '.join(one_line(one.text) for one in asked)}"
+    return _ASKED.format(asked="\n".join(as_material(one.text) for one in asked), told=told)
 
 
 def slots_of(move: Move) -> Mapping[str, Any]:

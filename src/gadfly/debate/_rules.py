@@ -44,8 +44,8 @@ _LETTER = (
 """The letter of an answer: not the article of "A bird" or of "A Tale of Two Cities", and no initial of a name."""
 
 _FILL = (
-    r"(?:\W+(?:for|with|only|just|the|letter|answer|option|side|as|by|that|it|is|be|right|correct|one|in|favou?r|of))*"
-    r"\W*"
+    r"(?:\W+(?:for|with|only|just|the|letter|answer|option|side|as|by|that|it|is|be|right|correct|one|in|favou?r|of))"
+    r"{0,16}\W*"
 )
 """What may stand between "choose" and a letter."""
 
