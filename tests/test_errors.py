@@ -135,7 +135,16 @@ def test_a_stopped_command_says_what_happened_what_is_kept_and_what_to_do(gadfly
     )
     assert said.code == 2
     assert "Nothing answers at http://127.0.0.1:9/v1" in said.err
-    assert said.err.endswith("What a run has finished is kept; then give the same command again.\n")
+    assert said.err.endswith("What the run has finished is kept; then give the same command again.\n")
+
+
+def test_nothing_is_said_to_be_kept_where_nothing_is(gadfly, monkeypatch):
+    monkeypatch.setenv("STUB_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("STUB_API_KEY", "k")
+    who = ("--debaters", "openai-api/stub/m", "--judge", "openai-api/stub/m")
+    said = gadfly("debate", "play", "Which?", "--answers", "yes,no", *who)
+    assert said.code == 2
+    assert "cannot be reached" in said.err and "kept" not in said.err
 
 
 @pytest.mark.anyio

@@ -6,12 +6,15 @@ import re
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
+from pathlib import Path
 
 import pytest
 import yaml
 
 from forked import GADFLY, Forked
+from gadfly.cli._debate_serve import _called
 from gadfly.debate import protocol
+from gadfly.review import Store
 from gadfly.runs import all_runs
 
 ROW = {"question": "When was it lit?", "answers": ["1874", "1901"], "correct": 0, "document": "Lit in 1874."}
@@ -104,6 +107,36 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
     assert [run.info["cases"] for run in all_runs(tmp_path / "gadfly-runs")] == [1, 1]  # one a person
 
 
+def test_a_link_is_made_once_nothing_can_fail_any_more(gadfly, questions, tmp_path):
+    words = [
+        "debate",
+        "serve",
+        questions,
+        "--debaters",
+        "scripted/x",
+        "--port",
+        "0",
+        "--store",
+        f"sqlite:///{tmp_path}/l.db",
+    ]
+    (tmp_path / "file").touch()
+    said = gadfly(*words, "-o", "file/runs")
+    assert said.code == 2 and "cannot be written" in said.err
+    with Store(f"sqlite:///{tmp_path}/l.db") as store:
+        [queue] = store.queues()
+        assert store.raters(queue) == []
+
+
+def test_two_sets_of_one_name_are_two_queues(tmp_path):
+    for name in ("a/set.jsonl", "b/set.jsonl", "a/set.test.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    called = [_called(tmp_path / name) for name in ("a/set.jsonl", "b/set.jsonl", "a/set.test.jsonl")]
+    assert len(set(called)) == 3 and called[2].startswith("set.test-")
+    assert _called(tmp_path / "a" / ".." / "b" / "set.jsonl") == called[1]
+    assert _called(Path("sample")) == "sample"
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -112,6 +145,15 @@ def test_after_kill_9_in_the_middle_the_same_command_goes_on_in_the_same_case(se
         (["--people", "ann,,ben"], "has an empty entry"),
         (["--people", "ann", "--raters", "2"], "not both: --people or --raters"),
         (["--debaters", "scripted/a,scripted/b,scripted/c"], "one player or two"),
+        (["--debaters", ""], "Nobody sits in first and second: name a model with --debaters"),
+        (["--protocol", "naive"], "No seat of protocol naive is left for a model: leave out --debaters"),
+        (["--judge", "scripted/j"], "People judge, so nobody would ask --judge"),
+        (["--orders", "1"], "leave it out, or name one with --judge"),
+        (
+            ["--debate-as", "second", "--judge", "scripted/j", "--debaters", "scripted/a,scripted/b"],
+            "so one player is left to name",
+        ),
+        (["--tls", "set.jsonl", "set.jsonl"], "do not serve as a certificate and its key"),
         (["--debate-as", "first", "--judge", "scripted/j", "--rounds", "21"], "less than or equal to 20"),
     ],
 )

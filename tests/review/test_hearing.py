@@ -25,10 +25,12 @@ from gadfly.debate import (
 )
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, model_of
-from gadfly.review._hearing import Sitting
+from gadfly.review import Store, listen
+from gadfly.review._hearing import Hall, Sitting, hear, make_hearing_queue
 from gadfly.review._hearing_journal import Journal, Journalled
 from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonJudge
 from gadfly.review._hearing_view import Seen
+from gadfly.review._security import Serving
 from gadfly.runs import Cases, Run, Settings, run
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
 from tiny_models import tiny_model
@@ -303,6 +305,76 @@ def test_one_who_argues_for_nothing_is_told_that_words_are_cut(tmp_path: Path) -
     sat = Sat(found)
     assert not Seen(sat.hearing).may_lose
     assert Seen(Sat(replace(found, seat="first", output=tmp_path / "other")).hearing).may_lose
+
+
+class Looked(Sat):
+    """A person of whom it is kept what the page says of the words they may use."""
+
+    GIVES = Answered("It is as I say.", p=0.7, confidence=0.5, seconds=1.0)
+
+    async def plays(self, game: Attended, case: Case) -> Transcript:
+        self.told = set[str]()
+        playing = asyncio.create_task(game.play(case))
+        while not playing.done():
+            wanted = self.hearing.wanted
+            if wanted is not None and not wanted.answer.done():
+                self.told |= {Seen(self.hearing).beyond}
+                await self.hearing.give(wanted, self.GIVES)
+            await asyncio.sleep(0)
+        return playing.result()
+
+
+@pytest.mark.parametrize(
+    ("name", "seat", "loses", "told", "start"),
+    [
+        ("debate", "first", ("overran",), "more than 90 loses", "Whoever goes on for more than 1.5 times"),
+        ("debate", "first", ("stopped",), "more than 90 is noted", "Whoever says nothing has lost."),
+        ("debate", "first", (), "more than 90 is noted", ""),
+        ("debate_red_team", "red_team", ("overran",), "what is beyond 90 is cut", ""),
+        ("debate_red_team", "red_team", (), "more than 90 is noted", ""),
+        ("interactive_debate", "judge", (), "what is beyond 60 is cut", ""),
+    ],
+)
+def test_a_person_is_told_what_too_many_words_cost_by_this_protocols_rules(
+    tmp_path: Path, name: str, seat: str, loses: tuple[str, ...], told: str, start: str
+) -> None:
+    judge = None if seat == "judge" else ScriptedJudge()
+    found = sitting(tmp_path, protocol=tolerant(name, *loses), seat=seat, judge=judge)
+    assert Looked(found).told == {"", told}
+    assert found.rules.startswith(start) and bool(found.rules) == bool(start)
+
+
+def hall(found: Sitting, *invited: str) -> Hall:
+    store = Store(f"sqlite:///{found.output.parent / 'people.db'}")
+    make_hearing_queue(store, "debates")
+    return Hall(store, "debates", found, Serving(), invited)
+
+
+def test_who_is_invited_has_debates_before_there_is_a_link(tmp_path: Path) -> None:
+    opened = hall(sitting(tmp_path), "ben", "ann")
+    assert list(opened.hearings) == ["ben", "ann"]
+    assert opened.store.raters("debates") == []
+
+
+def test_it_is_said_whose_debates_begin_anew_because_something_changed(tmp_path: Path) -> None:
+    found = sitting(tmp_path, protocol=tolerant())
+    before = asyncio.run(heard(replace(found, rows=ROWS[:1]), "ann", ""))
+    assert hall(found, "ann", "ben").elsewhere() == {"ann": before.path}
+    assert hall(replace(found, rows=ROWS[:1]), "ann", "ben").elsewhere() == {}
+    assert hall(replace(found, protocol=tolerant("debate")), "ann").elsewhere() == {}
+
+
+def test_what_ends_the_server_is_raised_and_no_address_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no more sockets")
+
+    monkeypatch.setattr("uvicorn.Server.run", broken)
+    told = list[str]()
+    with listen("127.0.0.1", 0) as listener, pytest.raises(OSError, match="no more sockets"):
+        hear(hall(sitting(tmp_path)), listener, told.append)
+    assert told == []
 
 
 def test_the_time_of_who_has_no_question_counts_and_reading_ones_own_does_not(tmp_path: Path) -> None:

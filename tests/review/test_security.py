@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,14 +37,34 @@ def test_tls_needs_both_its_files(tmp_path: Path) -> None:
         Serving("10.0.0.1", public=True, certificate=tmp_path / "a.pem", key=tmp_path / "b.pem")
 
 
-def test_a_wildcard_with_tls_needs_a_name_for_the_links(tmp_path: Path) -> None:
-    pem = tmp_path / "a.pem"
-    pem.touch()
-    with pytest.raises(InputError, match="which host name"):
-        Serving("0.0.0.0", public=True, certificate=pem, key=pem)
-    named = Serving("0.0.0.0", public=True, certificate=pem, key=pem, name="Rate.example.org")
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of its own making and its key."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    where = tmp_path_factory.mktemp("tls")
+    certificate, key = where / "certificate.pem", where / "key.pem"
+    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def test_a_wildcard_with_tls_needs_a_name_for_the_links(pair: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match="say with --name which host name"):
+        Serving("0.0.0.0", 8443, True, *pair)
+    named = Serving("0.0.0.0", 8443, True, *pair, name="Rate.example.org")
     assert named.origin(8443) == "https://rate.example.org:8443"
     assert named.hosts() == {"rate.example.org"}
+
+
+def test_what_is_no_certificate_with_its_key_is_said_before_there_is_a_page(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "a.pem").write_text("not a certificate")
+    for two in ((tmp_path / "a.pem", tmp_path / "a.pem"), (pair[0], pair[0]), (pair[1], pair[1])):
+        with pytest.raises(InputError, match="do not serve as a certificate and its key"):
+            Serving("127.0.0.1", 0, False, *two)
+    assert Serving("127.0.0.1", 0, False, *pair).secure
 
 
 @pytest.mark.parametrize("proxy", ["http://a.org", "https://", "https://a.org/x", "https://u@a.org", "a.org"])

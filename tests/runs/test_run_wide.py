@@ -101,10 +101,18 @@ async def test_a_refused_key_stops_the_run_and_keeps_what_was_in_flight(tmp_path
 
 async def test_a_run_in_which_nothing_works_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
     broken = Asking(before=failing("server_error", lambda i: i > 20))
-    with pytest.raises(CallError, match="--retry-failed"):
+    with pytest.raises(CallError, match="mend that") as caught:
         await play(tmp_path, 10_000, [Even()], game=broken)
+    assert caught.value.__notes__[0].endswith("--retry-failed`.")
     [run] = [open_run(path) for path in tmp_path.iterdir()]
     assert HOPELESS <= sum(t.outcome == "failed" for t in run.transcripts()) < HOPELESS + 200
+
+
+async def test_a_run_that_plays_failed_cases_again_says_the_same_command(tmp_path: Path) -> None:
+    broken = Asking(before=failing("server_error", lambda i: i > 20))
+    with pytest.raises(CallError, match="mend that") as caught:
+        await play(tmp_path, 10_000, [Even()], game=broken, retry_failed=True)
+    assert caught.value.__notes__ == ["What the run has finished is kept; then give the same command again."]
 
 
 async def test_a_judge_with_a_bug_keeps_its_traceback_and_loses_no_transcript(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from gadfly.cli import (
     _train,
     _train_debater,
 )
-from gadfly.errors import CallError, GadflyError
+from gadfly.errors import GadflyError
 
 __all__ = ["app", "main"]
 
@@ -84,12 +84,8 @@ def main() -> None:
     try:
         app(prog_name="gadfly")
     except GadflyError as error:
-        on = (
-            " What a run has finished is kept; then give the same command again."
-            if isinstance(error, CallError)
-            else ""
-        )
-        words = "".join(char if char.isprintable() else " " for char in f"gadfly: {error}{on}")
+        told = " ".join([str(error), *getattr(error, "__notes__", ())])
+        words = "".join(char if char.isprintable() else " " for char in f"gadfly: {told}")
         Console(stderr=True).print(
             words, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True
         )

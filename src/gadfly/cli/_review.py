@@ -115,13 +115,14 @@ class Listening:
         typer.Option(metavar="CERTIFICATE KEY", help="Two PEM files, one after the other."),
     ] = None
     behind_proxy: Annotated[str, typer.Option(help="The https:// address of a proxy that ends TLS.")] = ""
+    name: Annotated[str, typer.Option(help="The host name in links, where --host is 0.0.0.0.")] = ""
 
     def serving(self) -> Serving:
         """The same, checked."""
         from gadfly.review import Serving
 
         certificate, key = self.tls or (None, None)
-        return Serving(self.host, self.port, self.public, certificate, key, self.behind_proxy)
+        return Serving(self.host, self.port, self.public, certificate, key, self.behind_proxy, self.name)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ __all__ = [
     "UNSEEN",
     "WEIGHING",
     "asking_messages",
+    "broken",
     "called",
     "choice_messages",
     "choice_of",
@@ -109,7 +110,7 @@ def player_messages(move: Move) -> list[Message]:
         )
     one, two = sorted(dispute.answers)  # the same text whichever comes first in this case
     task = _TASK.format(question=one_line(dispute.question), one=one_line(one), two=one_line(two))
-    rules = f"{_QUOTING if shown else ''}{_SPEAKING}{_rules(position.protocol, move.seat, bool(shown))}"
+    rules = f"{_QUOTING if shown else ''}{_SPEAKING}{broken(position.protocol, move.seat, bool(shown))}"
     heard = "\n".join(_line(one, position, move.seat) for one in position.heard(move.seat))
     said = f"Said so far:\n{heard}\n\n" if heard else ""
     seated = "" if move.step.does == "choose" else fill(seat.told, slots_of(move))
@@ -119,7 +120,7 @@ def player_messages(move: Move) -> list[Message]:
     return [("system", system), ("user", f"{said}{told}")]
 
 
-def _rules(protocol: Protocol, seat: str, quotes: bool) -> str:
+def broken(protocol: Protocol, seat: str, quotes: bool) -> str:
     """Which breaches of the rules cost a seat what, as a sentence; empty where none does."""
     rules, argues = protocol.rules, protocol.seats[seat].side != "none"
     counted = [

@@ -129,8 +129,9 @@ def add_entrance(api: FastAPI, desk: Desk) -> None:
     @api.get("/enter/{token}")
     def enter(token: str) -> Response:
         rater = desk.welcome(token)
-        fresh = desk.store.progress(rater.id).done == 0
-        answer = RedirectResponse("/start" if fresh else "/", 303, {"referrer-policy": "no-referrer"})
+        answer = RedirectResponse(
+            "/start" if desk.fresh(rater) else "/", 303, {"referrer-policy": "no-referrer"}
+        )
         expires = link_ends(rater)
         answer.set_cookie(
             desk.sessions.cookie,

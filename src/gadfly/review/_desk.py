@@ -100,6 +100,9 @@ class Recent(Generic[K, V]):
 class Desk:
     """One queue's page. Its methods may be called from several threads at once."""
 
+    unit = "item"
+    """What people judge, as the way back to it is called."""
+
     def __init__(
         self, store: Store, queue: str, serving: Serving, helper: System | None, ask: Ask | None = None
     ) -> None:
@@ -169,6 +172,10 @@ class Desk:
             return origin == self.serving.origin(0)
         scheme = "https" if self.serving.certificate else "http"
         return origin == f"{scheme}://{headers.get('host', '').lower()}"
+
+    def fresh(self, rater: Rater) -> bool:
+        """Whether they have judged nothing yet."""
+        return self.store.progress(rater.id).done == 0
 
     # --- what ---
 
@@ -254,6 +261,7 @@ class Desk:
 
     def refusal(self, status: int, sentence: str, htmx: bool) -> Response:
         """An error as one sentence: a page, or for htmx the bare sentence, which leaves the form as it is."""
+        sentence = sentence.replace("go back to the item", f"go back to the {self.unit}")
         if htmx:
             return PlainTextResponse(sentence, status, {"hx-reswap": "none"})
         return self.page("refused.html.j2", None, status, title="That did not work", sentence=sentence)

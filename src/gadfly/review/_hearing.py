@@ -12,9 +12,9 @@ import asyncio
 import logging
 import re
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +37,8 @@ from gadfly.debate import (
     cases,
     question_numbers,
 )
-from gadfly.debate._prompts import ONE_IS_RIGHT, WEIGHING
+from gadfly.debate._people import person_in
+from gadfly.debate._prompts import ONE_IS_RIGHT, WEIGHING, broken
 from gadfly.debate._protocol import JUDGE
 from gadfly.debate._rules import checked
 from gadfly.errors import InputError
@@ -58,10 +59,10 @@ from gadfly.review._hearing_people import (
     Wanted,
 )
 from gadfly.review._hearing_view import CONFIDENCE, Seen, entries
-from gadfly.review._records import DeniedError, QueueSpec
+from gadfly.review._records import DeniedError, QueueSpec, Rater
 from gadfly.review._security import Gate, Serving
 from gadfly.review._store import Store
-from gadfly.runs import Cases, Settings, paired_seed, run
+from gadfly.runs import Cases, Settings, all_runs, paired_seed, run
 from gadfly.words import word_count
 
 __all__ = ["Hall", "Sitting", "hear", "hearing_app", "make_hearing_queue"]
@@ -72,6 +73,7 @@ after which the browser connects again and has to show once more that it may.
 """
 
 LONGEST_STATEMENT = 20_000
+JOURNAL = "hearing.jsonl"
 
 _BROKE = (
     "Something broke on the server; what you gave before is stored. Try again in a moment, and if it stays like this "
@@ -114,6 +116,14 @@ class Sitting:
         if self.seat != JUDGE and self.judge is None:
             raise InputError("A person debates, so a model judges: name it with --judge.")
 
+    @property
+    def rules(self) -> str:
+        """What a person who argues loses by, as a sentence; empty for a judge, and where nothing does."""
+        if self.seat == JUDGE:
+            return ""
+        quotes = self.protocol.seats[self.seat].document and any(row.get("document") for row in self.rows)
+        return broken(self.protocol, self.seat, quotes).strip()
+
     def cases_of(self, name: str) -> list[dict[str, Any]]:
         """One case for each question, of the two or more there are, drawn by the person's name."""
         both, drawn = cases(self.rows, self.protocol), int.from_bytes(name.encode()[:64], "big")
@@ -136,7 +146,7 @@ class Sitting:
         decider = JournalledJudge(judge, journal) if judge else None
         game = Attended(Debating(self.protocol, chairs, decider, hearing.heard), hearing)
         plan = Cases.of(game, self.cases_of(name), self.seed)
-        journal.open(self.output / f"{game.name}-{plan.key[:8]}" / "hearing.jsonl")
+        journal.open(self.output / f"{game.name}-{plan.key[:8]}" / JOURNAL)
         return hearing, game
 
     def judges(self) -> list[Judge]:
@@ -149,13 +159,20 @@ class Sitting:
 
 
 class Hall(Desk):
-    """The page of one sitting: everybody's debates, and what is shown of them to whom."""
+    """The page of one sitting: everybody's debates, and what is shown of them to whom.
 
-    def __init__(self, store: Store, queue: str, sitting: Sitting, serving: Serving) -> None:
+    People are those whom the queue holds, and `invited`, who will get their links once it is served.
+    """
+
+    unit = "debate"
+
+    def __init__(
+        self, store: Store, queue: str, sitting: Sitting, serving: Serving, invited: Sequence[str] = ()
+    ) -> None:
         super().__init__(store, queue, serving, None)
         self.sitting = sitting
         people = [rater.name for rater in store.raters(queue) if rater.role == "rater"]
-        made = {name: sitting.hearing(name) for name in people}
+        made = {name: sitting.hearing(name) for name in dict.fromkeys([*people, *invited])}
         self.games = {name: game for name, (_, game) in made.items()}
         self.hearings = {name: hearing for name, (hearing, _) in made.items()}
         self._cuts = 0
@@ -166,6 +183,22 @@ class Hall(Desk):
     def runs(self) -> list[Path]:
         """Where everybody's run lies."""
         return [hearing.journal.path.parent for hearing in self.hearings.values()]
+
+    def elsewhere(self) -> dict[str, Path]:
+        """Who has begun debates by this protocol in another run, and none in theirs: what is asked has changed."""
+        found = {}
+        for other in all_runs(self.sitting.output):
+            mine = self.hearings.get(name := person_in(other))
+            same = other.info["spec"].get("protocol", {}).get("name") == self.sitting.protocol.name
+            if (
+                mine
+                and same
+                and mine.fresh
+                and (other.path / JOURNAL).exists()
+                and other.path not in self.runs
+            ):
+                found[name] = other.path
+        return found
 
     # --- the debates, in the background
 
@@ -226,8 +259,12 @@ class Hall(Desk):
         if status == 503:
             _log.error("%s", line(sentence, 2_000))
             sentence = _BROKE
-        sentence = sentence.replace("go back to the item", "go back to the debate")
         return super().refusal(status, sentence, htmx)
+
+    def fresh(self, rater: Rater) -> bool:
+        """Whether they have begun no debate."""
+        hearing = self.hearings.get(rater.name)
+        return hearing is None or hearing.fresh
 
     def debate(self, visit: Visit) -> HTMLResponse:
         """The whole page."""
@@ -316,8 +353,8 @@ def _add_hearing(api: FastAPI, hall: Hall) -> None:
     @api.get("/start")
     async def start(request: Request) -> Response:
         visit = await in_thread(hall.visit, request)
-        seen = Seen(hall.mine(visit))
-        told: dict[str, Any] = {"seen": seen, "one_is_right": ONE_IS_RIGHT, "weighing": WEIGHING}
+        told: dict[str, Any] = {"one_is_right": ONE_IS_RIGHT, "weighing": WEIGHING}
+        told |= {"seen": Seen(hall.mine(visit)), "rules": hall.sitting.rules}
         return hall.page("hearing_start.html.j2", visit, title="Before you start", **told)
 
     @api.get("/")
@@ -421,19 +458,21 @@ def hear(hall: Hall, listener: socket.socket, ready: Callable[[str], None] | Non
     """Serve a hall until interrupted; another one of the same sitting goes on.
 
     `listener` is a socket that listens at its address already (`listen`). `ready` is called with the page's address
-    once it does. The server runs beside the main thread: a run would take Ctrl-C for itself there.
+    once it is served. The server runs beside the main thread: a run would take Ctrl-C for itself there. Raises what
+    ended the server.
     """
     page = server(hearing_app(hall), hall.serving)
-    thread = threading.Thread(target=page.run, kwargs={"sockets": [listener]}, name="gadfly-hearing")
-    thread.start()
-    if ready is not None:
-        ready(hall.serving.origin(listener.getsockname()[1]))
-    try:
-        thread.join()
-    finally:
-        hall.cut()
-        page.should_exit = True
-        thread.join()
+    with ThreadPoolExecutor(1, "gadfly-hearing") as beside:
+        serving = beside.submit(page.run, sockets=[listener])
+        try:
+            while not (page.started or serving.done()):
+                wait([serving], timeout=0.02)
+            if page.started and ready is not None:
+                ready(hall.serving.origin(listener.getsockname()[1]))
+            serving.result()
+        finally:
+            hall.cut()
+            page.should_exit = True
 
 
 def make_hearing_queue(store: Store, name: str) -> None:

@@ -125,6 +125,11 @@ class Hearing:
         return sum(row["outcome"] == "completed" for row in self.journal.all("ended"))
 
     @property
+    def fresh(self) -> bool:
+        """Whether they have begun none."""
+        return not self.journal.all("begun")
+
+    @property
     def whose(self) -> str:
         """Whose debates these are, and on which set, as a hash that names neither; a page knows its own by it."""
         return hashlib.sha256(f"{self.name}\n{self.journal.path}".encode()).hexdigest()[:16]

@@ -208,11 +208,15 @@ class Seen:
         return self.position.protocol.rules.tries if self.position else 0
 
     @property
-    def loses(self) -> bool:
-        """Whether more words than that lose the debate."""
-        move = self.hearing.wanted and self.hearing.wanted.move
-        rules = move.position.protocol.rules if move else None
-        return bool(rules and "overran" in rules.loses and self.may_lose)
+    def beyond(self) -> str:
+        """What comes of more words than that, as the end of a sentence."""
+        move, words = self.hearing.wanted and self.hearing.wanted.move, self.words
+        if not move or not words:
+            return ""
+        counts = self.judges or "overran" in move.position.protocol.rules.loses
+        if counts and not self.may_lose:
+            return f"what is beyond {words[1]:,} is cut"
+        return f"more than {words[1]:,} {'loses' if counts else 'is noted'}"
 
     @property
     def lean(self) -> float:

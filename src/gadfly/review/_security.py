@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -85,6 +86,8 @@ class Serving:
             raise InputError(
                 f"{self.host} is reached from this machine alone: to let others in say where to listen, --host 0.0.0.0."
             )
+        if self.certificate and self.key:
+            _check_pair(self.certificate, self.key)
 
     def _check_proxy(self) -> None:
         if not self.behind_proxy:
@@ -107,7 +110,9 @@ class Serving:
                 "certificate and its key, or state the proxy that ends TLS as its https:// address."
             )
         if not (self.name or self.behind_proxy) and is_wildcard(self.host):
-            raise InputError(f"Raters cannot open {self.host}: say which host name the links shall have.")
+            raise InputError(
+                f"Raters cannot open {self.host}: say with --name which host name the links shall have."
+            )
 
     @property
     def secure(self) -> bool:
@@ -130,6 +135,17 @@ class Serving:
         if is_loopback(self.host):
             names |= {"127.0.0.1", "localhost", "::1"}
         return frozenset(name.lower() for name in names if name and not is_wildcard(name))
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Raises `InputError` where these are no certificate and its key, before there is a page that nobody can open."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise InputError(
+            f"{certificate} and {key} do not serve as a certificate and its key ({error}): give a PEM file each, "
+            "the key without a passphrase."
+        ) from error
 
 
 def is_loopback(host: str) -> bool:
@@ -280,7 +296,7 @@ class Gate:
 
 
 _TOO_LARGE = (
-    f"That is larger than {MAX_BODY // 1024} kB, which no answer needs: shorten the reason and send it again."
+    f"That is larger than {MAX_BODY // 1024} kB, which no answer needs: shorten it and send it again."
 )
 
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gadfly.errors import InputError, StoreError
+from gadfly.errors import CallError, InputError, StoreError
 from gadfly.models import System, direct_transport
 from gadfly.runs._progress import Tally
 from gadfly.runs._recovery import Done, forget_judges, recover
@@ -141,6 +141,8 @@ class Session:
             self._stop_for(error)
         finally:
             self._close()
+        if isinstance(self.error, CallError) and not hasattr(self.error, "__notes__"):
+            self.error.add_note("What the run has finished is kept; then give the same command again.")
         if self.error:
             raise self.error
         return replace(self.record, cut=self.stopping)

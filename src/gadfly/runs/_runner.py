@@ -61,11 +61,11 @@ async def run(
     """Play `cases` cases of `game`, have every judge judge them, and keep all of it under
     `settings.directory`.
 
-    The same call again goes on where it stopped, extends the run when `cases` has grown, and judges what is
-    there when a judge is new. The run that returns has every case asked for, played and judged, unless it is
-    `cut`: Ctrl-C finishes what is in flight and returns. Raises the `CallError` that makes every further case
-    pointless, `StoreError` when the disk fails and whatever a faulty game or judge raised (status `stopped`);
-    what was in flight is finished first, and nothing that was finished is lost.
+    The same call again goes on where it stopped, extends the run when a number of `cases` has grown (other data make
+    another run), and judges what is there when a judge is new. The run that returns has every case asked for, played
+    and judged, unless it is `cut`: Ctrl-C finishes what is in flight and returns. Raises the `CallError` that makes
+    every further case pointless, `StoreError` when the disk fails and whatever a faulty game or judge raised (status
+    `stopped`); what was in flight is finished first, and nothing that was finished is lost.
     """
     settings = settings or Settings()
     refuse_namesakes(judges)
@@ -192,11 +192,11 @@ class _Wide(Session):
         """Stop a run in which nothing works any more."""
         self.failures_in_a_row = self.failures_in_a_row + 1 if transcript.outcome == "failed" else 0
         if self.failures_in_a_row >= HOPELESS:
-            message = (
-                f"The last {HOPELESS} cases all failed ({transcript.cause}). Mend that, then "
-                f"`{self.go_on} --retry-failed`."
-            )
-            self._stop_for(CallError(message, transcript.cause, fatal=True))
+            failed = f"The last {HOPELESS} cases all failed ({transcript.cause}): mend that."
+            error = CallError(failed, transcript.cause, fatal=True)
+            if not self.settings.retry_failed:
+                error.add_note(f"What the run has finished is kept; then `{self.go_on} --retry-failed`.")
+            self._stop_for(error)
 
     def _keep(self, transcript: Transcript) -> bool:
         """Put a transcript on disk, then count it; False when that did not work."""
