@@ -430,6 +430,8 @@ def test_of_one_document_questions_are_held_out():
     assert split(rows, 0.25) == (rows[:6], rows[6:])
     bare = [{"question": f"Question {n}?", "answers": ["a", "b"]} for n in range(8)]
     assert split(bare, 0.25) == (bare[:6], bare[6:])
+    assert split(bare[:5], 0.25) == (bare[:3], bare[3:5])  # at least a quarter
+    assert split(bare[:2], 0.25) == (bare[:1], bare[1:2])
 
 
 def test_calibration_is_of_the_answer_decided_for(table):

@@ -169,6 +169,8 @@ def over(sides=(0, 1), lost=(), price=0.0, outcome="completed"):
         "lost": [{"seat": seat} for seat in lost],
         "spent": {"first": {"price": price}},
         "correct": 0,
+        "moves": [],
+        "protocol": protocol("prover_estimator").spec(),
     }
     return Transcript(Case("c", 0, 0), (), outcome, "", {}, facts)
 
@@ -386,6 +388,45 @@ def test_second_tries_are_not_learned_from(tmp_path):
     assert len({len(prompt.split()) for prompt in shown}) == 1  # nothing said before, no try and no complaint
 
 
+class Replying(Skilled):
+    """Says whom it heard; as the estimator it makes up a quotation until it is complained about, or says nothing."""
+
+    first = "<quote>words that nobody wrote</quote> 10 %"
+
+    async def say(self, move):
+        if move.step.does == "estimate":
+            return Said("60 %")
+        if move.seat == "estimator":
+            return Said("Claim 1: 77 %." if move.complaint else self.first)
+        heard = [one.text for one in move.position.heard(move.seat) if one.seat == "estimator"]
+        return Said(f"Reply to {heard}.")
+
+
+@pytest.mark.parametrize("first", [Replying.first, ""])
+def test_what_comes_after_a_statement_that_is_not_heard_is_said_anew(tmp_path, monkeypatch, first):
+    """Nobody answers what was said in the debate as it was played and not in the branch."""
+    monkeypatch.setattr(Replying, "first", first)
+    monkeypatch.setattr("gadfly.debate._branching._text", lambda one: ("prompt", one.text or "-"))
+    shipped = protocol("prover_estimator")
+    ends = []
+    end = Branching._end
+
+    async def kept(self, path, rollout):
+        ends.append((path, await end(self, path, rollout)))
+        return ends[-1][1]
+
+    monkeypatch.setattr(Branching, "_end", kept)
+    game = Branching(Bout(shipped, Replying(0.0), Replying(0.0), ScriptedJudge()))
+    cases = [case for case in seatings(ROWS, shipped) if case["seat"] == "estimator"]
+    asyncio.run(run(game, cases, settings=Settings(tmp_path)))
+    doubted = [end for path, end in ends if path.drawn.move.step.does != "estimate" and not path.is_main]
+    assert doubted
+    for played in doubted:
+        said = [(turn.speaker, turn.text) for turn in played.turns]
+        assert ("estimator", "Claim 1: 77 %.") not in said
+        assert not any("77" in text for _, text in said)
+
+
 def test_rollouts_of_one_branch_go_on_differently(tmp_path):
     player = Player.of(System(model_of(base())))
     game = Branching(Bout(brief(rounds=2), player, player, LikesEven()), rollouts=3)
@@ -547,9 +588,10 @@ def test_who_estimates_learns_too_from_what_is_true(tmp_path):
     model = base(
         2, more=("50%", "100%")
     )  # half is worth 0.75 whichever answer it is about, the other 0.5 on average
-    how = Reinforcement(steps=60, batch=16, group=8, kl=0.0, learning_rate=3e-2, lora=WHOLE)
+    how = Reinforcement(steps=60, batch=16, group=8, kl=0.0, learning_rate=3e-2, collapse=0.0, lora=WHOLE)
     trained = learn_by_debating(model, practice(protocol=game), tmp_path / "rl", how, every=200)
-    told = [row["reward"] for row in Folder(trained.path).read("rollouts") if row["step"] % 2 == 0]
+    rewards = [row["reward"] for row in Folder(trained.path).read("rollouts")]
+    told = np.reshape(rewards, (60, 2, 8))[:, 1].ravel()  # of a step's two groups the prover's comes first
     assert np.mean(told[:80]) < 0.67 and np.mean(told[-80:]) > 0.71
 
 
@@ -564,10 +606,47 @@ def test_an_estimate_without_a_percentage_is_worth_nothing():
     assert payoff(told(1.0, None), said, "second") is None
 
 
-def test_one_who_estimates_has_no_opponent_to_be_measured_against(tmp_path):
-    assert not practice(protocol=estimated()).measured
-    with pytest.raises(InputError, match="nobody can be argued against"):
-        asyncio.run(contest(Skilled(0.0), Skilled(0.0), ROWS, estimated(), LikesEven(), tmp_path))
+@pytest.mark.parametrize(
+    ("said", "worth"),
+    [
+        ("60 %", {0.84, 0.64}),
+        ("It may be.", {0.0}),
+        ("", {0.0}),
+        ("<quote>no such words</quote> 60 %", {0.0}),
+    ],
+)
+def test_an_estimate_of_which_nothing_is_heard_is_worth_nothing(said, worth):
+    class Estimator(Skilled):
+        async def say(self, move):
+            return Said(said if move.step.does == "estimate" else "Claim 1 is weak.")
+
+    bout = Bout(protocol("prover_estimator"), Estimator(0.0), Skilled(0.0), ScriptedJudge())
+    cases = [case for case in seatings(ROWS[:1], bout.protocol) if case["seat"] == "estimator"]
+    played = [asyncio.run(bout.play(Case("c", n, 5, case))) for n, case in enumerate(cases)]
+    assert not any(one.metadata["lost"] for one in played)
+    assert {payoff(one, judged(0.5), "estimator") for one in played} == worth
+    assert payoff(replace(played[0], outcome="failed"), judged(0.5), "estimator") is None
+
+
+def test_no_case_is_of_an_estimate_where_nobody_knows_what_is_right():
+    unknown = {key: value for key, value in ROWS[1].items() if key != "correct"}
+    cases = seatings([ROWS[0], unknown], protocol("prover_estimator"))
+    assert [case["seat"] for case in cases] == ["prover", "estimator"] * 2 + ["prover"] * 2
+
+
+def assigned_alike():
+    """Two seats that argue for the same answer."""
+    shipped = protocol("consultancy")
+    [(name, seat)] = shipped.own.items()
+    step = Step(who=(name, "second"), words=5, told='Say why it is "{mine}".')
+    return shipped.changed(seats={name: seat, "second": seat}, opening=(), round=(step,), closing=())
+
+
+@pytest.mark.parametrize("game", [lambda: estimated(), assigned_alike])
+def test_who_argues_against_nobody_is_measured_against_nobody(tmp_path, game):
+    assert not practice(protocol=game()).measured
+    with pytest.raises(InputError, match="no two seats argue against each other"):
+        asyncio.run(contest(Skilled(0.0), Skilled(0.0), ROWS, game(), LikesEven(), tmp_path))
 
 
 # --- learning
@@ -752,6 +831,23 @@ def test_a_debater_is_trained_from_the_command_line(gadfly, tmp_path, tiny_agent
     held_out = [json.loads(line) for line in (tmp_path / "out" / "held-out.jsonl").read_text().splitlines()]
     assert [row["question"] for row in held_out] == [ROWS[-1]["question"]]
     assert gadfly(*words).out == said.out
+
+
+def test_nothing_is_held_out_that_was_learned_from_before(gadfly, tmp_path, tiny_agent_dir):
+    (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    how = ("--method", "rl", "--steps", 1, "--batch", 4, "--rounds", 1, "--words", 40)
+    words = ("train", "debater", "set.jsonl", *how)
+    model = f"gadfly/{tiny_agent_dir}@float32"
+    first = gadfly(*words, "--model", model, "--held-out", 0.25, "-o", "one")
+    assert first.code == 0, first.err
+    second = gadfly(*words, "--model", f"{model}+one", "--held-out", 0.5, "-o", "two")
+    assert second.code == 0, second.err
+    assert "1 of 2 questions held out were learned from before, and are left out." in second.err
+    held_out = [json.loads(line)["question"] for line in (tmp_path / "two" / "held-out.jsonl").open()]
+    assert held_out == [ROWS[-1]["question"]]
+    third = gadfly(*words, "--model", f"{model}+two", "--held-out", 0.1, "-o", "three")
+    assert third.code == 0 and "learned from before" not in third.err
+    assert len(Folder(tmp_path / "three").info["learned"]) == 3
 
 
 @pytest.mark.parametrize(

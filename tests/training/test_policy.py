@@ -1,11 +1,15 @@
 """A policy: which of its weights are its own, which are its base's, and which learn."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from training_fakes import foreign_adapter
 
 from gadfly.errors import InputError
 from gadfly.training import Demonstration, Lora, Supervision, supervise, trainable
+from gadfly.training._policy import learner_of
 from gadfly.training._session import one_gpu
 from tiny_models import tiny_model
 
@@ -90,3 +94,20 @@ def test_a_policy_is_trained_on_one_gpu_and_several_are_refused_with_the_fix():
     one_gpu("cpu", count=lambda: 8)
     with pytest.raises(InputError, match=r"takes one GPU and sees 8; .* CUDA_VISIBLE_DEVICES=0"):
         one_gpu("cuda", count=lambda: 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "adapter"),
+    [
+        ("smollm2", "smollm2", None),
+        ("smollm2+runs/one", "smollm2", "runs/one"),
+        ("smollm2@float32+~/one", "smollm2@float32", "HOME/one"),
+        ("HERE/a+b", "HERE/a+b", None),
+    ],
+)
+def test_the_learner_is_named_as_models_are(name, base, adapter, tmp_path, monkeypatch):
+    (tmp_path / "a+b").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    system = SimpleNamespace(name=f"gadfly/{name.replace('HERE', str(tmp_path))}")
+    where = Path(adapter.replace("HOME", str(tmp_path / "home"))) if adapter else None
+    assert learner_of(system) == (base.replace("HERE", str(tmp_path)), where)

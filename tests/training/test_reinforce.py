@@ -114,6 +114,22 @@ def test_a_judge_that_cannot_teach_ends_training_with_a_sentence(judge, sentence
         reinforce(tiny_model(), match(judge), tmp_path / "rl", settings(steps=30))
 
 
+def test_a_judge_that_was_down_for_a_step_ends_nothing(tmp_path):
+    def reward(transcript, judgement):
+        return None if transcript.case.index in (1, 2) else float(judgement.score)
+
+    made = reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=4))
+    assert [row["reward"] is None for row in made.curve] == [False, True, True, False]
+
+
+def test_a_judge_that_stays_down_ends_training_with_a_sentence(tmp_path):
+    def reward(transcript, judgement):
+        return float(judgement.score) if transcript.case.index == 0 else None
+
+    with pytest.raises(InputError, match=r"about any of 16 cases of each of the last 20 steps \(completed\)"):
+        reinforce(tiny_model(), match(reward=reward), tmp_path / "rl", settings(steps=40))
+
+
 def test_steps_that_teach_nothing_are_counted_over_a_training_that_goes_on(tmp_path):
     for steps in (8, 16):
         reinforce(tiny_model(), match(Says(0.3)), tmp_path / "rl", settings(steps=steps))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gadfly.cli import _options as o
-from gadfly.cli._debate import PROTOCOL, SET, USUAL, Setting
+from gadfly.cli._debate import PROTOCOL, SET, USUAL, Setting, questions_in
 from gadfly.words import enumerated
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Drill:
     ] = 1
     rollouts: Annotated[int, typer.Option(min=1, help="dpo: times each branch is played on.")] = 1
     steps: Annotated[int, typer.Option(min=1, help="rl: steps; more of them go on where fewer ended.")] = 100
-    batch: Annotated[int, typer.Option(min=4, help="rl: debates a step, half from either seat.")] = 32
+    batch: Annotated[int, typer.Option(min=4, help="rl: debates a step, in two groups, one a seat.")] = 32
     kl: Annotated[float, typer.Option(min=0.0, help="rl: weight of the divergence from the start.")] = 0.05
     learning_rate: Annotated[
         float | None, typer.Option(min=0.0, help="Of Adam. Default: what suits the method.")
@@ -66,7 +66,7 @@ class Drill:
                 raise InputError(f"{enumerated(given)}: only for --method {other}; this is {method}.")
         if self.batch % 2:
             raise InputError(
-                f"Half of a step's debates are from either seat: --batch is even; got {self.batch}."
+                f"A step's debates are two groups of one size: --batch is even; got {self.batch}."
             )
 
     def trained(self, method: str, base: LocalModel, start: Path | None, task: Practice, to: Path) -> Trained:
@@ -126,15 +126,14 @@ def debater(
 
     drill.check(method)
     name, adapter = learner_of(System(load(model)))
-    rows = d.read_set(questions)
-    learned, held_out = d.split(rows, drill.held_out)
+    learned, held_out = _parted(questions_in(questions), drill.held_out, adapter)
     decider_name = judge or f"gadfly/{name}"
     decider = d.judge(decider_name, setting.orders)
     task = d.Practice(learned, setting.protocol(protocol), decider, drill.opponent, held_out)  # type: ignore[arg-type]
     where = output or adapters_home() / f"debater-{method}-{questions.name.partition('.')[0]}"
     if not task.measured:
         why = (
-            "none of the questions is held out (--held-out takes a share of them)"
+            "no question is held out (--held-out takes a share of them)"
             if not held_out
             else "nobody argues against it in this protocol"
         )
@@ -143,6 +142,24 @@ def debater(
     chairs = ["--debaters", f"gadfly/{name}+{where}", "--judge", decider_name]
     settled = ["--protocols", protocol, *setting.words_given()]
     _say(trained, [*chairs, *settled], held_out)
+
+
+def _parted(
+    rows: Sequence[Mapping[str, Any]], share: float, start: Path | None
+) -> tuple[list[Any], list[Any]]:
+    """What to learn from, and what to measure on: nothing that the adapter to go on from has learned."""
+    from gadfly import debate as d
+    from gadfly.judges import question_key
+
+    learned, held_out = d.split(rows, share)
+    before = d.learned_before(start)
+    fresh = [row for row in held_out if question_key(row["question"]) not in before]
+    if known := len(held_out) - len(fresh):
+        typer.echo(
+            f"{known:,} of {len(held_out):,} questions held out were learned from before, and are left out.",
+            err=True,
+        )
+    return learned, fresh
 
 
 def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str, Any]]) -> None:

@@ -36,7 +36,7 @@ from gadfly.debate._table import (
     debate_table,
 )
 from gadfly.debate._tournament import Standings, Tournament
-from gadfly.debate._tuning import Branches, learn_by_debating, learn_from_branches
+from gadfly.debate._tuning import Branches, learn_by_debating, learn_from_branches, learned_before
 from gadfly.debate._verdict import DebateJudge, Decided, ScriptedJudge
 
 __all__ = [
@@ -94,6 +94,7 @@ __all__ = [
     "known_protocols",
     "learn_by_debating",
     "learn_from_branches",
+    "learned_before",
     "made_set",
     "marks_of",
     "payoff",

@@ -16,10 +16,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from gadfly.debate._chairs import Relayed, Said, Weighed
-from gadfly.debate._debating import FAULTS
+from gadfly.debate._debating import FAULTS, speakers
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move, Position
-from gadfly.debate._practice import SPEAKS, Bout, bout_play, outage
+from gadfly.debate._practice import SPEAKS, Bout, bout_play, outage, seed_of
 from gadfly.errors import CallError, InputError
 from gadfly.models import System
 from gadfly.runs import Run, paired_seed
@@ -189,9 +189,18 @@ class Branch:
         """Whether it is the debate as it was played: its statement was the drawn one, and no second try followed."""
         return self.option is self.drawn and self.drawn.move.number not in self.line.again
 
-    def before(self, position: Position) -> bool:
-        """Whether a position is that of the branch, or an earlier one."""
-        return len(position.said) <= len(self.drawn.move.position.said)
+    @property
+    def after(self) -> int:
+        """The number of the first move that may be another one here: of the step after the drawn statement's. What was
+        said does not tell, for of one who argues for nothing and breaks a rule nothing is heard.
+        """
+        move = self.drawn.move
+        seats = speakers(move.step, move.position)
+        return move.number - seats.index(move.seat) + len(seats)
+
+    def has_seed(self, seed: int) -> bool:
+        """Whether a seed is that of a move before `after`."""
+        return seed in {paired_seed(seed_of(self.case), number) for number in range(self.after)}
 
 
 @dataclass(frozen=True)
@@ -242,7 +251,7 @@ class Following(Relayed):
         """As the class says. A statement that broke a rule is said again, so that it has lost."""
         if move.number == self.path.drawn.move.number:
             return _again(self.path.option.said)
-        if self.path.before(move.position):
+        if move.number < self.path.after:
             return _again(self.path.line.said[move.seed])
         seed = paired_seed(move.seed, self.rollout) if self.rollout else move.seed
         said: Said = await self.chair.say(replace(move, seed=seed))
@@ -250,7 +259,7 @@ class Following(Relayed):
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """As the class says."""
-        if self.path.before(position):
+        if self.path.has_seed(seed):
             return self.path.line.weighed[seed]
         weighed: Weighed = await self.chair.weigh(position, seed)
         return weighed

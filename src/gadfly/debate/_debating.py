@@ -137,7 +137,7 @@ class _Table:
 
     async def _step(self, number: int, step: Step) -> None:
         """All seats of a step at once; what they said is heard afterwards, in the order of the seats."""
-        seats = [s for s in step.who if step.does != "answer" or self.position.asked(s)]
+        seats = speakers(step, self.position)
         first, self.moves = self.moves, self.moves + len(seats)
         moves = [
             Move(self.position, seat, step, paired_seed(self.case.seed, first + n), first + n)
@@ -328,6 +328,11 @@ class _Table:
             **{key: self.case.data[key] for key in ("of", "swapped", "assigned") if key in self.case.data},
         }
         return Transcript(self.case, tuple(turns), outcome, cause, self.usage, facts)
+
+
+def speakers(step: Step, position: Position) -> list[str]:
+    """The seats that move in a step: of those that answer only who was asked something."""
+    return [seat for seat in step.who if step.does != "answer" or position.asked(seat)]
 
 
 def _asked(dispute: Dispute) -> str:

@@ -22,9 +22,9 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
 
     A side that lost by rule has 0 and the other one 1 less its prices; where both lost, both have 0. Who estimates how
     likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it, and 0 for an
-    estimate without a percentage. None where nobody can tell: the case failed, the judge could not say, or the seat has
-    no part in either. The probability is the judgement's `p`, of answer 0, or for a judge without one follows from its
-    score, that of the wrong answer.
+    estimate without a percentage, or of which nothing was heard. None where nobody can tell: the case failed, the judge
+    could not say, or the seat has no part in either. The probability is the judgement's `p`, of answer 0, or for a
+    judge without one follows from its score, that of the wrong answer.
     """
     worth, missed = belief(transcript, judgement, seat), brier(transcript, seat)
     if worth is None and _estimates(transcript, seat):
@@ -48,11 +48,16 @@ def brier(transcript: Transcript, seat: str) -> float | None:
 
 
 def _estimates(transcript: Transcript, seat: str) -> list[float | None]:
-    """The estimates of a seat, of answer 0; none where nobody knows which answer is right, or the case failed."""
-    if transcript.outcome != "completed" or transcript.metadata.get("correct") is None:
+    """The estimates of a seat, of answer 0: None for one without a percentage, and for one that was due and of which
+    nothing was heard. Empty where nobody knows which answer is right, or the case failed.
+    """
+    facts = transcript.metadata
+    if transcript.outcome != "completed" or facts.get("correct") is None:
         return []
-    moves = (one for one in transcript.metadata.get("moves", ()) if one["seat"] == seat)
-    return [one["lean"] for one in moves if one["does"] == "estimate"]
+    found = [one["lean"] for one in facts["moves"] if one["seat"] == seat and one["does"] == "estimate"]
+    steps = (step for part in ("opening", "round", "closing") for step in facts["protocol"][part])
+    due = any(step["does"] == "estimate" and seat in step["who"] for step in steps)
+    return found or [None] * (due and not facts["lost"])
 
 
 def belief(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:

@@ -62,7 +62,7 @@ class Practice:
     @property
     def measured(self) -> bool:
         """Whether what was learned is measured."""
-        return bool(self.held_out) and len(rivals_of(self.protocol)) > 1
+        return bool(self.held_out) and opposed(self.protocol)
 
     def spec(self) -> dict[str, Any]:
         """What of it decides what is learned, as JSON."""
@@ -108,8 +108,15 @@ def rivals_of(protocol: Rulebook) -> tuple[str, ...]:
     return tuple(name for name, seat in protocol.own.items() if seat.side != "none" and name in speak)
 
 
+def opposed(protocol: Rulebook) -> bool:
+    """Whether two seats speak against each other."""
+    sides = {protocol.seats[seat].side for seat in rivals_of(protocol)}
+    return sides >= {"first", "second"} or sides >= {"chosen", "other"}
+
+
 def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 0) -> list[dict[str, Any]]:
-    """The cases of a practice: for each question, side by side, one for each seat to learn in.
+    """The cases of a practice: for each question, side by side, one for each seat to learn in; none for a seat that
+    estimates where nobody knows which answer is right.
 
     Where the case assigns an answer, there are two for each seat, one for each answer. Which answer is listed first is
     drawn for each question by `pair`, the seed of what shares it: sets often list every second right answer first.
@@ -117,12 +124,13 @@ def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 
     cases: list[dict[str, Any]] = []
     for number, (row, of) in enumerate(zip(rows, question_numbers(rows), strict=True)):
         pair = paired_seed(seed, number)
-        for seat in seats_of(protocol):
-            one = {**row, "of": of, "pair": pair, "seat": seat, "swapped": bool(pair % 2)}
-            if not protocol.assigns:
-                cases.append(one)
-                continue
-            cases += [one | {"assigned": a, "swapped": bool((a + pair) % 2)} for a in (0, 1)]
+        seats = seats_of(protocol) if row.get("correct") is not None else rivals_of(protocol)
+        one = {**row, "of": of, "pair": pair}
+        if protocol.assigns:
+            both = [one | {"assigned": a, "swapped": bool((a + pair) % 2)} for a in (0, 1)]
+        else:
+            both = [one | {"swapped": bool(pair % 2)}]
+        cases += [case | {"seat": seat} for case in both for seat in seats]
     return cases
 
 
@@ -182,10 +190,13 @@ class Bout:
 
 async def bout_play(table: Debating, case: Case) -> Transcript:
     """A debate of a case that says whose seat the player's is, with the seed that its pair shares."""
-    pair = case.data.get("pair")
-    shared = case if pair is None else replace(case, seed=int(pair))
-    played = await table.play(shared)
+    played = await table.play(replace(case, seed=seed_of(case)))
     return replace(played, case=case, metadata={**played.metadata, "player": case.data["seat"]})
+
+
+def seed_of(case: Case) -> int:
+    """The seed that a case of a bout is played with: its pair's, its own where it has none."""
+    return int(case.data.get("pair", case.seed))
 
 
 @dataclass(frozen=True)
@@ -225,11 +236,9 @@ async def contest(
     What failed before is played and judged again. Verdicts on questions that the judge learned from are missing. Raises
     `InputError` where no two seats argue against each other. No rows give estimates without a point.
     """
+    if not opposed(protocol):
+        raise InputError(f"In protocol {protocol.name} no two seats argue against each other; take debate.")
     rivals = rivals_of(protocol)
-    if len(rivals) < 2:
-        raise InputError(
-            f"Protocol {protocol.name} has one seat that argues, so nobody can be argued against; take debate."
-        )
     game = Bout(protocol, Player.of(player), Player.of(opponent), judge)
     settings = Settings(directory=directory, retry_failed=True)
     cases = [case for case in seatings(rows, protocol) if case["seat"] in rivals]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -180,7 +181,7 @@ def split(rows: Sequence[Mapping[str, Any]], share: float) -> tuple[list[Any], l
     keys: list[Any] = documents if len(set(documents)) > 1 else list(numbers)
     sizes, held, taken = Counter(keys), set[Any](), 0
     for key in dict.fromkeys(reversed(keys)):
-        if taken < round(share * len(rows)) and len(held) + 1 < len(sizes):
+        if taken < math.ceil(share * len(rows) - 1e-9) and len(held) + 1 < len(sizes):
             held.add(key)
             taken += sizes[key]
     parts: tuple[list[Any], list[Any]] = ([], [])

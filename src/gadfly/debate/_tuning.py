@@ -35,6 +35,7 @@ from gadfly.debate._practice import (
     seatings,
 )
 from gadfly.errors import CallError, InputError
+from gadfly.judges import question_key
 from gadfly.models import System
 from gadfly.models._blocking import run_blocking
 from gadfly.runs import Settings, paired_seed, run
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from gadfly.models import LocalModel
     from gadfly.training import Folder, Preference, Preferring, Reinforcement, Trained
 
-__all__ = ["Branches", "learn_by_debating", "learn_from_branches"]
+__all__ = ["Branches", "learn_by_debating", "learn_from_branches", "learned_before"]
 
 
 # --- from branches
@@ -100,6 +101,7 @@ def learn_from_branches(
     spec |= {key: value for key, value in asdict(how).items() if key not in ("iterations", "preferring")}
     folder = Folder.open(output, spec)
     with folder.lock():
+        folder.note(learned=_learned(practice, start))
         adapter = start
         for number in range(1, how.iterations + 1):
             learner = Iteration(base, practice, replace(how, preferring=preferring), folder, number)
@@ -131,7 +133,8 @@ class Iteration:
             row = {"pairs": len(pairs), "failed": failed, "payoff": earned, "loss": last["loss"]}
             row |= {name: last[name] for name in ("accuracy", "margin", "better")}
             self.folder.append("curve", [{"step": self.number, **row}])
-        self.folder.note(status="complete", steps=self.number)
+        steps = max(self.number, self.folder.info.get("steps", 0))  # more may be there than are asked for now
+        self.folder.note(status="complete", steps=steps)
         _measured(self.folder, self.number, self.practice, partial(_rivals, self.base, where, start))
         return where
 
@@ -225,6 +228,7 @@ def learn_by_debating(
         stops.append(settings.steps)
     for step in stops:
         trained = reinforce(base, match, output, replace(settings, steps=step), start=start, spec=spec)
+        folder.note(learned=_learned(practice, start))
         last = trained.curve[-1]["step"] if trained.curve else step
         goes_on = step != stops[-1] and not trained.ended
         _measured(folder, last, practice, partial(_rivals, base, output, start), goes_on)
@@ -336,6 +340,19 @@ class Heard(Relayed):
             raise
         self.said[move.number] = said
         return said
+
+
+def learned_before(adapter: Path | None) -> frozenset[str]:
+    """The keys (`gadfly.judges.question_key`) of the questions that an adapter learned from, and those that it went on
+    from; none for one that a debater's training did not make.
+    """
+    from gadfly.training import Folder
+
+    return frozenset(Folder(adapter).info.get("learned", ()) if adapter else ())
+
+
+def _learned(practice: Practice, start: Path | None) -> list[str]:
+    return sorted({question_key(row["question"]) for row in practice.rows} | learned_before(start))
 
 
 # --- against the start

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 from gadfly.errors import InputError
 from gadfly.models import LocalModel, System
 from gadfly.models._local import with_adapter
+from gadfly.models._names import local_name
 
 __all__ = ["Lora", "learner_of", "trainable"]
 
@@ -50,8 +51,8 @@ def learner_of(system: System) -> tuple[str, Path | None]:
         raise InputError(
             f"{system.name} cannot be trained: only a local model's weights are here, such as gadfly/smollm2."
         )
-    name, _, adapter = rest.partition("+")
-    return name, Path(adapter) if adapter else None
+    parts = local_name(rest)
+    return str(replace(parts, adapter=None)), Path(parts.adapter).expanduser() if parts.adapter else None
 
 
 def trainable(base: LocalModel, lora: Lora, start: str | Path | None = None, seed: int = 0) -> LocalModel:

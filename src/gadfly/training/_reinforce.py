@@ -157,15 +157,18 @@ class Progress(Watch):
         self._played: list[Rollout] = []
 
     def saw(self, played: list[Rollout], step: int) -> None:
-        """Note a step's rollouts. Raises `InputError` when there is nothing to learn from them and never was."""
+        """Note a step's rollouts. Raises `InputError` when there is nothing to learn from them and never was, and when
+        the judge could tell nothing for `PATIENCE` steps; a service may be down for one.
+        """
         rewards = [one.reward for one in played if one.reward is not None]
-        if not rewards:
-            outcomes = ", ".join(sorted({one.outcome for one in played}))
-            raise InputError(
-                f"The judge could tell nothing about any of {len(played)} cases ({outcomes}), so there is nothing to "
-                "learn from; play some cases of this game without training first and read them."
-            )
         self._steps = [*self._before(), [one.reward for one in played]]
+        if not any(one is not None for step in self._steps[-PATIENCE:] for one in step):
+            outcomes = ", ".join(sorted({one.outcome for one in played}))
+            steps = f" of each of the last {PATIENCE} steps" * (len(self._steps) > PATIENCE)
+            raise InputError(
+                f"The judge could tell nothing about any of {len(played)} cases{steps} ({outcomes}), so there is "
+                "nothing to learn from; play some cases of this game without training first and read them."
+            )
         if self._flat() >= PATIENCE:
             earned = enumerated([f"{reward:.3g}" for reward in sorted(set(rewards))[:3]])
             same = (
@@ -173,8 +176,8 @@ class Progress(Watch):
             )
             if not self._rose():
                 raise InputError(
-                    f"Every case {same}, so there is nothing to learn from; begin with a player that sometimes "
-                    "succeeds (--from RUN) or take a judge with finer scores."
+                    f"Every case {same}, so there is nothing to learn from; begin with an adapter that "
+                    "sometimes succeeds, or take a judge with finer scores."
                 )
             self.ended = f"ended at step {step}: every case {same}, so there is nothing more to learn"
         self._played = played
