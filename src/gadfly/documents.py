@@ -13,6 +13,7 @@ import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -284,7 +285,7 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     yield number, _object(line, f"Line {number} of {str(path)!r}")
     except UnicodeDecodeError as error:
         raise InputError(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{str(path)!r} cannot be read ({reason}); name a .jsonl file.") from error
 

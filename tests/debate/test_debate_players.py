@@ -32,7 +32,7 @@ from gadfly.debate import (
     split,
 )
 from gadfly.errors import CallError, InputError
-from gadfly.models import System, scripted
+from gadfly.models import Reply, System, scripted
 from gadfly.runs import Run, Settings, run
 from gadfly.transcripts import Usage
 
@@ -254,10 +254,52 @@ def test_an_answer_that_is_there_and_is_of_no_use_is_not_taken_for_the_wrong_one
             "correct": 0,
         },
         {"question": "Who?", "answers": ["Ann"], "wrong": ["Bob"]},
-        {"question": "Who?", "answers": ["Ann", "x" * 500, "Cy\nDee"], "correct": 0},
+        {"question": "Who?", "answers": ["Ann", "Ann of the mill. ", "Cy\nDee"], "correct": 0},
+        {"question": "Who?", "answers": ["Ann"], "document": " ", "passage": "Ann did."},
     ]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert [row.get("wrong") for row in read_answered(str(file))] == [None, "Bob", "Cy"]
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    with pytest.raises(InputError, match="Line 1: none of the wrong answers can be used"):
+        read_answered(str(file))
+    rows[0]["answers"] += ["Peru"]
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    found = read_answered(str(file))
+    assert [row.get("wrong") for row in found] == ["Peru", "Bob", "Ann of the mill.", None]
+    assert found[-1]["document"] == "Ann did."
+
+
+@pytest.mark.parametrize(
+    ("right", "reply", "wrong"),
+    [
+        ("He was born in Paris in 1899.", "He was born in London in 1901.", "He was born in London in 1901."),
+        ("He was born in Paris.", "In London", "In London."),
+        ("in Paris", "In London.", "In London"),
+        ("“No.”", "Yes", "“Yes.”"),
+        ("U.S.A.", "U.S.S.R.", "U.S.S.R."),
+        ("Ann", "…", None),
+    ],
+)
+def test_an_invented_answer_is_not_told_by_its_form(
+    right: str, reply: str, wrong: str | None, tmp_path: Path
+) -> None:
+    game = Inventing(System(scripted(reply)))
+    settings = Settings(tmp_path / "runs", progress=False)
+    [made] = asyncio.run(
+        run(game, [{"question": "Which?", "answers": [right]}], settings=settings)
+    ).transcripts()
+    assert made.metadata.get("wrong") == wrong
+
+
+def test_half_a_reply_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut(*_: object, **__: object) -> Reply:
+        return Reply("The treaty was signed in the ancient city of", stop="length")
+
+    monkeypatch.setattr(Inventing, "_reply", cut)
+    game = Inventing(System(scripted("never asked")))
+    settings = Settings(tmp_path / "runs", progress=False)
+    [made] = asyncio.run(
+        run(game, [{"question": "Where?", "answers": ["Rome"]}], settings=settings)
+    ).transcripts()
+    assert made.cause == "no_wrong_answer"
 
 
 def test_a_wrong_answer_that_is_there_is_kept_and_none_is_invented(tmp_path: Path) -> None:

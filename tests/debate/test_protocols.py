@@ -103,6 +103,9 @@ def test_a_file_that_cannot_be_played_says_where_and_why(
     assert said in broken(tmp_path, old, new)
 
 
+UNTOLD = {side: {"title": "Debater", "side": side} for side in ("first", "second")}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -112,12 +115,75 @@ def test_a_file_that_cannot_be_played_says_where_and_why(
         ),
         ({"closing": [{"who": "first", "does": "estimate"}]}, "an estimate is of one seat's answer"),
         ({"round": (), "rounds": 3}, "there are rounds, and no steps of one"),
-        ({"opening": (), "round": (), "closing": (), "rounds": 0}, "nothing is ever said"),
+        ({"opening": (), "round": (), "closing": (), "rounds": 0}, "seat 'first' never speaks"),
+        ({"closing": [{"who": [], "told": "Speak."}]}, "at least 1 item"),
+        ({"seats": UNTOLD, "closing": [{"who": "first"}]}, "nothing tells seat 'first' what to say"),
+        (
+            {"seats": UNTOLD, "closing": [{"who": "first", "told": "Speak."}]},
+            "nothing tells seat 'first' which answer is its own",
+        ),
+        (
+            {"closing": [{"who": "first", "to": "second", "told": "It is {mine}."}]},
+            "only a question or an estimate",
+        ),
+        (
+            {
+                "closing": [
+                    {
+                        "who": "first",
+                        "does": "ask",
+                        "to": {"second": ["first"], "first": ["second"]},
+                        "told": "Why {mine}?",
+                    }
+                ]
+            },
+            "seat 'second' does nothing in this step",
+        ),
+        (
+            {"closing": [{"who": "judge", "does": "lean", "told": "How do you lean?"}]},
+            "in the same words everywhere",
+        ),
+        (
+            {
+                "closing": [
+                    {"who": "first", "does": "answer", "told": "It is {mine}."},
+                    {"who": "second", "does": "ask", "to": "first", "told": "Why not {mine}?"},
+                ]
+            },
+            "nobody asks seat 'first' anything before",
+        ),
+        ({"prices": {"poll": 0.1}}, "nobody polls the judge"),
+        ({"prices": {"question": 0.1}}, "nobody puts a question to the judge"),
+        (
+            {
+                "seats": {"critic": {"title": "C", "told": "Attack {mine}."}},
+                "opening": [],
+                "closing": [],
+                "round": [{"who": "critic", "told": "Speak."}],
+            },
+            "so {mine} and {other} say nothing there",
+        ),
     ],
 )
 def test_what_would_be_played_as_something_else_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         protocol("debate").changed(**changes)
+
+
+def test_who_does_not_see_the_document_cannot_quote_it() -> None:
+    found = protocol("quoted_debate")
+    seats = {name: {**seat, "document": False} for name, seat in found.spec()["seats"].items()}
+    with pytest.raises(InputError, match="does not see the document, so it cannot quote it"):
+        found.changed(seats=seats)
+
+
+def test_an_answer_in_a_round_may_be_to_what_was_asked_in_the_one_before() -> None:
+    told = {"told": "It is {mine}."}
+    answers = {"who": "first", "does": "answer", **told}
+    asks = {"who": "second", "does": "ask", "to": "first", **told}
+    assert protocol("debate").changed(round=[answers, asks], rounds=2).rounds == 2
+    with pytest.raises(InputError, match="nobody asks seat 'first' anything before"):
+        protocol("debate").changed(round=[answers, asks], rounds=1)
 
 
 def test_nobody_speaks_for_an_answer_that_is_not_chosen_yet() -> None:
@@ -137,7 +203,8 @@ def test_a_side_is_chosen_once() -> None:
 def test_a_copy_argues_for_what_its_original_chose() -> None:
     found = protocol("open_debate")
     copy = {**found.spec()["seats"]["lead"], "copy_of": "lead"}
-    asked = found.changed(seats={**found.spec()["seats"], "again": copy})
+    says = {"who": ["again"], "told": "It is {mine}."}
+    asked = found.changed(seats={**found.spec()["seats"], "again": copy}, closing=[says])
     transcript = played(seated(asked))
     sides = transcript.metadata["sides"]
     assert sides["again"] == sides["lead"] == 1 - sides["rival"]

@@ -331,7 +331,11 @@ class _Table:
 
 
 def speakers(step: Step, position: Position) -> list[str]:
-    """The seats that move in a step: of those that answer only who was asked something."""
+    """The seats that move in a step: of those that answer only who was asked something, and nobody quotes where there
+    is no document.
+    """
+    if step.does == "quote" and not position.dispute.passages:
+        return []
     return [seat for seat in step.who if step.does != "answer" or position.asked(seat)]
 
 

@@ -11,13 +11,14 @@ from gadfly.corpora import Library
 from gadfly.debate._debating import FAULTS
 from gadfly.debate._prompts import one_line
 from gadfly.debate._rules import orders_in
-from gadfly.debate._sets import document_for
+from gadfly.debate._sets import alike, document_for, text_of
 from gadfly.documents import json_lines
 from gadfly.errors import CallError, InputError
 from gadfly.judges import holds_answer
-from gadfly.models import Reply, System, inert
+from gadfly.models import Reply, System
 from gadfly.runs import Run, paired_seed
 from gadfly.transcripts import Case, Transcript, Turn, Usage
+from gadfly.words import word_count
 
 __all__ = ["Inventing", "made_set", "read_answered"]
 
@@ -31,16 +32,18 @@ _EXAMPLES = (
     ("what do marsh pipits eat in the winter", "seeds", "snails"),
 )
 _LONGEST = 120
+_DRESS = " .\"'“”"
 
 
 @dataclass(frozen=True)
 class Inventing:
     """The game: one wrong answer for a question whose right ones are known.
 
-    A reply is usable where it is one short line that neither holds a right answer nor is held by one, and gives nobody
-    orders, for it will stand in the prompts of players and judge; `tries` replies are asked for before a case is
-    invalid, `no_wrong_answer`, an empty one among them. A question without a document gets the passage that is found
-    first in `library`, where there is one.
+    A reply is usable where it came to its end and is one short line that neither holds a right answer nor is held by
+    one, and gives nobody orders, for it will stand in the prompts of players and judge; `tries` replies are asked for
+    before a case is invalid, `no_wrong_answer`, an empty one among them. It gets the right answer's full stop and
+    quotation marks, or none, so that neither is told by its form. A question without a document gets the passage that
+    is found first in `library`, where there is one.
     """
 
     inventor: System
@@ -79,7 +82,7 @@ class Inventing:
             for attempt in range(self.tries):
                 reply = await self._reply(question, right[0], paired_seed(case.seed, attempt))
                 usage += reply.usage
-                if wrong := _usable(reply.text, right):
+                if wrong := "" if reply.stop == "length" else _usable(reply.text, right):
                     shown = await asyncio.to_thread(document_for, case.data, self.library)
                     said = (asked, Turn("target", wrong))
                     return Transcript(case, said, usage={"target": usage}, metadata={"wrong": wrong, **shown})
@@ -108,12 +111,26 @@ def _asked(question: str, right: str) -> list[tuple[str, str]]:
 
 
 def _usable(text: str, right: Sequence[str]) -> str:
-    """The wrong answer in a reply; empty where there is none."""
+    """The wrong answer in a reply, dressed as the right one is; empty where there is none."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    answer = " ".join(inert(first).removeprefix("Wrong answer:").split()).strip(" .\"'“”")
-    if not answer or len(answer) > _LONGEST or holds_answer(answer, right) or orders_in(answer):
+    answer = one_line(first.removeprefix("Wrong answer:")).strip(_DRESS)
+    worded = word_count(answer) or not word_count(right[0])
+    if not answer or not worded or len(answer) > _LONGEST or holds_answer(answer, right) or orders_in(answer):
         return ""
-    return "" if any(holds_answer(one, [answer]) for one in right) else answer
+    if any(holds_answer(one, [answer]) for one in right):
+        return ""
+    bare = right[0].strip(_DRESS) or right[0]
+    before, after = right[0].split(bare, 1)
+    return f"{before.lstrip()}{answer}{after.rstrip()}"
+
+
+def _given(text: str, right: Sequence[str]) -> str:
+    """A wrong answer that was given, as it is; empty for one that is a right one, articles apart, or gives orders."""
+    answer = one_line(text)
+    same = any(
+        alike(answer, one) or (holds_answer(answer, [one]) and holds_answer(one, [answer])) for one in right
+    )
+    return "" if not answer or same or orders_in(answer) else answer
 
 
 def made_set(run: Run) -> list[dict[str, Any]]:
@@ -134,9 +151,10 @@ def made_set(run: Run) -> list[dict[str, Any]]:
 def read_answered(path: str) -> list[dict[str, Any]]:
     """The questions of a question-answering .jsonl: {"question": "…", "answers": ["short", …]} with, where known,
     "document" (or "passage") and "title". All answers are right ones, but where "correct" is the number of the one that
-    is. The first of the others, or of those under "wrong", that is usable is then the wrong one, and none is invented.
+    is. The first of those under "wrong", or of the others, is then the wrong one as it stands, and none is invented.
 
-    Raises `InputError`, which names the line, and for a file without a question.
+    Raises `InputError`, which names the line, and for a file without a question. So does a line of whose wrong answers
+    each is a right one too, is empty, or gives orders.
     """
     rows = [_answered(row, number) for number, row in json_lines(path)]
     if not rows:
@@ -165,11 +183,17 @@ def _answered(row: Mapping[str, Any], number: int) -> dict[str, Any]:
             raise InputError(f'Line {number}: "correct" is the number of an answer, from 0; got {correct!r}.')
         others = [*others, *(one for n, one in enumerate(answers) if n != correct)]
         answers = [answers[correct]]
-    wrong = next(filter(None, (_usable(one, answers) for one in others)), "")
+    wrong = next(filter(None, (_given(one, answers) for one in others)), "")
+    if others and not wrong:
+        raise InputError(
+            f"Line {number}: none of the wrong answers can be used, for each is a right one too or gives orders; "
+            f"got {', '.join(map(repr, others[:3]))}."
+        )
     for key in ("document", "passage", "title"):
         if not isinstance(row.get(key, ""), str | None):
             raise InputError(f'Line {number}: "{key}" is text, got {type(row[key]).__name__}.')
-    texts = {"document": row.get("document") or row.get("passage"), "title": row.get("title"), "wrong": wrong}
+    shown = text_of(row, "document") or text_of(row, "passage")
+    texts = {"document": shown, "title": row.get("title"), "wrong": wrong}
     return {"question": question, "answers": answers, **{key: text for key, text in texts.items() if text}}
 
 

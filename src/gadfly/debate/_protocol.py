@@ -96,7 +96,7 @@ class Step(_Part):
     (`{first: second, second: first}`).
     """
 
-    who: Annotated[tuple[str, ...], BeforeValidator(_listed)]
+    who: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
     does: Does = "argue"
     to: Annotated[tuple[str, ...] | Mapping[str, tuple[str, ...]], BeforeValidator(_listed_by_seat)] = ()
     words: int = Field(default=60, ge=1, le=5_000)
@@ -267,11 +267,15 @@ def _problems(found: Protocol) -> Iterator[tuple[Place, str]]:
         yield ("rounds",), "there are steps of a round, so say how often: rounds: 2."
     if found.rounds and not found.round:
         yield ("rounds",), "there are rounds, and no steps of one: add round:, or leave rounds out."
-    if found.seats and not any(step.does not in ("lean", "poll", "choose") for step in found.steps):
-        yield (
-            ("seats",),
-            "somebody sits there and nothing is ever said: add a step, such as opening: [{who: SEAT}].",
-        )
+    speak = {seat for step in found.steps if step.does not in ("lean", "poll", "choose") for seat in step.who}
+    for name in found.seats:
+        if name not in speak:
+            yield (
+                ("seats", name),
+                f"seat {name!r} never speaks: name it in a step (opening: [{{who: {name}}}]), or leave it out.",
+            )
+    yield from _unanswered(found)
+    yield from _unpaid(found)
 
 
 def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
@@ -286,6 +290,8 @@ def _seat_problems(found: Protocol) -> Iterator[tuple[Place, str]]:
             yield (*place, "side"), f"a copy argues for what its original does, or for nothing: side: {its}."
         if seat.hears == "statement" and not seat.copy_of:
             yield (*place, "hears"), "only a copy hears no more than a statement: say whose, copy_of: SEAT."
+        if seat.side == "none" and {"mine", "other"} & slots(seat.told):
+            yield (*place, "told"), "it argues for no answer, so {mine} and {other} say nothing there."
         yield from _slot_problems(seat.told, (*place, "told"))
     if sides.count("chosen") > 1:
         yield ("seats",), "only one seat can choose its side."
@@ -309,14 +315,13 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
             yield place, f"there is no seat {seat!r}. Known: {', '.join(sorted(known))}."
     if twice := next((seat for seat in step.who if step.who.count(seat) > 1), ""):
         yield place, f"seat {twice!r} cannot do it twice at once: name it once, or in two steps."
-    if step.does == "answer":
-        asked = {seat for one in found.steps if one.does == "ask" for seat in one.all_whom}
-        for seat in step.who:
-            if seat in known and seat not in asked:
-                yield (
-                    place,
-                    f"nobody asks seat {seat!r} anything, so it never answers: add a step that does: ask.",
-                )
+    if isinstance(step.to, Mapping) and (idle := sorted(set(step.to) - set(step.who))):
+        yield (*place, "to"), f"seat {idle[0]!r} does nothing in this step: name it under who."
+    if step.to and step.does not in ("ask", "estimate"):
+        yield (
+            (*place, "to"),
+            "only a question or an estimate is to somebody; leave it out: all hear what is said.",
+        )
     if step.does == "estimate":
         for seat in step.who:
             whose = [found.seats.get(one, Seat(title="")).side for one in step.whom(seat)]
@@ -334,6 +339,8 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
         yield place, "a question is put to somebody: say to whom, to: SEAT."
     if step.does == "lean" and step.who != (JUDGE,):
         yield place, "only the judge leans: who: judge."
+    if step.does == "lean" and step.told:
+        yield (*place, "told"), "the judge is asked how it leans in the same words everywhere: leave it out."
     if JUDGE in step.who and step.does not in ("ask", "lean", "answer"):
         yield place, f"the judge asks, answers or leans; it does not {step.does}."
     for seat in step.who:
@@ -345,6 +352,47 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
         if side == "none" and {"mine", "other"} & slots(step.told):
             yield place, f"seat {seat!r} argues for no answer, so {{mine}} and {{other}} say nothing there."
     yield from _slot_problems(step.told, (*place, "told"))
+    for seat in step.who:
+        if seat in found.seats:
+            yield from _told_problems(found.seats[seat], seat, step, place)
+
+
+def _told_problems(its: Seat, seat: str, step: Step, place: Place) -> Iterator[tuple[Place, str]]:
+    """Whether a player knows what to do: nothing but `told` says which answer is its own."""
+    if step.does == "quote" and not its.document:
+        yield place, f"seat {seat!r} does not see the document, so it cannot quote it."
+    if step.does not in ("argue", "ask", "answer", "estimate"):
+        return
+    given = slots(its.told) | slots(step.told)
+    if not its.told and not step.told:
+        yield place, f"nothing tells seat {seat!r} what to say: add told: to the step."
+    elif its.side != "none" and not {"mine", "other"} & given:
+        yield place, f"nothing tells seat {seat!r} which answer is its own: write {{mine}} in a told: of it."
+
+
+def _unanswered(found: Protocol) -> Iterator[tuple[Place, str]]:
+    """Steps in which somebody answers whom nobody has asked anything by then."""
+    asked, by_then = set[str](), dict[int, set[str]]()
+    for step in found.steps:
+        if step.does == "ask":
+            asked |= set(step.all_whom)
+        by_then[id(step)] = set(asked)  # a step of a round comes again
+    for part in ("opening", "round", "closing"):
+        for n, step in enumerate(getattr(found, part)):
+            for seat in step.who if step.does == "answer" else ():
+                if seat not in by_then.get(id(step), asked):
+                    why = f"nobody asks seat {seat!r} anything before, so it never answers: add a step that does: ask."
+                    yield (part, n), why
+
+
+def _unpaid(found: Protocol) -> Iterator[tuple[Place, str]]:
+    """Prices of what nobody can do."""
+    asks = any(step.does == "ask" and (JUDGE in step.who or JUDGE in step.all_whom) for step in found.steps)
+    polls = any(step.does == "poll" for step in found.steps)
+    for name, can in (("question", asks), ("poll", polls)):
+        if getattr(found.prices, name) and not can:
+            what = "puts a question to the judge or as the judge" if name == "question" else "polls the judge"
+            yield ("prices", name), f"nobody {what}, so nothing costs that: leave it out."
 
 
 def _slot_problems(text: str, place: Place) -> Iterator[tuple[Place, str]]:

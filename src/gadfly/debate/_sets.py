@@ -17,7 +17,7 @@ from gadfly.documents import json_lines
 from gadfly.errors import InputError
 from gadfly.stats import normalise_question
 
-__all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split"]
+__all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split", "text_of"]
 
 SAMPLE = Path(__file__).parent / "sets" / "sample.jsonl"
 """A dozen questions about a place that does not exist, with documents that say what is so."""
@@ -118,12 +118,12 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise InputError(
             f'Line {number}: "correct" is 0 or 1, the number of the right answer; got {correct!r}.'
         )
-    given = {**row, "document": _text(row, "document") or _text(row, "passage")}
+    given = {**row, "document": text_of(row, "document") or text_of(row, "passage")}
     kept = {key: given[key] for key in _KNOWN if given.get(key) not in (None, "")}
     return kept if correct is None else {**kept, "correct": int(correct)}
 
 
-def _text(row: Mapping[str, Any], key: str) -> str:
+def text_of(row: Mapping[str, Any], key: str) -> str:
     """The text under a key; empty where there are no words in it."""
     text = row.get(key) or ""
     return text if text.strip() else ""

@@ -140,7 +140,8 @@ class Tournament:
             raise InputError("A tournament takes at least one round of one question.")
         if sorted(seat.side for seat in self.protocol.own.values()) != ["first", "second"]:
             raise InputError(
-                f"In protocol {self.protocol.name} others sit than two who argue for one answer each; use debate."
+                f"A tournament is of two who argue for one answer each, and {self.protocol.name} seats others; "
+                "use debate."
             )
         if len(self.rows) < self.questions:
             raise InputError(f"The set has {len(self.rows):,} questions; ask for no more with --questions.")
