@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from gadfly.cli import app
 from gadfly.corpora import build
-from gadfly.debate import protocol_text
+from gadfly.debate import briefings, known_protocols, protocol, protocol_text
 from gadfly.errors import InputError
 
 
@@ -52,6 +54,27 @@ def said(*arguments: str) -> str:
     result = CliRunner().invoke(app, ["debate", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 0, (result.output, result.exception)
     return result.output
+
+
+def test_a_protocol_is_checked_and_shown_without_a_model(gadfly: Any, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0], "utf-8")
+    said = gadfly("debate", "check", "mine.yaml", "--show")
+    assert said.code == 0, said.err
+    assert 'why the answer is "1874" and not "1901"' in said.out and "system: as before" in said.out
+    assert said.out.rstrip().splitlines()[-1] == (
+        "mine can be played. A debate takes 9 moves, the verdict among them, and up to 360 words from its players."
+    )
+    (tmp_path / "mine.yaml").write_text("about: x\nseats: {a: {title: A}}\n")
+    refused = gadfly("debate", "check", "mine.yaml")
+    assert refused.code == 2 and "seat 'a' never speaks" in refused.err
+
+
+@pytest.mark.parametrize("name", known_protocols())
+def test_what_everybody_is_told_can_be_read_of_every_protocol(name: str) -> None:
+    told = asyncio.run(briefings(protocol(name)))
+    assert (told[-1].who, told[-1].does) == ("Judge", "decide")
+    assert all(text.strip() for one in told for _, text in one.messages)
 
 
 MODELS = ("--debaters", "scripted/model", "--judge", "scripted/model")

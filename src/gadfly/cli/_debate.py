@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from gadfly.corpora import Library
-    from gadfly.debate import Debating, Loss, Position, Protocol, Referee, Statement
+    from gadfly.debate import Briefing, Debating, Loss, Position, Protocol, Referee, Statement
     from gadfly.runs import Run
 
 app = typer.Typer(
@@ -64,7 +64,10 @@ class Setting:
 
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds. Default: the protocol's own.")] = None
     words: Annotated[
-        int | None, typer.Option(min=5, help="Words of a statement. Default: the protocol's.")
+        int | None,
+        typer.Option(
+            min=5, help="Words of a statement, and of a question or quotation. Default: the protocol's."
+        ),
     ] = None
     orders: Annotated[
         int, typer.Option(min=1, max=2, help="2: the judge is asked with the answers listed both ways round.")
@@ -152,6 +155,8 @@ def play(
     found = setting.protocol(protocol)
     if not question.strip():
         raise InputError("There is no question: give one in quotation marks.")
+    if not found.seats and (setting.rounds or setting.words):
+        raise InputError(f"Nobody speaks in protocol {found.name}: leave out --rounds and --words.")
     if document is not None and corpus:
         raise InputError("Name the document or where to look for one, not both: --document or --corpus.")
     if assigned and not found.assigns:
@@ -185,7 +190,10 @@ def evaluate(
     protocols: Annotated[
         str, typer.Option(help="With commas: names (gadfly debate protocols) or your own .yaml files.")
     ] = "naive,consultancy,debate,expert",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first so many questions; another number is another run."),
+    ] = None,
     setting: Setting = USUAL,
     finding: Finding = FOUND,
     playing: o.Playing = AT_EASE,
@@ -359,6 +367,44 @@ def protocols(
     for name in d.known_protocols():
         table.add_row(name, d.protocol(name).about)
     Console().print(table)
+
+
+@app.command("check")
+def check(
+    protocol: Annotated[str, typer.Argument(help="Your .yaml, or a name (gadfly debate protocols).")],
+    show: Annotated[bool, typer.Option("--show", help="What everybody is told, move by move.")] = False,
+) -> None:
+    """What is wrong with a protocol, and on which line; what it takes. No model is asked."""
+    from gadfly import debate as d
+    from gadfly.words import plural
+
+    found = d.protocol(protocol)
+    told = asyncio.run(d.briefings(found))
+    if show:
+        _show(told)
+    said = [step for step in found.steps for seat in step.who if seat in found.seats]
+    words = sum(step.words for step in said if step.does not in ("choose", "poll"))
+    typer.echo(
+        f"{found.name} can be played. A debate takes {plural(len(told), 'move')}, the verdict among them"
+        + f", and up to {words:,} words from its players" * bool(words)
+        + "."
+    )
+
+
+def _show(told: Sequence[Briefing]) -> None:
+    """Each message once: what a seat was told before is not repeated."""
+    from gadfly.pages import visible
+
+    shown = set[tuple[str, str]]()
+    for one in told:
+        typer.secho(f"\n{one.who}: {one.does}", bold=True)
+        for role, text in one.messages:
+            if (one.who, text) in shown:
+                typer.echo(f"  {role}: as before")
+                continue
+            shown.add((one.who, text))
+            typer.echo(f"  {role}:\n{indent(visible(text), '    ')}")
+    typer.echo()
 
 
 # --- what is played

@@ -95,7 +95,10 @@ def serve(
     raters: Annotated[
         int | None, typer.Option(min=1, help="Or how many people get one. Default: one.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first so many questions; another number is another run."),
+    ] = None,
     finding: Finding = FOUND,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Say which answer is right once a debate is over.")

@@ -1,6 +1,7 @@
 """Debate: models, or people, argue before a judge who knows less than they."""
 
 from gadfly.debate._branching import Branching, preferences
+from gadfly.debate._briefings import Briefing, briefings
 from gadfly.debate._calibrated import Scale, calibrated, keep_scale, scale_of
 from gadfly.debate._chairs import (
     SAMPLING,
@@ -46,6 +47,7 @@ __all__ = [
     "Bout",
     "Branches",
     "Branching",
+    "Briefing",
     "Calibration",
     "Chair",
     "Contest",
@@ -82,6 +84,7 @@ __all__ = [
     "Step",
     "Tournament",
     "Weighed",
+    "briefings",
     "calibrated",
     "cases",
     "contest",

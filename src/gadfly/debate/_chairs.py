@@ -143,9 +143,11 @@ class Player:
             return Said(str(int(second)), usage)
         if move.step.does == "quote" and self.system.white_box and move.position.dispute.passages:
             return await self._quoted(move)
-        return await self._said(self._asked(move), move)
+        return await self._said(self.asked(move), move)
 
-    def _asked(self, move: Move) -> list[tuple[str, str]]:
+    @staticmethod
+    def asked(move: Move) -> list[tuple[str, str]]:
+        """What it is told before a statement."""
         messages = player_messages(move)
         if move.step.does != "quote":
             return messages
@@ -170,7 +172,7 @@ class Player:
         passages = move.position.dispute.passages
         answer = " ".join(move.mine.replace(">%", "> %").split())
         form = Form(claim=f"The answer is {answer}.", quote_chars=(10, max(40, move.step.words * 5)))
-        messages = [*self._asked(move), ("assistant", form.opening)]
+        messages = [*self.asked(move), ("assistant", form.opening)]
         asked = self.system.with_sampling(max_tokens=move.step.words * TOKENS_A_WORD + 64)
         try:
             sample, usage = await asked.sample(
