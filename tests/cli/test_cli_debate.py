@@ -117,7 +117,7 @@ def test_a_protocol_of_ones_own_is_not_printed(tmp_path: Path) -> None:
     assert "your own" not in str(result.exception)
 
 
-def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path) -> None:
+def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path, talker: None) -> None:
     qa, out = tmp_path / "qa.jsonl", tmp_path / "made.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
     assert "1 of 1 questions" in said("make", str(qa), "--model", "scripted/model", "-o", str(out))
@@ -183,7 +183,7 @@ def test_a_report_goes_nowhere_that_is_read(tmp_path: Path, questions: Path, tal
     assert (questions.read_text(), mine.read_text()) == (whole, protocol_text("debate"))
 
 
-def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path) -> None:
+def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path, talker: None) -> None:
     qa = tmp_path / "qa.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
     said("make", str(qa), "--model", "scripted/model", "-o", str(tmp_path / "made.jsonl"))
@@ -193,7 +193,7 @@ def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path) -
 
 
 def test_a_question_without_a_document_gets_the_passage_that_a_search_of_ones_choice_finds(
-    tmp_path: Path, questions: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, questions: Path, monkeypatch: pytest.MonkeyPatch, talker: None
 ) -> None:
     monkeypatch.setenv("GADFLY_CORPORA", str(tmp_path / "corpora"))
     (tmp_path / "birds.txt").write_text("The tawny owl hunts voles at night.")
@@ -227,7 +227,7 @@ def test_a_second_debater_without_a_seat_is_told_of(questions: Path) -> None:
     [
         ("debate", "play", "Q?", "--answers", "a,b"),
         ("debate", "eval", "SET"),
-        ("debate", "serve", "SET"),
+        ("debate", "serve", "SET", "--debate-as", "first"),
         ("debate", "tournament", "SET", "--players", "scripted/a,scripted/b"),
         ("train", "debater", "SET"),
     ],
