@@ -120,7 +120,7 @@ def test_a_protocol_of_ones_own_is_not_printed(tmp_path: Path) -> None:
 def test_a_set_is_made_from_questions_with_answers(tmp_path: Path, questions: Path, talker: None) -> None:
     qa, out = tmp_path / "qa.jsonl", tmp_path / "made.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
-    assert "1 of 1 questions" in said("make", str(qa), "--model", "scripted/model", "-o", str(out))
+    assert "1 of 1 questions" in said("make", str(qa), "--model", "scripted/talker", "-o", str(out))
     assert json.loads(out.read_text())["document"] == "Ann did."
 
 
@@ -186,7 +186,7 @@ def test_a_report_goes_nowhere_that_is_read(tmp_path: Path, questions: Path, tal
 def test_a_run_that_nobody_judges_is_reported(tmp_path: Path, questions: Path, talker: None) -> None:
     qa = tmp_path / "qa.jsonl"
     qa.write_text('{"question": "Who?", "answers": ["Ann"], "document": "Ann did."}\n')
-    said("make", str(qa), "--model", "scripted/model", "-o", str(tmp_path / "made.jsonl"))
+    said("make", str(qa), "--model", "scripted/talker", "-o", str(tmp_path / "made.jsonl"))
     [run] = (tmp_path / "runs").iterdir()
     result = CliRunner().invoke(app, ["show", run.name], env={"COLUMNS": "200"})
     assert result.exit_code == 0 and "Nobody judges these cases: completed 1." in result.output
@@ -205,7 +205,7 @@ def test_a_question_without_a_document_gets_the_passage_that_a_search_of_ones_ch
         {"question": "Zzz?", "answers": ["z"]},
     ]
     qa.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said("make", str(qa), "--model", "scripted/model", "--corpus", "notes", "-o", str(out))
+    said("make", str(qa), "--model", "scripted/talker", "--corpus", "notes", "-o", str(out))
     found, without = map(json.loads, out.read_text().splitlines())
     assert (found["title"], found["document"]) == ("birds", "The tawny owl hunts voles at night.")
     assert "document" not in without
