@@ -87,9 +87,11 @@ def verified_quotes(
     return as_task(evidence.Quoting(documents_of, system, documents), asked, judges, seed=seed)
 
 
-@metric
+@metric(scores="unreduced")
 def by_rule() -> Metric:
-    """The share of scored debates that a broken rule decided, and not the judge; NaN for none."""
+    """The share of scored debates that a broken rule decided, and not the judge, of all epochs; NaN for none. Debates
+    that both sides lost by rule are not scored and not among them.
+    """
 
     def compute(scores: list[SampleScore]) -> float:
         return mean_of([float(bool((one.score.metadata or {}).get("by_rule"))) for one in scores])

@@ -137,3 +137,14 @@ def test_a_calibrated_judge_is_none_that_learned(tmp_path: Path, monkeypatch: py
     assert fitted_names() == []
     with pytest.raises(InputError, match="'sure' is a calibrated judge"):
         check_name("sure", ())
+
+
+def test_a_judge_that_favours_nothing_cannot_be_calibrated(tmp_path: Path) -> None:
+    """As one that names what is listed first whichever way round it is asked."""
+    with pytest.raises(InputError, match="0 questions with a verdict in probabilities for either answer"):
+        scale_of(played(tmp_path, judge=Timid(sure=0.0), n=24))
+
+
+def test_a_scale_at_the_end_of_what_is_looked_for_is_hardly_known(tmp_path: Path) -> None:
+    assert scale_of(played(tmp_path / "shy", judge=Timid(shy=300.0), n=60)).loose
+    assert not scale_of(played(tmp_path / "even", judge=Timid(), n=400)).loose

@@ -13,15 +13,17 @@ from gadfly.debate import (
     Rules,
     Said,
     ScriptedJudge,
+    Skilled,
     cases,
     debate_table,
     protocol,
     question_numbers,
     seated,
+    skill_slope,
     split,
 )
 from gadfly.debate._effort import share_mean
-from gadfly.debate._judged import hedges, judged_cases
+from gadfly.debate._judged import heard, hedges, judged_cases
 from gadfly.debate._people import Group, argued_by
 from gadfly.debate._position import Statement
 from gadfly.debate._rules import checked
@@ -107,7 +109,7 @@ def test_every_protocol_is_compared_with_the_judge_alone_case_by_case(table):
 def test_what_the_judge_itself_decided_is_compared_on_the_same_cases(table, runs):
     line = table.line("debate")
     alone = {one.transcript.case.index: one.right for one in judged_cases(runs["naive"])}
-    ours = [one for one in judged_cases(runs["debate"]) if not one.by_rule]
+    ours = heard(judged_cases(runs["debate"]))
     gained = [one.right - alone[one.transcript.case.index] for one in ours]
     assert 0 < len(ours) < line.cases
     assert line.judged_gains["naive"].point == pytest.approx(fmean(gained))
@@ -117,10 +119,44 @@ def test_what_a_rule_decided_on_either_side_is_no_gain_of_the_judge(runs):
     pair = debate_table([runs["debate"], runs["quoted_debate"]])
     gain = pair.line("quoted_debate").judged_gains["debate"]
     ruled = [
-        {one.transcript.case.index for one in judged_cases(runs[name]) if one.by_rule}
-        for name in ("debate", "quoted_debate")
+        {one.of for one in judged_cases(runs[name]) if one.by_rule} for name in ("debate", "quoted_debate")
     ]
-    assert all(ruled) and gain.n == 120 - len(set.union(*ruled))
+    assert all(ruled) and gain.n == 120 - 2 * len(set.union(*ruled))
+
+
+def test_who_breaks_rules_for_the_false_answer_alone_is_not_left_with_the_true_one(tmp_path):
+    class Adviser(Skilled):
+        """Says nothing where it must argue for what is false."""
+
+        async def say(self, move):
+            honest = move.position.sides[move.seat] == move.position.dispute.correct
+            return await super().say(move) if honest else Said("")
+
+    alone = played(tmp_path, "naive", ScriptedJudge(), n=24)
+    advised = [
+        played(tmp_path, "consultancy", ScriptedJudge(), chair=one, n=24)
+        for one in (Adviser(9.0), Skilled(9.0))
+    ]
+    line = debate_table([alone, advised[0]]).line("consultancy")
+    assert line.accuracy.point == 1 and line.by_rule.point == 0.5
+    assert line.judged.n == 0 and line.judged_gains["naive"].point is None and line.judged_helped is None
+    with pytest.raises(InputError):
+        skill_slope([(0.0, advised[1]), (1.0, advised[0])])
+
+
+def test_what_a_rule_decided_is_known_before_anybody_has_judged_it(tmp_path):
+    class Silent(Skilled):
+        async def say(self, move):
+            return Said("" if move.seat == "first" else "So it is.")
+
+    made = played(tmp_path, "debate", ScriptedJudge(), chair=Silent(0.0), n=6)
+    cases = [
+        replace(one, judgement=Judgement.missing(one.transcript.case.id, "judge", "not_judged"))
+        for one in judged_cases(made)
+    ]
+    line = line_of(made, cases)
+    assert (line.by_rule.point, line.causes) == (1.0, {"not_judged": 12})
+    assert line.payoffs == {} and line.judged.n == 0
 
 
 def test_a_debate_that_clearly_helps_is_said_to_and_the_judge_alone_is_said_nothing_of(table):
@@ -145,11 +181,11 @@ def test_protocols_that_were_played_on_other_questions_are_refused(tmp_path, run
         debate_table([runs["naive"], other])
 
 
-def test_decisions_by_rule_are_counted_apart(table):
+def test_decisions_by_rule_are_counted_apart(table, runs):
     line = table.line("debate")
     assert 0 < line.by_rule.point < 0.5
     assert line.rules == {"fabricated": round(line.by_rule.point * 120)}
-    assert line.judged.n == 120 - line.rules["fabricated"]
+    assert line.judged.n == len(heard(judged_cases(runs["debate"]))) < 120 - line.rules["fabricated"]
 
 
 def test_a_leaning_to_what_is_listed_first_is_found(table):
@@ -187,7 +223,7 @@ def test_in_a_debate_it_is_counted_which_side_is_followed(table):
     assert believed.quoting.point > 0.7  # quotes verified are the true side's
     assert (believed.follows, believed.misled, believed.last) == (None, None, None)
     assert believed.wins.point == pytest.approx(table.line("debate").accuracy.point)
-    assert believed.honest.point == pytest.approx(table.line("debate").judged.point)
+    assert believed.honest.n == 120 - table.line("debate").rules["fabricated"]
 
 
 def test_who_is_believed_where_neither_side_hedges_and_who_hedges_less(runs):
@@ -288,7 +324,13 @@ def test_quotations_that_are_paid_for_lower_the_payoff(table):
 def test_who_ruins_a_debate_for_both_has_nothing_from_it(runs):
     cases = judged_cases(runs["quoted_debate"])[:4]
     ruined = [scored(one, None, "both_lost") for one in cases]
-    ruined = [replace(one, judgement=replace(one.judgement, metadata={"by_rule": True})) for one in ruined]
+    out = {
+        "lost": [{"seat": seat, "rule": "stopped", "what": "said nothing"} for seat in ("first", "second")]
+    }
+    ruined = [
+        replace(one, transcript=replace(one.transcript, metadata=one.transcript.metadata | out))
+        for one in ruined
+    ]
     payoffs = line_of(runs["quoted_debate"], ruined).payoffs
     assert (payoffs["honest"].point, payoffs["false"].point) == (0, 0)
 

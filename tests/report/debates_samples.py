@@ -14,6 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "debate"))
 from debate_samples import Leaning, Naming, Person, judged_by, questions
+from debate_samples import played as played
 
 from gadfly.debate import Debating, Move, Said, ScriptedJudge, cases, protocol
 from gadfly.report import Report, from_debate, from_runs, write

@@ -9,7 +9,16 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from debates_samples import Leaning, Talker, _played, debates, named_report, people_report, questions, report
+from debates_samples import (
+    Leaning,
+    Talker,
+    _played,
+    debates,
+    named_report,
+    people_report,
+    questions,
+    report,
+)
 from playwright.sync_api import Browser
 from rich.console import Console
 
@@ -125,8 +134,9 @@ def test_gains_that_are_small_for_certain_make_debate_useless_where_rules_do_not
 
 def test_what_only_the_debates_heard_show_is_said_beside_it(made):
     table = made.sections[0].debate.table
+    heard = {"quoted_debate": "better"}
     lines = [
-        replace(one, helped="unclear", judged_helped="better") if one.name == "quoted_debate" else one
+        replace(one, helped="unclear", judged_helped=heard.get(one.name, "unclear")) if one.helped else one
         for one in table.lines
     ]
     level, words = debate_verdict(replace(table, lines=tuple(lines)))

@@ -51,9 +51,6 @@ JUDGE = Annotated[
         help="Who decides: a model, or what debate calibrate or debate learn made: calibrated:NAME, reward:NAME."
     ),
 ]
-LOOSE = 4.0
-"""By what factor a calibration's interval may be wide."""
-
 AT_EASE = o.Playing()
 MADE_OF = Members(reads="dialogue")
 
@@ -341,7 +338,7 @@ def calibrate(
         f"By {scale.verdicts:,} verdicts on {scale.questions:,} questions its log-odds are multiplied by "
         f"{scale.slope:.2f} [{low:.2f}, {high:.2f}]: {', '.join(becomes)}."
     )
-    if high > LOOSE * low:
+    if scale.loose:
         typer.echo(
             "That is hardly known: calibrate on more questions, or on verdicts that are further from one half."
         )
@@ -483,11 +480,17 @@ def _decided(position: Position, failed: str, facts: Mapping[str, Any], cause: s
     """The verdict, and how it was come by."""
     from rich.text import Text
 
+    from gadfly.debate._payoff import LEARNED_FROM
     from gadfly.pages import line
     from gadfly.report._words import cause_words
 
     one, two = (line(answer) for answer in position.dispute.answers)
     p = facts.get("p")
+    if cause == LEARNED_FROM:
+        yield Text(
+            "\nThe judge learned from this question: what it decides here says nothing of others.",
+            style="yellow",
+        )
     if failed or p is None:
         yield Text(f"\nNo verdict: {cause_words(failed or cause)}.", style="yellow")
         return

@@ -23,15 +23,20 @@ from gadfly.errors import InputError, StoreError, UnknownNameError
 from gadfly.judges._rounds import SCALE, calibrated_names, check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
-from gadfly.stats import platt
+from gadfly.stats import STEEPEST, platt, preferred
 
 __all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
+
+LOOSE = 4.0
+"""By what factor a calibration's interval may be wide."""
 
 DRAWS = 200
 """Bootstrap draws of questions."""
 
 FEWEST = 20
-"""Questions with a verdict, at least: a scale of fewer says more about chance than about the judge."""
+"""Questions with a verdict for either answer, at least: a scale of fewer says more about chance than about the judge,
+and one half stays one half by any.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,12 @@ class Scale:
     questions: int
     run: str
 
+    @property
+    def loose(self) -> bool:
+        """Whether it is hardly known: its interval is wide, or ends where the search for it does."""
+        low, high = self.interval
+        return high > LOOSE * low or high > 0.99 * STEEPEST or low < 1.01 / STEEPEST
+
     def of(self, p: float) -> float:
         """A probability that the model says, as it is meant."""
         return float(special.expit(self.slope * special.logit(p)))
@@ -60,7 +71,8 @@ def scale_of(run: Run) -> Scale:
     question weighing the same. Verdicts by rule, those without
     a probability and those on questions that nobody knows the answer to are left out.
 
-    Raises `InputError` for a judge that is no model, and for fewer than 20 questions; and what `judged_cases` raises.
+    Raises `InputError` for a judge that is no model, and for fewer than 20 questions on which it favours an answer; and
+    what `judged_cases` raises.
     """
     cases, name = judged_cases(run), str(run.info["verdict"])
     if person := decided_by(run):
@@ -74,11 +86,11 @@ def scale_of(run: Run) -> Scale:
         for one in told
         if one.p is not None and one.correct is not None
     ]
-    times = Counter(of for of, _, _ in known)
-    if len(times) < FEWEST:
+    times, decided = Counter(of for of, _, _ in known), {of for of, p, _ in known if preferred(p) != 0.5}
+    if len(decided) < FEWEST:
         raise InputError(
-            f"Run {run.id} has {len(times)} questions with a verdict in probabilities on a known answer; "
-            f"calibrating takes {FEWEST}."
+            f"Run {run.id} has {len(decided)} questions with a verdict in probabilities for either answer, where the "
+            f"right one is known; calibrating takes {FEWEST}."
         )
     odds_N = special.logit(np.clip([p for _, p, _ in known], CLOSEST, 1 - CLOSEST))
     weights_N = np.array([1 / times[of] for of, _, _ in known])

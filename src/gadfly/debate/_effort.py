@@ -142,7 +142,7 @@ def payoffs_of(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
     unknown = 0
     for one in cases:
         score, correct = one.judgement.score, one.correct
-        ruined = one.by_rule and score is None  # both sides lost, and have nothing
+        ruined = one.judgement.cause in ("both_lost", "no_side_lost")  # nobody has anything
         if correct is None or (score is None and not ruined):
             unknown += 1
             continue

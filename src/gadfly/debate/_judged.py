@@ -60,8 +60,8 @@ class JudgedCase:
 
     @property
     def by_rule(self) -> bool:
-        """Whether a broken rule decided it, or left nothing to decide, so that nobody was asked."""
-        return bool(self.judgement.metadata.get("by_rule"))
+        """Whether a broken rule decided it, or left nothing to decide, so that nobody is asked."""
+        return self.transcript.outcome == "completed" and bool(self.transcript.metadata.get("lost"))
 
     @property
     def p(self) -> float | None:
@@ -187,6 +187,15 @@ def by_question(cases: Iterable[JudgedCase]) -> dict[int, list[JudgedCase]]:
     for one in cases:
         found[one.of].append(one)
     return found
+
+
+def heard(cases: Iterable[JudgedCase]) -> list[JudgedCase]:
+    """The cases of one run, or of several people's, that no rule decided, nor another case on the same question before
+    the same person: one who breaks rules for the false answer alone would else be left with the true ones.
+    """
+    every = list(cases)
+    ruled = {(one.of, one.person) for one in every if one.by_rule}
+    return [one for one in every if (one.of, one.person) not in ruled]
 
 
 def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:

@@ -7,6 +7,7 @@ Runs are put together where nothing but the person differs.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ def grouped(runs: Sequence[Run]) -> dict[str, Group]:
 def _with_players(run: Run) -> str:
     """A run's protocol with those who argue, where models do."""
     players = () if person_in(run) else argued_by(run)
-    return f"{_protocol(run)} ({' and '.join(players)})" if players else _protocol(run)
+    brief = (re.sub(r"\+\S*/", "+", one) for one in players)  # an adapter by its directory's last part
+    return f"{_protocol(run)} ({' and '.join(brief)})" if players else _protocol(run)
 
 
 def _protocol(run: Run) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gadfly.debate._judged import judged_cases, protocol_of, same_questions
+from gadfly.debate._judged import heard, judged_cases, protocol_of, same_questions
 from gadfly.debate._people import judge_of
 from gadfly.errors import InputError
 from gadfly.runs import Run
@@ -17,8 +17,8 @@ def skill_slope(runs: Sequence[tuple[float, Run]], *, rules: bool = False) -> Sl
     """The judge's accuracy against the skill of those who argue, over runs of one set with debaters of different skill.
 
     Each run comes with its debaters' skill: a rating, or any number that grows with it. Accuracy is the verdict's, a
-    tie one half, and a question is one cluster over all runs. Debates that a rule decided count only with `rules`: a
-    rule is broken on either side alike, so that who breaks none would seem to help the truth. Raises `InputError` for
+    tie one half, and a question is one cluster over all runs. Questions on which a rule decided a debate of a run count
+    in it only with `rules`: who breaks none would seem to help the truth. Raises `InputError` for
     fewer than two skills, for a run that comes twice, and for runs that are of different questions, protocols or
     judges, in which nobody argues, or that were not judged. (Khan et al. 2024, arXiv 2402.06782, figure 1.)
     """
@@ -44,7 +44,7 @@ def skill_slope(runs: Sequence[tuple[float, Run]], *, rules: bool = False) -> Sl
     if not all(same_questions(played[0][1], cases) for _, cases in played):
         raise InputError("These runs were played on different questions; compare runs of one set.")
     each = [
-        (one.right, skill, one.of) for skill, cases in played for one in cases if rules or not one.by_rule
+        (one.right, skill, one.of) for skill, cases in played for one in (cases if rules else heard(cases))
     ]
     right, skills, asked = zip(*each, strict=True) if each else ((), (), ())
     return slope(list(right), list(skills), list(asked))

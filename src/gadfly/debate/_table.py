@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Literal
 
 from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, share_mean
-from gadfly.debate._judged import JudgedCase, by_question, hedges, judged_cases, same_questions
+from gadfly.debate._judged import JudgedCase, by_question, heard, hedges, judged_cases, same_questions
 from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import brier
 from gadfly.debate._people import Group, decided_by, grouped, judge_called, judge_of, person_in
@@ -123,16 +123,18 @@ class Kept:
 class DebateLine:
     """One protocol.
 
-    `accuracy` is over all cases, `causes` says why it is missing of some; `failed` counts those that were not played to
-    an end. `by_rule` is the share of completed cases in which a broken rule decided, `rules` how often which; `judged`
-    is the accuracy of the others, and `even` the share of them in which the judge favours neither answer, which counts
-    as half right. `confidence` is the mean probability of the right answer and `when_wrong` that of the
-    wrong one where the judge decided for it, both where somebody was asked and gave probabilities, as is `calibration`;
-    `untold` counts the verdicts of those who only named an answer. `estimates` are Brier scores, in [0, 1], of seats
+    `accuracy` is over all cases, `causes` says why it is missing of some; `failed` counts those that were not
+    played to an end. `by_rule` is the share of completed cases in which a broken rule decided, `rules` how often
+    which; `judged` is the accuracy on questions on which none did, and `even` the share of cases somebody was asked
+    about in which the judge favours neither answer, which counts as half right. `confidence` is the mean
+    probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
+    where somebody was asked and gave probabilities, as is `calibration`; `told` counts the verdicts with
+    probabilities, `untold` those of who only named an answer. `estimates` are Brier scores, in [0, 1], of seats
     that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
-    paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer less
-    what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols, case by
-    case, in [-1, 1], and `judged_gains` are those over cases that no rule decided in either. `helped` and
+    paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
+    less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols,
+    case by case, in [-1, 1], and `judged_gains` are those over questions on which no rule decided in either.
+    `apart`: nobody who judged here judged alone too, so that people differ as well as protocols. `helped` and
     `judged_helped` say whether theirs from the judge alone is clear when all protocols are looked at together.
     `people` are those who take part; `within` names the line in which one's cases are counted with other people's,
     which this one is then only a part of. `marks` are where people saw flaws, of one run's debates.
@@ -153,6 +155,7 @@ class DebateLine:
     confidence: Estimate
     when_wrong: Estimate
     calibration: Calibration
+    told: int
     untold: int
     estimates: Mapping[str, Estimate]
     leaning: Leaning
@@ -163,6 +166,7 @@ class DebateLine:
     judged_gains: Mapping[str, Estimate] = field(default_factory=dict)
     helped: Helped | None = None
     judged_helped: Helped | None = None
+    apart: bool = False
     people: tuple[str, ...] = ()
     within: str = ""
     marks: Marks | None = None
@@ -286,11 +290,12 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
         causes=Counter(one.cause for one in cases if one.cause),
         by_rule=_rate(completed, lambda one: one.by_rule),
         rules=Counter(loss["rule"] for loss in lost),
-        judged=_rate([one for one in cases if not one.by_rule], lambda one: one.right),
+        judged=_rate(heard(cases), lambda one: one.right),
         even=_rate(asked, lambda one: one.believed(0) == 0.5),
         confidence=_given(told, right=True),
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),
+        told=len(told),
         untold=len(asked) - len(told),
         estimates=_estimates(completed, protocol),
         leaning=_leaning(asked, all(decided_by(run) for run in group.runs)),
@@ -347,7 +352,7 @@ def _compared(
     """The line with what it gains on the first one and on the judge alone."""
     bases = dict.fromkeys(one.name for one in (table.lines[0], table.alone) if one is not None)
     theirs = _theirs(line.name, groups, bases)
-    played = {name: [one for one in its if not one.by_rule] for name, its in cases.items()}
+    played = {name: heard(its) for name, its in cases.items()}
     gains, judged = (
         {
             base: _gain(its[line.name], its[other])
@@ -361,7 +366,17 @@ def _compared(
     level = 1 - (1 - LEVEL) / len(table.tried)
     alone = theirs[table.alone.name]
     clear = (_clear(_gain(its[line.name], its[alone], level)) for its in (cases, played))
-    return replace(line, gains=gains, judged_gains=judged, helped=next(clear), judged_helped=next(clear))
+    helped, judged_helped = clear
+    apart = _apart(cases[line.name], cases[alone])
+    return replace(
+        line, gains=gains, judged_gains=judged, helped=helped, judged_helped=judged_helped, apart=apart
+    )
+
+
+def _apart(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase]) -> bool:
+    """Whether both are people's, and not the same ones'."""
+    a, b = ({one.person for one in side if one.person} for side in (ours, theirs))
+    return bool(a and b and not a & b)
 
 
 def _clear(gain: Estimate) -> Helped | None:

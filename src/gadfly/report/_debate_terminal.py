@@ -17,6 +17,7 @@ from gadfly.pages import line
 from gadfly.report._debated import Debated
 from gadfly.report._words import amount, causes, count, difference, more_or_less, name, rate, signed
 from gadfly.stats import Estimate
+from gadfly.words import plural
 
 __all__ = ["HELPED", "Figures", "believed_rows", "effort_rows", "print_debate", "print_fitting", "sure_rows"]
 
@@ -89,6 +90,10 @@ def _beside(one: DebateLine, base: str) -> str:
     notes, judged = [HELPED[one.helped]], one.judged_gains.get(base)
     if judged is not None and judged != one.gains[base]:
         notes.append(f"without those by rule {difference(judged)}")
+    if base in one.gains and one.gains[base].missing:
+        notes.append(f"{plural(one.gains[base].missing, 'case')} missing in either")
+    if one.apart:
+        notes.append("other people judged alone")
     return "; ".join(note for note in notes if note)
 
 
@@ -125,7 +130,7 @@ def _figures(heading: str, rows: Sequence[Figures], table: DebateTable, fold: bo
 def _fit(words: str, fold: bool) -> Text:
     """The words on one line or, where they are to `fold`, on lines of `NARROW` characters that break no interval."""
     lines = [""]
-    for piece in re.findall(r"\[[^\]]*\]\S*|n = \S+|\S+", line(words)):
+    for piece in re.findall(r"\[[^\]]*\]\S*|n = \S+|\S+", line(words, 900)):
         longer = f"{lines[-1]} {piece}".strip()
         if fold and len(longer) > NARROW and lines[-1]:
             lines.append(piece)
@@ -240,7 +245,7 @@ def _told(
 ) -> Figures:
     """`_row` of a figure on probabilities, which says where the judge gave none at all."""
     _, known = _row(table, words, measure, shown)
-    none = {one.name: "not available" for one in table.lines if one.untold and not one.confidence.n}
+    none = {one.name: "not available" for one in table.lines if one.untold and not one.told}
     return words, {**none, **known}
 
 

@@ -14,7 +14,14 @@ from gadfly.errors import InputError
 from gadfly.pressure import Sweep, sweep_of
 from gadfly.redteam import Propose, proposed, training_of
 from gadfly.redteam import verdict_of as deciding
-from gadfly.report._debate import debate_report, debate_section, debate_verdict, from_debate
+from gadfly.report._debate import (
+    debate_report,
+    debate_section,
+    debate_verdict,
+    from_debate,
+    several,
+    told_apart,
+)
 from gadfly.report._evidence import evidence_report, evidence_section, evidence_verdict, from_evidence
 from gadfly.report._level import Level
 from gadfly.report._pressure import pressure_report, pressure_section, verdict_of
@@ -65,7 +72,7 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         return _left_out(from_evidence(quoting[0], orders.get(_answerer(quoting[0]))), not_run)
     told = ("questioning", "pressing", "debating")
     quoted = [evidence_section(run, orders.get(_answerer(run))) for run in quoting]
-    debated = [debate_section(found) for found in argued]
+    debated = told_apart([debate_section(found) for found in argued])
     rest = [_other(run) for run in runs if _game(run) not in told and id(run) not in known]
     others = (*quoted, *debated, *rest)
     pressed = tuple(map(pressure_section, sweeps))
@@ -84,6 +91,9 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
     if quoting or argued:
         found = evidence_report(quoting[0], quoted[0]) if quoting else debate_report(argued[0], debated[0])
         found = replace(found, sections=others, provenance=provenance(runs))
+        if not quoting and len(debated) > 1:
+            found = replace(several(found, debated), sections=others)
+            return _left_out(_joined(found, others), not_run)
         return _left_out(_joined(found, others[1:]), not_run)
     return Report(
         title="What a model said",
@@ -114,7 +124,8 @@ def _joined(report: Report, sections: Sequence[Section]) -> Report:
     found += [(one, evidence_verdict(one.evidence)) for one in sections if one.evidence]
     found += [(one, debate_verdict(one.debate.table)) for one in sections if one.debate]
     levels = {report.level, *(level for _, (level, _) in found)}
-    verdict = " ".join([report.verdict, *(f"{one.title}: {words}" for one, (_, words) in found)])
+    said = [report.verdict, *(f"{one.title}: {words}" for one, (_, words) in found)]
+    verdict = " ".join(filter(None, said))
     return replace(report, verdict=verdict, level=next(level for level in _ORDER if level in levels))
 
 
@@ -185,11 +196,19 @@ def _sweeps(runs: Sequence[Run]) -> list[Sweep]:
 def _debates(runs: Sequence[Run]) -> list[list[Run]]:
     """Debates that can be compared: those of one set of questions before one judge together."""
     alike: dict[tuple[tuple[str, str], str], list[Run]] = defaultdict(list)
+    asked = {run.id: _first_question(run) for run in runs}
     for run in runs:
-        first = next((one for one, _ in run.judged()), None)
-        asked = str(first.case.data.get("question", "")) if first else ""
-        alike[judge_of(run), asked].append(run)
+        same = (asked[one.id] for one in runs if judge_of(one) == judge_of(run) and asked[one.id])
+        alike[judge_of(run), asked[run.id] or next(same, "")].append(
+            run
+        )  # without a case: its judge's others
     return list(alike.values())
+
+
+def _first_question(run: Run) -> str:
+    """What the first case of debates is about; empty where there is none yet."""
+    first = next((one for one, _ in run.judged()), None)
+    return str(first.case.data.get("question", "")) if first else ""
 
 
 def _other(run: Run) -> Section:

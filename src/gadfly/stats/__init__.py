@@ -18,7 +18,7 @@ from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._groups import difference_by_group, rate_by_group
 from gadfly.stats._mean import bounded_mean, mean
-from gadfly.stats._platt import Platt, platt
+from gadfly.stats._platt import STEEPEST, Platt, platt
 from gadfly.stats._ranking import Ranked, holm, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
@@ -39,6 +39,7 @@ from gadfly.stats._ties import preferred
 
 __all__ = [
     "RATERS_ERR",
+    "STEEPEST",
     "ConfidenceSequence",
     "Confusion",
     "Diversity",

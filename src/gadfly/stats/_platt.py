@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-__all__ = ["Platt", "platt"]
+__all__ = ["STEEPEST", "Platt", "platt"]
+
+STEEPEST = math.exp(4.0)
+"""The largest slope that is looked for, and one over the smallest."""
 
 Floats = NDArray[np.float64]
 
@@ -55,6 +58,6 @@ def platt(logits_N_M: Floats, labels_N: Floats, weights_N: Floats, *, offset: bo
         return -float(weights_N @ (target_N * np.log(p_N) + (1 - target_N) * np.log1p(-p_N)))
 
     shift = 20.0 if offset else 0.0
-    bounds = [(-4.0, 4.0), (-shift, shift)]
+    bounds = [(-math.log(STEEPEST), math.log(STEEPEST)), (-shift, shift)]
     found = optimize.minimize(loss, [0.0, 0.0], method="L-BFGS-B", bounds=bounds)
     return Platt(math.exp(float(found.x[0])), float(found.x[1]))
