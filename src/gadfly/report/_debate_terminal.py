@@ -158,7 +158,7 @@ def believed_rows(table: DebateTable) -> list[Figures]:
         ("The honest side wins, broken rules counted", "wins"),
         ("A false adviser alone is believed", "misled"),
         ("A lone adviser is believed, right or wrong", "follows"),
-        ("The side that says more wins", "longer"),
+        ("The side that says more wins (verbosity bias)", "longer"),
         ("The side that speaks last wins", "last"),
         ("The side with more verified quotations wins", "quoting"),
         ("The side that hedges less wins", "surer"),
@@ -181,7 +181,12 @@ def sure_rows(table: DebateTable) -> list[Figures]:
         _told(table, "Of the wrong answer, when it decides for it", lambda one: one.when_wrong, rate),
         _told(table, "Brier score (0.25 knows nothing)", lambda one: one.calibration.said.brier, _brier),
         _told(table, "Brier score, recalibrated", _recalibrated, _brier),
-        _told(table, "Prefers what is listed first, in log-odds", lambda one: one.leaning.position, signed),
+        _told(
+            table,
+            "Prefers what is listed first (position bias), in log-odds",
+            lambda one: one.leaning.position,
+            signed,
+        ),
         *(
             _row(
                 table, f"Brier score of the {_seat(seat)}'s estimate", partial(_of, "estimates", seat), _brier
