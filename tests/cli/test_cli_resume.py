@@ -117,7 +117,7 @@ PLAYING = [
     ("pressure", "run", "insider_trading", "--model", "scripted/x", "--samples", 2),
     ("evidence", "eval", "--corpus", "book", "--questions", "asked.jsonl", "--model", "scripted/x", "--orders", 0),
     ("debate", "eval", "set.jsonl", "--protocols", "consultancy", *SPEAKERS),
-    ("debate", "make", "asked.jsonl", "--model", "scripted/x"),
+    ("debate", "make", "set.jsonl", "--model", "scripted/x", "-o", "made.jsonl"),
     ("debate", "tournament", "set.jsonl", "--players", "scripted/x,scripted/z", "--judge", "scripted/y",
      "--rounds", 1, "--questions", 1),
 ]  # fmt: skip
