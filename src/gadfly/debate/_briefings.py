@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gadfly.debate._chairs import Player, Said, Skilled, Weighed
 from gadfly.debate._debating import Debating
@@ -13,7 +11,6 @@ from gadfly.debate._prompts import choice_messages, judge_messages, poll_message
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import SAMPLE, cases, read_set
 from gadfly.debate._verdict import ScriptedJudge
-from gadfly.models import System
 from gadfly.transcripts import Case
 
 __all__ = ["Briefing", "briefings"]
@@ -33,7 +30,7 @@ async def briefings(protocol: Protocol) -> list[Briefing]:
     players say is their seat's name, what they choose or quote is made up. The judge's verdict comes last.
     """
     told: list[Briefing] = []
-    reader = _Reader(told)
+    reader = _Reader(0.0, told=told)
     game = Debating(protocol, dict.fromkeys(protocol.own, reader), _JudgeReader(told=told))
     [case, *_] = cases(read_set(SAMPLE), protocol)
     played = await game.play(Case("sample", 0, 0, case))
@@ -41,19 +38,10 @@ async def briefings(protocol: Protocol) -> list[Briefing]:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _Reader(Skilled):
     """A player that notes what it is told."""
 
-    told: list[Briefing]
-
-    @property
-    def systems(self) -> Mapping[str, System]:
-        """None: nothing is called."""
-        return {}
-
-    def spec(self) -> dict[str, Any]:
-        """Nothing decides what it says."""
-        return {"reader": True}
+    told: list[Briefing] = field(default_factory=list)
 
     async def say(self, move: Move) -> Said:
         """Its seat's name."""
@@ -62,7 +50,7 @@ class _Reader:
         title = move.position.protocol.title(move.seat)
         self.told.append(Briefing(title, move.step.does, tuple(messages)))
         if move.step.does in ("choose", "poll", "quote"):
-            return await Skilled(0.0).say(move)
+            return await super().say(move)
         return Said("60 %." if move.step.does == "estimate" else f"(What the {title.lower()} says.)")
 
 

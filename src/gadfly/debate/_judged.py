@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gadfly.debate._marks import Mark, marks_of
-from gadfly.debate._payoff import LEARNED_FROM
+from gadfly.debate._payoff import LEARNED_FROM, unruled
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._sets import asked_key
@@ -190,12 +190,8 @@ def by_question(cases: Iterable[JudgedCase]) -> dict[int, list[JudgedCase]]:
 
 
 def heard(cases: Iterable[JudgedCase]) -> list[JudgedCase]:
-    """The cases of one run, or of several people's, that no rule decided, nor another case on the same question before
-    the same person: one who breaks rules for the false answer alone would else be left with the true ones.
-    """
-    every = list(cases)
-    ruled = {(one.of, one.person) for one in every if one.by_rule}
-    return [one for one in every if (one.of, one.person) not in ruled]
+    """`unruled` of the cases of one run, or of several people's, each of whom meets a question for themselves."""
+    return unruled(cases, lambda one: one.by_rule, lambda one: (one.of, one.person))
 
 
 def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:

@@ -6,9 +6,14 @@ a debate that both sides lost by rule.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff"]
+T = TypeVar("T")
+
+__all__ = ["LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff", "unruled"]
 
 LEARNED_FROM = "learned_from"
 """Why the verdict of a judge that learned from the same question is missing: how it decides there says nothing of
@@ -90,3 +95,12 @@ def first_believed(transcript: Transcript, judgement: Judgement) -> float | None
     if judgement.score is None or correct is None:
         return None
     return 1 - judgement.score if correct == 0 else judgement.score
+
+
+def unruled(debates: Iterable[T], lost: Callable[[T], object], question: Callable[[T], Hashable]) -> list[T]:
+    """The debates that no rule decided, nor another one of the same `question`: one who breaks rules for the false
+    answer alone would else be left with the debates in which it argued for the true one.
+    """
+    every = list(debates)
+    ruled = {question(one) for one in every if lost(one)}
+    return [one for one in every if question(one) not in ruled]

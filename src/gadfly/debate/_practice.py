@@ -17,9 +17,10 @@ from typing import Any, Literal
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._effort import share_mean
-from gadfly.debate._payoff import LEARNED_FROM, belief
+from gadfly.debate._payoff import LEARNED_FROM, belief, unruled
 from gadfly.debate._prompts import WORDING
 from gadfly.debate._protocol import Protocol as Rulebook
+from gadfly.debate._protocol import both_argued
 from gadfly.debate._sets import question_numbers
 from gadfly.errors import InputError
 from gadfly.models import System
@@ -110,8 +111,7 @@ def rivals_of(protocol: Rulebook) -> tuple[str, ...]:
 
 def opposed(protocol: Rulebook) -> bool:
     """Whether two seats speak against each other."""
-    sides = {protocol.seats[seat].side for seat in rivals_of(protocol)}
-    return sides >= {"first", "second"} or sides >= {"chosen", "other"}
+    return both_argued(protocol.seats[seat] for seat in rivals_of(protocol))
 
 
 def seatings(rows: Sequence[Mapping[str, Any]], protocol: Rulebook, seed: int = 0) -> list[dict[str, Any]]:
@@ -255,13 +255,10 @@ def contest_of(made: Run, judge: str) -> Contest:
         for transcript, judged in made.judged()
     ]
     questions = [int(transcript.case.data["of"]) for transcript, _ in played]
-    pairs = [transcript.case.data["pair"] for transcript, _ in played]
-    ruled = {
-        pair for pair, (transcript, _) in zip(pairs, played, strict=True) if transcript.metadata.get("lost")
-    }
-    wins = [(of, _won(*one)) for of, one in zip(questions, played, strict=True)]
-    found = share_mean(wins)
-    argued = share_mean([win for win, pair in zip(wins, pairs, strict=True) if pair not in ruled])
+    heard = unruled(played, lambda one: one[0].metadata.get("lost"), lambda one: one[0].case.data["pair"])
+    found, argued = (
+        share_mean([(int(one[0].case.data["of"]), _won(*one)) for one in some]) for some in (played, heard)
+    )
     return Contest(
         found,
         replace(argued, missing=found.missing),

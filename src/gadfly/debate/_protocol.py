@@ -8,7 +8,7 @@ other one, `{words}` the step's limit, `{me}` the seat's title.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +30,7 @@ __all__ = [
     "Seat",
     "Side",
     "Step",
+    "both_argued",
     "known_protocols",
     "protocol",
 ]
@@ -169,8 +170,7 @@ class Protocol(_Part):
     @property
     def contested(self) -> bool:
         """Whether both answers have somebody who argues for them and hears the other."""
-        sides = {seat.side for seat in self.seats.values() if seat.hears == "all"}
-        return {"first", "second"} <= sides or {"chosen", "other"} <= sides
+        return both_argued(seat for seat in self.seats.values() if seat.hears == "all")
 
     @property
     def own(self) -> dict[str, Seat]:
@@ -212,6 +212,12 @@ class Protocol(_Part):
             for part in ("opening", "round", "closing"):
                 parts[part] = [{**step, "words": words} for step in self.spec()[part]]
         return self.changed(**parts) if parts else self
+
+
+def both_argued(seats: Iterable[Seat]) -> bool:
+    """Whether one of these seats argues against another."""
+    sides = {seat.side for seat in seats}
+    return {"first", "second"} <= sides or {"chosen", "other"} <= sides
 
 
 def known_protocols() -> list[str]:

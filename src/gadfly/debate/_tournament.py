@@ -24,7 +24,7 @@ from typing import Any
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._effort import share_mean
-from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers
+from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers, unruled
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
@@ -346,15 +346,10 @@ def _problem(bouts: Sequence[Bout]) -> str:
 
 
 def _argued(bouts: Sequence[Bout]) -> list[Bout]:
-    """The debates that no rule decided, nor the same with seats exchanged: one who breaks rules for the false answer
-    alone would else be left with the debates in which it argued for the true one.
-    """
-
-    def match(one: Bout) -> tuple[int, int, frozenset[str]]:
-        return one.round, one.question, frozenset((one.first, one.second))
-
-    ruled = {match(one) for one in bouts if one.lost}
-    return [one for one in bouts if match(one) not in ruled]
+    """The debates that no rule decided, nor the same with seats exchanged."""
+    return unruled(
+        bouts, lambda one: one.lost, lambda one: (one.round, one.question, frozenset((one.first, one.second)))
+    )
 
 
 def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:

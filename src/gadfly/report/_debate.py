@@ -112,11 +112,10 @@ def told_apart(sections: Sequence[Section]) -> list[Section]:
     if len(sections) < 2:
         return list(sections)
     judges = [_judge(one.debate.table) for one in sections if one.debate]
-    found = []
-    for n, one in enumerate(sections, 1):
-        title = f"Debate before {judges[n - 1]}"
-        found.append(replace(one, title=title if judges.count(judges[n - 1]) == 1 else f"{title}, set {n}"))
-    return found
+    return [
+        replace(one, title=f"Debate before {judge}" + f", set {n}" * (judges.count(judge) > 1))
+        for n, (one, judge) in enumerate(zip(sections, judges, strict=True), 1)
+    ]
 
 
 def several(report: Report, sections: Sequence[Section]) -> Report:

@@ -92,8 +92,7 @@ def from_runs(runs: Sequence[Run], not_run: Sequence[str] = ()) -> Report:
         found = evidence_report(quoting[0], quoted[0]) if quoting else debate_report(argued[0], debated[0])
         found = replace(found, sections=others, provenance=provenance(runs))
         if not quoting and len(debated) > 1:
-            found = replace(several(found, debated), sections=others)
-            return _left_out(_joined(found, others), not_run)
+            return _left_out(_joined(several(found, debated), others), not_run)
         return _left_out(_joined(found, others[1:]), not_run)
     return Report(
         title="What a model said",
@@ -197,11 +196,10 @@ def _debates(runs: Sequence[Run]) -> list[list[Run]]:
     """Debates that can be compared: those of one set of questions before one judge together."""
     alike: dict[tuple[tuple[str, str], str], list[Run]] = defaultdict(list)
     asked = {run.id: _first_question(run) for run in runs}
-    for run in runs:
-        same = (asked[one.id] for one in runs if judge_of(one) == judge_of(run) and asked[one.id])
-        alike[judge_of(run), asked[run.id] or next(same, "")].append(
-            run
-        )  # without a case: its judge's others
+    known = {judge_of(run): asked[run.id] for run in reversed(runs) if asked[run.id]}
+    for run in runs:  # one without a case yet goes with its judge's others
+        judge = judge_of(run)
+        alike[judge, asked[run.id] or known.get(judge, "")].append(run)
     return list(alike.values())
 
 

@@ -44,12 +44,11 @@ class Tally:
     cost: float = 0.0
     tokens: int = 0
     sampled: int = 0
-    tokens_here: int = 0
 
     def __enter__(self) -> Tally:
         self._begun = self._last = self.clock()
         self._live = self.console.is_terminal
-        self._start = self.done
+        self._start, self._tokens = self.done, self.tokens
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -85,7 +84,7 @@ class Tally:
         """
         if not self.tokens:
             return self.done
-        begun = max(self.sampled - self.tokens_here, 0) * self.done / self.tokens
+        begun = max(self.sampled - (self.tokens - self._tokens), 0) * self.done / self.tokens
         return min(self.done + begun, self.total)
 
     def already_played(self, outcomes: Any, usage: Any) -> None:
@@ -110,9 +109,7 @@ class Tally:
         self.failed += transcript.outcome == "failed"
         self.invalid += transcript.outcome == "invalid"
         self.cost += sum(usage.cost or 0.0 for usage in transcript.usage.values())
-        tokens = sum(usage.output_tokens for usage in transcript.usage.values())
-        self.tokens += tokens
-        self.tokens_here += tokens
+        self.tokens += sum(usage.output_tokens for usage in transcript.usage.values())
         self._tick()
 
     def judged(self, judgements: Iterable[Judgement]) -> None:
