@@ -66,6 +66,7 @@ def test_it_is_kept_and_sits_where_a_judge_can(tmp_path: Path, monkeypatch: pyte
     found = judge("calibrated:mine")
     assert isinstance(found, DebateJudge)
     assert (found.name, found.slope, found.orders) == ("calibrated:mine", scale.slope, 2)
+    assert len(found.learned) == 40 and found.learned == set(scale.learned)
     (place / "scale.json").write_text("{")
     with pytest.raises(StoreError, match="Calibrate the judge anew"):
         calibrated("mine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from inspect_ai.model import GenerateConfig
 from gadfly.debate import DebateJudge, Player, protocol
 from gadfly.debate._verdict import letters
 from gadfly.errors import CallError
+from gadfly.judges import question_key
 from gadfly.models import Reply, System, scripted
 from gadfly.transcripts import Judgement, Usage
 
@@ -109,6 +111,18 @@ def test_calibrated_it_decides_as_before_and_is_as_sure_as_it_was_found_to_be_ri
     assert only_names[0] == only_names[1]
     specs = [DebateJudge(service(), slope=slope).spec() for slope in (1.0, 3.0)]
     assert "slope" not in specs[0] and specs[1]["slope"] == 3.0
+
+
+def test_on_a_question_that_its_scale_was_learned_from_its_verdict_is_missing() -> None:
+    asked = DebateJudge(service(odds=0.5), orders=1, slope=3.0)
+    knows = replace(asked, learned=frozenset({question_key(debate().case.data["question"])}))
+    plain, other, known = (
+        asyncio.run(one.judge([debate()]))[0]
+        for one in (asked, replace(asked, learned=frozenset({"another"})), knows)
+    )
+    assert plain == other and plain.score is not None
+    assert (known.score, known.cause) == (None, "learned_from") and known.metadata == plain.metadata
+    assert len({json.dumps(one.spec()) for one in (asked, knows)}) == 2
 
 
 @pytest.mark.parametrize(("says", "asks"), [("A", False), ("Let me see.", False), ("Which page?", True)])

@@ -140,6 +140,10 @@ def test_who_breaks_rules_for_the_false_answer_alone_is_not_left_with_the_true_o
     line = debate_table([alone, advised[0]]).line("consultancy")
     assert line.accuracy.point == 1 and line.by_rule.point == 0.5
     assert line.judged.n == 0 and line.judged_gains["naive"].point is None and line.judged_helped is None
+    believed, said = line.believed, line.calibration.said
+    assert (believed.honest, believed.follows, believed.misled, line.told) == (None, None, None, 0)
+    assert line.confidence.point is None and said.brier.point is None
+    assert believed.wins.point == 1
     with pytest.raises(InputError):
         skill_slope([(0.0, advised[1]), (1.0, advised[0])])
 
@@ -223,7 +227,7 @@ def test_in_a_debate_it_is_counted_which_side_is_followed(table):
     assert believed.quoting.point > 0.7  # quotes verified are the true side's
     assert (believed.follows, believed.misled, believed.last) == (None, None, None)
     assert believed.wins.point == pytest.approx(table.line("debate").accuracy.point)
-    assert believed.honest.n == 120 - table.line("debate").rules["fabricated"]
+    assert believed.honest.n == table.line("debate").judged.n < 120 - table.line("debate").rules["fabricated"]
 
 
 def test_who_is_believed_where_neither_side_hedges_and_who_hedges_less(runs):

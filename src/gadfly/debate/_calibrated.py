@@ -20,6 +20,7 @@ from gadfly.debate._learned_judge import CLOSEST
 from gadfly.debate._people import decided_by
 from gadfly.debate._verdict import DebateJudge
 from gadfly.errors import InputError, StoreError, UnknownNameError
+from gadfly.judges._record import question_keys
 from gadfly.judges._rounds import SCALE, calibrated_names, check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
@@ -43,8 +44,8 @@ and one half stays one half by any.
 class Scale:
     """What a model judge's log-odds are multiplied by: above 1 where it is surer than it says, below where less sure.
 
-    `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from. `interval`
-    holds the slope in 95 % of bootstrap draws of questions.
+    `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from, whose keys
+    (`gadfly.judges.question_key`) are `learned`. `interval` holds the slope in 95 % of bootstrap draws of questions.
     """
 
     judge: str
@@ -54,6 +55,7 @@ class Scale:
     verdicts: int
     questions: int
     run: str
+    learned: tuple[str, ...]
 
     @property
     def loose(self) -> bool:
@@ -81,11 +83,8 @@ def scale_of(run: Run) -> Scale:
     if not isinstance(spec.get("judge"), dict) or "slope" in spec:
         raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
     told = [one for one in cases if one.judgement.metadata.get("probabilities", True)]
-    known = [
-        (one.of, one.p, float(one.correct == 0))
-        for one in told
-        if one.p is not None and one.correct is not None
-    ]
+    used = [(one, one.p) for one in told if one.p is not None and one.correct is not None]
+    known = [(one.of, p, float(one.correct == 0)) for one, p in used]
     times, decided = Counter(of for of, _, _ in known), {of for of, p, _ in known if preferred(p) != 0.5}
     if len(decided) < FEWEST:
         raise InputError(
@@ -105,7 +104,8 @@ def scale_of(run: Run) -> Scale:
     draws = [slope(rng.multinomial(len(times), even_Q / len(times)).astype(float)) for _ in range(DRAWS)]
     low, high = (float(one) for one in np.quantile(draws, (0.025, 0.975)))
     asked = str(spec["judge"]["model"]), int(spec["orders"])
-    return Scale(*asked, slope(even_Q), (low, high), len(known), len(times), run.id)
+    learned = question_keys(one.position.dispute.question for one, _ in used)
+    return Scale(*asked, slope(even_Q), (low, high), len(known), len(times), run.id, learned)
 
 
 def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:
@@ -121,7 +121,8 @@ def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> 
 
 
 def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
-    """The judge that was calibrated under this name, asked as it was then. Raises `UnknownNameError` where there is
+    """The judge that was calibrated under this name, asked as it was then. On questions that it learned from its
+    verdicts are missing. Raises `UnknownNameError` where there is
     none, `InputError` for a judge of another kind, and what `gadfly.models.model` raises.
     """
     known = calibrated_names(directory)
@@ -134,4 +135,10 @@ def calibrated(name: str, directory: Path | str | None = None) -> DebateJudge:
         scale = Scale(**json.loads(path.read_bytes()))
     except (ValueError, TypeError, OSError) as error:
         raise StoreError(f"{path} cannot be read ({error}). Calibrate the judge anew.") from error
-    return DebateJudge(System(model(scale.judge)), f"calibrated:{name}", scale.orders, slope=scale.slope)
+    return DebateJudge(
+        System(model(scale.judge)),
+        f"calibrated:{name}",
+        scale.orders,
+        slope=scale.slope,
+        learned=frozenset(scale.learned),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,13 @@ from scipy import special
 
 from gadfly.debate._chairs import Said, Weighed
 from gadfly.debate._judged import judged_cases
-from gadfly.debate._payoff import LEARNED_FROM, first_believed
+from gadfly.debate._payoff import first_believed
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._prompts import one_line
 from gadfly.debate._protocol import JUDGE
-from gadfly.debate._verdict import settled, verdict_of
+from gadfly.debate._verdict import settled, unlearned, verdict_of
 from gadfly.errors import InputError
-from gadfly.judges import Reward, question_key
+from gadfly.judges import Reward
 from gadfly.judges._model import as_material
 from gadfly.models import System
 from gadfly.runs import Run
@@ -125,18 +125,14 @@ class RewardJudge:
         return Said("")
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        """Each transcript's verdict; `uncertainty` is the standard deviation of the members' probabilities. On a
-        question that was learned from it is missing, `learned_from`, and `p` stands in the metadata all the same.
-        """
+        """Each transcript's verdict, `unlearned`; `uncertainty` is the standard deviation of what the members say."""
         found = [settled(one, self.name) for one in transcripts]
         asked = [n for n, over in enumerate(found) if over is None]
         positions = [Position.of(transcripts[n]) for n in asked]
         members, spreads = await asyncio.to_thread(self._members, positions)
         for n, row, spread in zip(asked, members, spreads, strict=True):
             verdict = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
-            if question_key(transcripts[n].case.data["question"]) in self.reward.card.questions:
-                verdict = replace(verdict, score=None, cause=LEARNED_FROM)
-            found[n] = verdict
+            found[n] = unlearned(verdict, transcripts[n], self.reward.card.questions)
         return [one for one in found if one is not None]
 
     def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

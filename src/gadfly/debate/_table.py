@@ -88,15 +88,15 @@ class Leaning:
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """Whom the judge believes. None where a protocol has no such cases.
+    """Whom the judge believes, over questions on which no rule decided. None where a protocol has no such cases.
 
     `honest`: of cases in which somebody argues for the right answer, the share in which it is decided for; `wins`, the
-    same with those that a rule decided. `certain`: of `honest`, the cases in which both sides argue and neither hedges.
+    same of all questions. `certain`: of `honest`, the cases in which both sides argue and neither hedges.
     `misled`: of cases in which only the wrong answer is argued for, the share in which the judge decides for it.
     `follows`: of one-sided cases, the share in which it decides as it is told; honest advice followed and false advice
-    refused gives one half, so it is None where the adviser picks its side. Of two-sided cases that somebody was asked
-    about, the shares that go to the side that said more words (`longer`), spoke `last`, had more verified quotations
-    (`quoting`), and hedged less (`surer`: `hedges`); cases in which they are even do not count.
+    refused gives one half, so it is None where the adviser picks its side. Of two-sided cases, the shares that
+    go to the side that said more words (`longer`), spoke `last`, had more verified quotations (`quoting`), and hedged
+    less (`surer`: `hedges`); cases in which they are even do not count.
     """
 
     honest: Estimate | None
@@ -127,10 +127,10 @@ class DebateLine:
     played to an end. `by_rule` is the share of completed cases in which a broken rule decided, `rules` how often
     which; `judged` is the accuracy on questions on which none did, and `even` the share of cases somebody was asked
     about in which the judge favours neither answer, which counts as half right. `confidence` is the mean
-    probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both
-    where somebody was asked and gave probabilities, as is `calibration`; `told` counts the verdicts with
-    probabilities, `untold` those of who only named an answer. `estimates` are Brier scores, in [0, 1], of seats
-    that estimate how likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
+    probability of the right answer and `when_wrong` that of the wrong one where the judge decided for it, both of
+    verdicts with probabilities on questions on which no rule decided, as is `calibration`; `told` counts these,
+    `untold` those of who only named an answer. `estimates` are Brier scores, in [0, 1], of seats that estimate how
+    likely an answer is. `payoffs` are the mean probability of a side's answer less what that side
     paid, by `honest` and `false`, and where questions cost the `judge`'s, the mean probability of the right answer
     less what it paid; empty where nothing has a price. `gains` are differences in accuracy from other protocols,
     case by case, in [-1, 1], and `judged_gains` are those over questions on which no rule decided in either.
@@ -276,7 +276,8 @@ def _cases(groups: Mapping[str, Group]) -> dict[str, list[JudgedCase]]:
 def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
-    told = [one for one in asked if _told(one)]
+    unruled = [one for one in heard(cases) if one.p is not None]
+    told = [one for one in unruled if _told(one)]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
     protocol = Protocol.model_validate(group.runs[0].info["spec"]["protocol"])
     return DebateLine(
@@ -296,10 +297,10 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),
         told=len(told),
-        untold=len(asked) - len(told),
+        untold=len(unruled) - len(told),
         estimates=_estimates(completed, protocol),
         leaning=_leaning(asked, all(decided_by(run) for run in group.runs)),
-        believed=_believed(cases, asked),
+        believed=_believed(cases, unruled),
         effort=effort_of(completed, protocol),
         payoffs=payoffs_of(completed, protocol),
         people=group.people,
@@ -474,25 +475,29 @@ def _flipped(one: JudgedCase) -> float:
     return abs(a - b)
 
 
-def _believed(cases: Sequence[JudgedCase], asked: Sequence[JudgedCase]) -> Believed:
-    honest = [one for one in cases if one.correct is not None and one.correct in one.argued]
-    single = [one for one in asked if len(one.argued) == 1 and one.position.protocol.assigns]
-    misled = [one for one in asked if one.correct is not None and one.argued == {1 - one.correct}]
+def _believed(cases: Sequence[JudgedCase], unruled: Sequence[JudgedCase]) -> Believed:
+    honest = _honest(unruled)
+    single = [one for one in unruled if len(one.argued) == 1 and one.position.protocol.assigns]
+    misled = [one for one in unruled if one.correct is not None and one.argued == {1 - one.correct}]
     return Believed(
-        honest=_some([one for one in honest if one.p is not None], lambda one: one.right),
-        wins=_some(honest, lambda one: one.right),
-        certain=_some([one for one in honest if one.p is not None and one.certain], lambda one: one.right),
+        honest=_some(honest, lambda one: one.right),
+        wins=_some(_honest(cases), lambda one: one.right),
+        certain=_some([one for one in honest if one.certain], lambda one: one.right),
         misled=_some(misled, lambda one: _not(one.right)),
         follows=_some(single, lambda one: one.believed(min(one.argued))),
-        longer=_following(asked, lambda one: one.ahead(lambda said: said.words)),
-        last=_following(asked, lambda one: one.last),
-        quoting=_following(asked, lambda one: one.ahead(lambda said: len(said.quotes))),
-        surer=_following(asked, lambda one: one.ahead(lambda said: -hedges(said))),
+        longer=_following(unruled, lambda one: one.ahead(lambda said: said.words)),
+        last=_following(unruled, lambda one: one.last),
+        quoting=_following(unruled, lambda one: one.ahead(lambda said: len(said.quotes))),
+        surer=_following(unruled, lambda one: one.ahead(lambda said: -hedges(said))),
     )
 
 
-def _following(asked: Sequence[JudgedCase], ahead: Callable[[JudgedCase], int | None]) -> Estimate | None:
-    sides = [(one, ahead(one)) for one in asked]
+def _honest(cases: Sequence[JudgedCase]) -> list[JudgedCase]:
+    return [one for one in cases if one.correct is not None and one.correct in one.argued]
+
+
+def _following(unruled: Sequence[JudgedCase], ahead: Callable[[JudgedCase], int | None]) -> Estimate | None:
+    sides = [(one, ahead(one)) for one in unruled]
     uneven = [(one, side) for one, side in sides if side is not None]
     if not uneven:
         return None

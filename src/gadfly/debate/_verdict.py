@@ -8,25 +8,27 @@ difference is the leaning, which is kept. A debate lost by rule is decided witho
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scipy import special
 
 from gadfly.debate._chairs import Said, Weighed, prefers_second
-from gadfly.debate._payoff import losers
+from gadfly.debate._payoff import LEARNED_FROM, losers
 from gadfly.debate._position import Dispute, Move, Position
 from gadfly.debate._prompts import asking_messages, judge_messages, question_messages
 from gadfly.errors import CallError, InputError
+from gadfly.judges import question_key
 from gadfly.judges._base import all_at_once
 from gadfly.models import Brief, Reply, System, briefly
 from gadfly.stats import preferred
 from gadfly.transcripts import Judgement, Transcript, Usage
 
-__all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "verdict_of"]
+__all__ = ["DebateJudge", "Decided", "ScriptedJudge", "letters", "settled", "unlearned", "verdict_of"]
 
 LEAST_MASS = 0.05
 """Of the first word's probability on A and B together; below, the model is not answering."""
@@ -78,8 +80,8 @@ class DebateJudge:
 
     `orders` 2 asks with the answers listed both ways, 1 as they are. `system` answers greedily, with log-probabilities
     where its service has them, and in a few tokens, or more where its answer does not fit; a `max_tokens` of its own is
-    kept to. `slope` is what its log-odds are multiplied by (`gadfly.debate.scale_of`). As a `Judge` its score is the
-    probability it puts on the *wrong* answer.
+    kept to. `slope` is what its log-odds are multiplied by (`gadfly.debate.scale_of`), and `learned` the keys of the
+    questions that it was learned from. As a `Judge` its score is the probability it puts on the *wrong* answer.
     """
 
     system: System
@@ -87,6 +89,7 @@ class DebateJudge:
     orders: int = 2
     threshold: float = 0.5
     slope: float = 1.0
+    learned: frozenset[str] = frozenset()
     _brief: Brief = field(default_factory=Brief, init=False, repr=False, compare=False)
 
     decides = False
@@ -115,7 +118,9 @@ class DebateJudge:
 
     def spec(self) -> dict[str, Any]:
         """The model and how it is asked."""
-        told = {"judge": self.system.fingerprint(), "orders": self.orders}
+        told: dict[str, Any] = {"judge": self.system.fingerprint(), "orders": self.orders}
+        if self.learned:
+            told["learned"] = hashlib.sha256("".join(sorted(self.learned)).encode()).hexdigest()[:16]
         return told if self.slope == 1.0 else {**told, "slope": self.slope}
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
@@ -162,7 +167,7 @@ class DebateJudge:
             return False, error.usage or Usage()
 
     async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
-        """Each transcript's verdict. A failed call is a missing judgement, a fatal one is raised."""
+        """Each transcript's verdict, `unlearned`. A failed call is a missing judgement, a fatal one is raised."""
         return await all_at_once(transcripts, self._one)
 
     async def _one(self, transcript: Transcript) -> Judgement:
@@ -175,7 +180,7 @@ class DebateJudge:
             if failure.fatal:
                 raise
             return Judgement.missing(transcript.case.id, self.name, f"call_failed:{failure.cause}")
-        return verdict_of(transcript, self.name, weighed)
+        return unlearned(verdict_of(transcript, self.name, weighed), transcript, self.learned)
 
 
 @dataclass(frozen=True)
@@ -277,6 +282,15 @@ def verdict_of(
     facts |= {key: value for key, value in spent.items() if value is not None}
     found = _judgement(transcript, judge, weighed.p, weighed.cause or "no_verdict", facts)
     return found if uncertainty is None or found.score is None else replace(found, uncertainty=uncertainty)
+
+
+def unlearned(verdict: Judgement, transcript: Transcript, learned: Container[str]) -> Judgement:
+    """The verdict, missing (`learned_from`) on a question whose key its judge learned from: how it decides there says
+    nothing of others. Its metadata, with `p`, stays.
+    """
+    if question_key(transcript.case.data["question"]) not in learned:
+        return verdict
+    return replace(verdict, score=None, cause=LEARNED_FROM)
 
 
 def settled(transcript: Transcript, judge: str) -> Judgement | None:

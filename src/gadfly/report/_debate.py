@@ -62,7 +62,7 @@ _METHODS = (
     ),
     (
         "Whom it believes",
-        "Only verdicts that the judge was asked for, but where broken rules are counted too. A lone adviser with an "
+        "Only questions on which no rule decided, but where broken rules are counted too. A lone adviser with an "
         "assigned answer argues once for each, though before a person for one of the two: a judge that follows it "
         "always is right half of the time. Following who says more, "
         "speaks last, quotes more or hedges less counts the cases in which the sides differ in that. Hedging is "
@@ -70,9 +70,10 @@ _METHODS = (
     ),
     (
         "How sure",
-        "Brier score: the mean squared distance of the probabilities from what is right, 0 at best; always saying one "
-        "half gets 0.25. Recalibrated: the same of probabilities put through a sigmoid on their log-odds that was "
-        "fitted on other questions. Preference for what is listed first: in log-odds, 0 for none. Where a judge's "
+        "Probabilities are of questions on which no rule decided, too. Brier score: their mean squared distance from "
+        "what is right, 0 at best; always saying one half gets 0.25. Recalibrated: the same of probabilities put "
+        "through a sigmoid on their log-odds that was fitted on other questions. Preference for what is listed first: "
+        "in log-odds, 0 for none. Where a judge's "
         "service gives no log-probabilities it only names an answer, and none of these is known.",
     ),
 )
