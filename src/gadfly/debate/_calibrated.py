@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from gadfly.debate._judged import judged_cases
+from gadfly.debate._judged import heard, judged_cases
 from gadfly.debate._learned_judge import CLOSEST
 from gadfly.debate._people import decided_by
 from gadfly.debate._verdict import DebateJudge
@@ -70,8 +70,8 @@ class Scale:
 
 def scale_of(run: Run) -> Scale:
     """The scale that makes a run's verdicts likeliest: temperature scaling (Guo et al. 2017, arXiv 1706.04599), every
-    question weighing the same. Verdicts by rule, those without
-    a probability and those on questions that nobody knows the answer to are left out.
+    question weighing the same. Questions on which a rule decided, verdicts without a probability and those on
+    questions that nobody knows the answer to are left out.
 
     Raises `InputError` for a judge that is no model, and for fewer than 20 questions on which it favours an answer; and
     what `judged_cases` raises.
@@ -82,7 +82,7 @@ def scale_of(run: Run) -> Scale:
     spec = run.info["judges"].get(name, {}).get("spec", {})
     if not isinstance(spec.get("judge"), dict) or "slope" in spec:
         raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
-    told = [one for one in cases if one.judgement.metadata.get("probabilities", True)]
+    told = [one for one in heard(cases) if one.judgement.metadata.get("probabilities", True)]
     used = [(one, one.p) for one in told if one.p is not None and one.correct is not None]
     known = [(one.of, p, float(one.correct == 0)) for one, p in used]
     times, decided = Counter(of for of, _, _ in known), {of for of, p, _ in known if preferred(p) != 0.5}
