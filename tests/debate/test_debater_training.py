@@ -206,6 +206,16 @@ def test_a_payoff_is_the_belief_in_ones_own_side_less_what_was_spent_and_rules_d
         assert payoff(transcript, judged(p), seat) == (worth if worth is None else pytest.approx(worth))
 
 
+def test_what_ones_copy_spends_is_ones_own():
+    facts = {
+        "protocol": protocol("cross_examination").spec(),
+        "spent": {"first": {"price": 0.1}, "first_copy": {"price": 0.2}},
+    }
+    transcript = replace(over(), metadata=over().metadata | facts)
+    assert payoff(transcript, judged(0.8), "first") == pytest.approx(0.5)
+    assert payoff(transcript, judged(0.8), "second") == pytest.approx(0.2)
+
+
 def test_a_judge_without_a_probability_pays_by_its_score_which_is_that_of_the_wrong_answer():
     assert payoff(over(), Judgement("c", "j", 0.1), "first") == pytest.approx(0.9)
     assert payoff(over(), Judgement("c", "j", 0.1), "second") == pytest.approx(0.1)
@@ -448,7 +458,7 @@ def test_a_contest_that_nobody_judged_is_not_kept_and_is_judged_again(tmp_path):
     assert not (tmp_path / "out" / "wins.jsonl").exists()
     learn_from_branches(base(), practice(), tmp_path / "out", how)
     [wins] = _wins(tmp_path / "out")
-    assert wins["wins"][3] == 2 * len(HELD_OUT)
+    assert wins["wins"]["n"] == 2 * len(HELD_OUT)
 
 
 def test_a_contest_that_was_judged_in_part_is_judged_again(tmp_path):
@@ -658,7 +668,7 @@ def test_a_debater_learns_from_branches_to_say_what_the_judge_likes(tmp_path):
     trained = learn_from_branches(base(), practice(rows=rows), tmp_path / "out", how)
     assert [row["step"] for row in trained.curve] == [1]
     [wins] = _wins(tmp_path / "out")
-    assert wins["step"] == 1 and wins["wins"][1] > 0.5
+    assert wins["step"] == 1 and wins["wins"]["low"] > 0.5
     assert contested(tmp_path / "out" / "contests" / "1") == {row["question"] for row in HELD_OUT}
     assert (tmp_path / "out" / "adapter_model.safetensors").exists()
 
@@ -669,11 +679,11 @@ def test_a_debater_learns_by_debating_to_say_what_the_judge_likes(tmp_path):
     )
     learn_by_debating(base(), practice(), tmp_path / "out", settings, every=5)
     wins = _wins(tmp_path / "out")
-    assert [row["step"] for row in wins] == [5, 10] and wins[-1]["wins"][1] > 0.5
+    assert [row["step"] for row in wins] == [5, 10] and wins[-1]["wins"]["low"] > 0.5
     assert contested(tmp_path / "out" / "contests" / "10") == {row["question"] for row in HELD_OUT}
     learn_by_debating(base(), practice(held_out=HELD_OUT[:4]), tmp_path / "out", settings, every=5)
     last = _wins(tmp_path / "out")[-1]
-    assert (last["step"], last["wins"][3]) == (10, 8)  # other questions, measured anew
+    assert (last["step"], last["wins"]["n"]) == (10, 8)  # other questions, measured anew
 
 
 def small(output, judge=None, iterations=1, **changes):

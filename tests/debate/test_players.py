@@ -5,6 +5,7 @@ from inspect_ai.model import GenerateConfig
 
 from gadfly.debate import BestOf, Player, Refining, ScriptedJudge, seated
 from gadfly.errors import InputError, UnknownNameError
+from gadfly.models import System, model
 
 MODEL = "mockllm/model"
 
@@ -16,8 +17,7 @@ def test_a_model_sits_down_with_a_debaters_sampling() -> None:
 
 
 def test_sampling_that_was_asked_for_goes_before_the_debaters_own() -> None:
-    chair = seated(MODEL, sampling=GenerateConfig(temperature=0.2))
-    assert isinstance(chair, Player)
+    chair = Player.of(System(model(MODEL), sampling=GenerateConfig(temperature=0.2)))
     assert (chair.system.sampling.temperature, chair.system.sampling.top_p) == (0.2, 0.95)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from gadfly.errors import InputError
-from gadfly.stats import recalibrated, reliability
+from gadfly.stats import calibration_slope, recalibrated, reliability
 
 CASES = st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.integers(0, 5)), min_size=1, max_size=60)
 
@@ -133,3 +133,25 @@ def test_the_brier_score_of_a_judge_that_is_nearly_always_sure_and_right_holds_t
         found = reliability(p.tolist(), [1.0] * len(p), np.repeat(np.arange(questions), 2).tolist()).brier
         held.append(found.low <= truth <= found.high)
     assert np.mean(held) >= 0.92
+
+
+# --- the calibration slope
+
+
+@pytest.mark.parametrize(("questions", "heat"), [(20, 0.3), (60, 3.0), (200, 1.0)])
+def test_the_calibration_slopes_interval_covers_the_truth(questions: int, heat: float) -> None:
+    found = [calibration_slope(*said(np.random.default_rng(n), questions, heat)) for n in range(300)]
+    held = np.mean([one.low < 1 / heat < one.high for one in found])
+    assert 0.92 <= held <= 0.99
+    assert np.median([one.point for one in found]) == pytest.approx(1 / heat, rel=0.15)
+
+
+def test_the_calibration_slope_of_what_is_never_said_and_of_what_parts_completely() -> None:
+    for nothing in (calibration_slope([], []), calibration_slope([0.5, 0.5], [1.0, 0.0])):
+        assert (nothing.point, nothing.low, nothing.high) == (None, -math.inf, math.inf)
+    sure = calibration_slope([0.9] * 20 + [0.1] * 20, [1.0] * 20 + [0.0] * 20)
+    assert 1 < sure.low < sure.point < sure.high < math.inf
+    turned = calibration_slope([0.9] * 20 + [0.1] * 20, [0.0] * 20 + [1.0] * 20)
+    assert turned.point == pytest.approx(-sure.point) and turned.low == pytest.approx(-sure.high)
+    known = calibration_slope([0.9, None, 0.2, 0.7], [1.0, 1.0, None, 0.0])
+    assert (known.n, known.missing) == (2, 2)

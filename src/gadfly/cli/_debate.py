@@ -205,11 +205,11 @@ def evaluate(
     from gadfly.report import from_runs, print_summary, write
 
     names = dict.fromkeys(o.listed(protocols, "--protocols"))
+    if not names:
+        raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
     if output:
         o.check_output(output, questions, *names)
     rows = questions_in(questions, limit, finding.at_hand())
-    if not names:
-        raise InputError("--protocols is empty: name one (gadfly debate protocols lists them).")
     decider = d.judge(judge, setting.orders)
     games = _games([setting.protocol(name) for name in names], debaters, decider)
     made: list[Run] = []
@@ -275,7 +275,8 @@ def make(
     elif found:
         o.put(output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
         typer.echo(f"{len(found):,} of {len(rows):,} questions in {output}{told}.")
-        typer.echo(f"Next: gadfly debate eval {shlex.quote(str(output))} --debaters {model} --judge {model}")
+        chairs = ("--debaters", model, "--judge", model)
+        typer.echo(f"Next: {shlex.join(['gadfly', 'debate', 'eval', str(output), *chairs])}")
     o.interrupted([made])
 
 

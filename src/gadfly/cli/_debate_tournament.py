@@ -202,6 +202,8 @@ def _points(estimate: Estimate) -> str:
 
 
 def _share(estimate: Estimate) -> str:
+    from gadfly.report._words import percent
+
     if estimate.point is None:
         return "–"
-    return f"{estimate.point:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"
+    return f"{percent(estimate.point)} [{percent(estimate.low)}, {percent(estimate.high)}]"

@@ -171,7 +171,7 @@ def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str
     if held_out:
         fresh = str(trained.path / "held-out.jsonl")
         rows = (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in held_out)
-        Path(fresh).write_text("".join(rows), "utf-8")
+        o.put(Path(fresh), "".join(rows))
     typer.echo(
         f"Kept in {trained.path}. To debate with it, about what it has not learned from: "
         f"{shlex.join(['gadfly', 'debate', 'eval', fresh, *chairs])}"
@@ -180,12 +180,14 @@ def _say(trained: Trained, chairs: Sequence[str], held_out: Sequence[Mapping[str
 
 def _wins(path: Path) -> list[str]:
     """A line for each time it was measured."""
+    from gadfly.report._words import rate
+    from gadfly.stats import Estimate
     from gadfly.training import Folder
 
     unit = "iteration" if (path / "iteration-1").exists() else "step"
     return [
-        f"After {unit} {row['step']} it wins {row['wins'][0]:.1%} [{row['wins'][1]:.1%}, {row['wins'][2]:.1%}] "
-        f"against itself at the start, n = {row['wins'][3]}."
+        f"After {unit} {row['step']}, against itself at the start, it wins {rate(Estimate(**row['wins']))}; where no "
+        f"rule decided, {rate(Estimate(**row['argued']))}."
         for row in {one["step"]: one for one in Folder(path).read("wins")}.values()
-        if row["wins"][0] is not None
+        if row["wins"]["point"] is not None
     ]

@@ -11,12 +11,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from gadfly.debate._judged import heard, judged_cases
-from gadfly.debate._learned_judge import CLOSEST
 from gadfly.debate._people import decided_by
 from gadfly.debate._verdict import DebateJudge
 from gadfly.errors import InputError, StoreError, UnknownNameError
@@ -24,15 +21,15 @@ from gadfly.judges._record import question_keys
 from gadfly.judges._rounds import SCALE, calibrated_names, check_name, fitted_names, keep_round, place_of
 from gadfly.models import System, model
 from gadfly.runs import Run
-from gadfly.stats import STEEPEST, platt, preferred
+from gadfly.stats import calibration_slope, preferred
 
 __all__ = ["Scale", "calibrated", "keep_scale", "scale_of"]
 
 LOOSE = 4.0
 """By what factor a calibration's interval may be wide."""
 
-DRAWS = 200
-"""Bootstrap draws of questions."""
+FLATTEST = 0.01
+"""The smallest slope: who is right less often the surer it is knows nothing, and is not to decide the other way."""
 
 FEWEST = 20
 """Questions with a verdict for either answer, at least: a scale of fewer says more about chance than about the judge,
@@ -45,7 +42,7 @@ class Scale:
     """What a model judge's log-odds are multiplied by: above 1 where it is surer than it says, below where less sure.
 
     `judge` is the model and `orders` how it was asked; `verdicts` on `questions` of `run` were learned from, whose keys
-    (`gadfly.judges.question_key`) are `learned`. `interval` holds the slope in 95 % of bootstrap draws of questions.
+    (`gadfly.judges.question_key`) are `learned`. `interval` is the slope's, at 95 %, over questions.
     """
 
     judge: str
@@ -59,9 +56,9 @@ class Scale:
 
     @property
     def loose(self) -> bool:
-        """Whether it is hardly known: its interval is wide, or ends where the search for it does."""
+        """Whether it is hardly known: its interval is wide, and so it is where it may be 0."""
         low, high = self.interval
-        return high > LOOSE * low or high > 0.99 * STEEPEST or low < 1.01 / STEEPEST
+        return high > LOOSE * low or low <= FLATTEST
 
     def of(self, p: float) -> float:
         """A probability that the model says, as it is meant."""
@@ -69,8 +66,8 @@ class Scale:
 
 
 def scale_of(run: Run) -> Scale:
-    """The scale that makes a run's verdicts likeliest: temperature scaling (Guo et al. 2017, arXiv 1706.04599), every
-    question weighing the same. Questions on which a rule decided, verdicts without a probability and those on
+    """The scale that makes a run's verdicts likeliest: temperature scaling (`gadfly.stats.calibration_slope`), at least
+    0.01. Questions on which a rule decided, verdicts without a probability and those on
     questions that nobody knows the answer to are left out.
 
     Raises `InputError` for a judge that is no model, and for fewer than 20 questions on which it favours an answer; and
@@ -82,7 +79,7 @@ def scale_of(run: Run) -> Scale:
     spec = run.info["judges"].get(name, {}).get("spec", {})
     if not isinstance(spec.get("judge"), dict) or "slope" in spec:
         raise InputError(f"{name} is no model that is asked as it is, so there is nothing to calibrate.")
-    told = [one for one in heard(cases) if one.judgement.metadata.get("probabilities", True)]
+    told = [one for one in heard(cases) if one.probabilities]
     used = [(one, one.p) for one in told if one.p is not None and one.correct is not None]
     known = [(one.of, p, float(one.correct == 0)) for one, p in used]
     times, decided = Counter(of for of, _, _ in known), {of for of, p, _ in known if preferred(p) != 0.5}
@@ -91,21 +88,18 @@ def scale_of(run: Run) -> Scale:
             f"Run {run.id} has {len(decided)} questions with a verdict in probabilities for either answer, where the "
             f"right one is known; calibrating takes {FEWEST}."
         )
-    odds_N = special.logit(np.clip([p for _, p, _ in known], CLOSEST, 1 - CLOSEST))
-    weights_N = np.array([1 / times[of] for of, _, _ in known])
-    labels_N = np.array([y for _, _, y in known])
-    numbers = {of: n for n, of in enumerate(times)}
-    rows_N = np.array([numbers[of] for of, _, _ in known])
-
-    def slope(drawn_Q: NDArray[np.float64]) -> float:
-        return platt(odds_N[:, None], labels_N, weights_N * drawn_Q[rows_N], offset=False).slope
-
-    rng, even_Q = np.random.default_rng(0), np.ones(len(times))
-    draws = [slope(rng.multinomial(len(times), even_Q / len(times)).astype(float)) for _ in range(DRAWS)]
-    low, high = (float(one) for one in np.quantile(draws, (0.025, 0.975)))
-    asked = str(spec["judge"]["model"]), int(spec["orders"])
-    learned = question_keys(one.position.dispute.question for one, _ in used)
-    return Scale(*asked, slope(even_Q), (low, high), len(known), len(times), run.id, learned)
+    found = calibration_slope([p for _, p, _ in known], [y for _, _, y in known], [of for of, _, _ in known])
+    assert found.point is not None
+    return Scale(
+        judge=str(spec["judge"]["model"]),
+        orders=int(spec["orders"]),
+        slope=max(found.point, FLATTEST),
+        interval=(max(found.low, FLATTEST), max(found.high, FLATTEST)),
+        verdicts=len(known),
+        questions=len(times),
+        run=run.id,
+        learned=question_keys(one.position.dispute.question for one, _ in used),
+    )
 
 
 def keep_scale(name: str, scale: Scale, directory: Path | str | None = None) -> Path:

@@ -58,8 +58,8 @@ class Said:
 class Weighed:
     """What a judge makes of a position: the probability of answer 0, None where it could not tell, and then `cause`
     says why. `orders` holds what it said with the answers listed either way, each as the probability of answer 0.
-    `probabilities` is False where it only named an answer, and then these are 1 and 0; `listed` where it does not see
-    which answer is listed first. `confidence` and `seconds` are a person's.
+    `probabilities` is False where it only named an answer, and then these are 1 and 0. `listed` is False where it does
+    not see which answer is listed first. `confidence` and `seconds` are a person's.
     """
 
     p: float | None
@@ -143,7 +143,7 @@ class Player:
             return Said(str(int(second)), usage)
         if move.step.does == "quote" and self.system.white_box and move.position.dispute.passages:
             return await self._quoted(move)
-        return await self._said(self.asked(move), move)
+        return await self.reply(self.asked(move), move)
 
     @staticmethod
     def asked(move: Move) -> list[tuple[str, str]]:
@@ -157,7 +157,8 @@ class Player:
             (role, f'{text} Quote the words of the document that show "{move.mine}" best.'.strip()),
         ]
 
-    async def _said(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
+    async def reply(self, messages: Sequence[tuple[str, str]], move: Move) -> Said:
+        """What it says to these messages, within the move's words."""
         words = int(move.step.words * move.position.protocol.rules.slack)
         own = self.system.sampling.max_tokens
         asked = self.system.with_sampling(max_tokens=own or words * TOKENS_A_WORD + 8)
@@ -323,11 +324,11 @@ class Refining:
             asked = [*messages, ("assistant", draft.text), ("user", _WEAKEST.format(draft=draft.text))]
             spent = draft.usage
             try:
-                critique = await self.player._said(asked, again)
+                critique = await self.player.reply(asked, again)
                 spent += critique.usage
                 rewrite = _REWRITE.format(words=move.step.words)
                 asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
-                better = await self.player._said(asked, replace(again, seed=paired_seed(again.seed, 1)))
+                better = await self.player.reply(asked, replace(again, seed=paired_seed(again.seed, 1)))
             except CallError as error:
                 if error.fatal:
                     raise

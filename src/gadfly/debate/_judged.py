@@ -70,6 +70,11 @@ class JudgedCase:
         return None if found is None or self.by_rule else float(found)
 
     @property
+    def probabilities(self) -> bool:
+        """Whether the verdict came with probabilities, and did not only name an answer."""
+        return bool(self.judgement.metadata.get("probabilities", True))
+
+    @property
     def orders(self) -> tuple[float, ...]:
         """That probability with the answers listed each way round."""
         return tuple(map(float, self.judgement.metadata.get("orders", ())))

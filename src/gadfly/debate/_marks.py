@@ -61,7 +61,7 @@ def marks_of(run: Run, judge: str) -> Marks | None:
 
 def keep_marks(run: Run, marks: Marks) -> None:
     """Keep them, in the place of those of the same queue, with what the judge is now; written atomically under the
-    lock.
+    lock. Raises `StoreError` where that fails, and `KeyError` for a judge that the run does not have.
     """
     marks = replace(marks, judge_spec=run.info["judges"][marks.judge])
     KEPT.change(run, lambda kept: [*(one for one in kept if one.queue != marks.queue), marks])

@@ -22,8 +22,8 @@ others. Its probability is kept all the same, for players that learn to convince
 
 
 def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | None:
-    """The judge's probability, in [0, 1], of the answer that `seat` argued for, less what the seat spent on polls,
-    quotes and words, and at least 0, so that nothing is worse than to lose by rule.
+    """The judge's probability, in [0, 1], of the answer that `seat` argued for, less what the seat and its copies spent
+    on questions to the judge, polls, quotes and words, and at least 0, so that nothing is worse than to lose by rule.
 
     A side that lost by rule has 0 and the other one 1 less its prices; where both lost, both have 0. Who estimates how
     likely an answer is gets 1 less the square of its error (Brier 1950), whatever the judge makes of it, and 0 for an
@@ -38,8 +38,16 @@ def payoff(transcript: Transcript, judgement: Judgement, seat: str) -> float | N
         return None
     if transcript.metadata["lost"] and missed is None and worth < 1.0:
         return 0.0  # one half where both lost, which is worth nothing to either
-    spent = transcript.metadata["spent"].get(seat, {}).get("price", 0.0)
-    return max(0.0, worth - float(spent))
+    return max(0.0, worth - _price(transcript, seat))
+
+
+def _price(transcript: Transcript, seat: str) -> float:
+    """What a seat and its copies paid."""
+    seats = transcript.metadata["protocol"]["seats"]
+    spent = transcript.metadata["spent"].items()
+    return sum(
+        float(one["price"]) for name, one in spent if seat in (name, seats.get(name, {}).get("copy_of"))
+    )
 
 
 def brier(transcript: Transcript, seat: str) -> float | None:

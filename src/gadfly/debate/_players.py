@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inspect_ai.model import GenerateConfig
-
 from gadfly.debate._calibrated import calibrated
 from gadfly.debate._chairs import BestOf, Chair, JudgeChair, Player, Referee, Refining
 from gadfly.debate._learned_judge import RewardJudge
@@ -64,8 +62,8 @@ def seating(
     }
 
 
-def seated(spec: str, judge: JudgeChair | None = None, sampling: GenerateConfig | None = None) -> Chair:
-    """The chair that `spec` names. `judge` is whom a `best_of` consults; `sampling` goes before debaters' own.
+def seated(spec: str, judge: JudgeChair | None = None) -> Chair:
+    """The chair that `spec` names. `judge` is whom a `best_of` consults.
 
     Raises `InputError` for a spec of no known form and for a `best_of` without a judge, and what
     `gadfly.models.model` raises for a model that is not there. A local model's weights are found here, and loaded when
@@ -73,23 +71,23 @@ def seated(spec: str, judge: JudgeChair | None = None, sampling: GenerateConfig 
     """
     word, colon, rest = spec.strip().partition(":")
     if word == "best_of" and colon:
-        return _best_of(spec, rest, judge, sampling)
+        return _best_of(spec, rest, judge)
     if word == "refining" and colon:
-        return Refining(_player(spec, rest, sampling))
-    return _player(spec, spec, sampling)
+        return Refining(_player(spec, rest))
+    return _player(spec, spec)
 
 
-def _best_of(spec: str, rest: str, judge: JudgeChair | None, sampling: GenerateConfig | None) -> BestOf:
+def _best_of(spec: str, rest: str, judge: JudgeChair | None) -> BestOf:
     count, colon, player = rest.partition(":")
     if not (colon and count.strip().isdecimal()):
         raise InputError(f"{_FORMS}; {spec!r} does not say how many drafts of which player.")
     if judge is None:
         raise InputError(f"{spec!r} needs a judge that chooses among its drafts; name one with --judge.")
-    return BestOf(seated(player, judge, sampling), int(count), judge)
+    return BestOf(seated(player, judge), int(count), judge)
 
 
-def _player(spec: str, name: str, sampling: GenerateConfig | None) -> Player:
+def _player(spec: str, name: str) -> Player:
     """The model alone. Where a provider's name has a colon before its slash, it is a form that nobody knows."""
     if not name.strip() or ":" in name.partition("/")[0]:
         raise InputError(f"{_FORMS}; got {spec!r}.")
-    return Player.of(System(model(name.strip()), sampling=sampling or GenerateConfig()))
+    return Player.of(System(model(name.strip())))

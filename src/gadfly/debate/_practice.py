@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -218,9 +218,8 @@ class Contest:
     down: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Each as [point, low, high, n], and `down`."""
-        found = ((name, getattr(self, name)) for name in ("wins", "argued", "broke", "opponent_broke"))
-        return {name: [one.point, one.low, one.high, one.n] for name, one in found} | {"down": self.down}
+        """Each by its name; `Estimate(**found["wins"])` has one back."""
+        return asdict(self)
 
 
 async def contest(

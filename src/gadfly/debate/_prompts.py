@@ -12,6 +12,7 @@ from typing import Any
 
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
+from gadfly.debate._rules import ABSENT, SHORT, VERIFIED
 from gadfly.judges._model import as_material
 from gadfly.models import inert
 from gadfly.slots import fill
@@ -272,8 +273,6 @@ def _judge_sees(position: Position, lettered: bool = True) -> Message:
 
 def _judging(position: Position) -> str:
     """How the game goes, as the judge is told."""
-    from gadfly.debate._rules import ABSENT, SHORT, VERIFIED
-
     protocol, quotes = position.protocol, position.dispute.document is not None
     argued = any(seat.side != "none" for seat in protocol.seats.values())
     unseen = quotes and not protocol.document

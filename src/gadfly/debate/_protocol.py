@@ -125,8 +125,9 @@ class Prices(_Part):
 
 
 class Rules(_Part):
-    """When a seat has lost. `slack`: the limit may be passed by this factor. `tries`: how often a seat that breaks a
-    rule may speak again before it has lost. `loses`: which breaches lose; the others are only noted.
+    """When a seat has lost. `slack`: the limit may be passed by this factor. `tries`: how often a seat may speak in
+    all before it has lost: 2 lets who broke a rule try once more. `loses`: which breaches lose; the
+    others are only noted.
     """
 
     slack: float = Field(default=1.5, ge=1, le=10)

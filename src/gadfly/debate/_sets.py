@@ -43,7 +43,8 @@ def read_set(
 
     `limit` takes the first so many; of these who have no document get the passage found first in `library`. `told`
     hears how many questions have no document or no known answer, if any have none. Raises `InputError`, which names the
-    line, for a question that is asked again with another right answer, and for a file without a question.
+    line, for a question that is asked again with another right answer, and for a file without a question, and
+    `CallError` where the library is a search engine that fails.
     """
     given = dict(json_lines(SAMPLE if str(path) == "sample" and not Path(path).exists() else path))
     if not given:

@@ -14,7 +14,15 @@ from statistics import fmean
 from typing import Literal
 
 from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, share_mean
-from gadfly.debate._judged import JudgedCase, by_question, heard, hedges, judged_cases, same_questions
+from gadfly.debate._judged import (
+    JudgedCase,
+    by_question,
+    heard,
+    hedges,
+    judged_cases,
+    protocol_of,
+    same_questions,
+)
 from gadfly.debate._marks import Marks, marks_of
 from gadfly.debate._payoff import brier
 from gadfly.debate._people import Group, decided_by, grouped, judge_called, judge_of, person_in
@@ -277,9 +285,9 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
     unruled = [one for one in heard(cases) if one.p is not None]
-    told = [one for one in unruled if _told(one)]
+    told = [one for one in unruled if one.probabilities]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
-    protocol = Protocol.model_validate(group.runs[0].info["spec"]["protocol"])
+    protocol = protocol_of(group.runs[0])
     return DebateLine(
         name=name,
         run=", ".join(run.id for run in group.runs),
@@ -320,11 +328,6 @@ def _estimates(cases: Sequence[JudgedCase], protocol: Protocol) -> dict[str, Est
     """The mean squared error of each seat that estimates; cases in which it named no percentage are missing."""
     seats = dict.fromkeys(seat for step in protocol.steps if step.does == "estimate" for seat in step.who)
     return {seat: share_mean([(one.of, brier(one.transcript, seat)) for one in cases]) for seat in seats}
-
-
-def _told(one: JudgedCase) -> bool:
-    """Whether the verdict came with probabilities, and did not only name an answer."""
-    return bool(one.judgement.metadata.get("probabilities", True))
 
 
 def _rate(cases: Sequence[JudgedCase], verdict: Callable[[JudgedCase], float | None]) -> Estimate:
@@ -452,7 +455,7 @@ def _reliable(p: Sequence[float | None], first: Sequence[float], clusters: Seque
 def _leaning(asked: Sequence[JudgedCase], drawn: bool) -> Leaning:
     """`drawn`: each case's order was drawn by itself, so that questions need not come with either answer first."""
     both = [one for one in asked if len(one.orders) == 2]
-    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both if _told(one)]
+    biases = [(one.of, float(one.judgement.metadata["bias"])) for one in both if one.probabilities]
     swaps = {} if drawn else by_question(asked)
     even = [
         one

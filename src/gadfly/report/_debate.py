@@ -385,7 +385,7 @@ def _untold(table: DebateTable) -> list[str]:
 def _read(kept: Kept) -> ReadDebate:
     case = kept.case
     position, facts, mark = case.position, case.judgement.metadata, case.mark
-    told = bool(facts.get("probabilities", True))
+    told = case.probabilities
     said = (
         HeardLine(
             who=label(position, one),

@@ -18,12 +18,18 @@ from gadfly.stats._draws import Draw
 from gadfly.stats._estimate import Estimate
 from gadfly.stats._groups import difference_by_group, rate_by_group
 from gadfly.stats._mean import bounded_mean, mean
-from gadfly.stats._platt import STEEPEST, Platt, platt
+from gadfly.stats._platt import Platt, platt
 from gadfly.stats._ranking import Ranked, holm, ranked
 from gadfly.stats._rate import proportion, rate, sensitivity_floor
 from gadfly.stats._rater_error import RaterError, rater_error
 from gadfly.stats._ratings import Match, Rated, Ratings, ratings
-from gadfly.stats._reliability import Reliability, ReliabilityBin, recalibrated, reliability
+from gadfly.stats._reliability import (
+    Reliability,
+    ReliabilityBin,
+    calibration_slope,
+    recalibrated,
+    reliability,
+)
 from gadfly.stats._risk import (
     RiskCoverage,
     RiskPoint,
@@ -39,7 +45,6 @@ from gadfly.stats._ties import preferred
 
 __all__ = [
     "RATERS_ERR",
-    "STEEPEST",
     "ConfidenceSequence",
     "Confusion",
     "Diversity",
@@ -63,6 +68,7 @@ __all__ = [
     "alpha",
     "attempted_difference",
     "bounded_mean",
+    "calibration_slope",
     "confidence_sequence",
     "corrected_rate",
     "corrected_within",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-__all__ = ["STEEPEST", "Platt", "platt"]
+__all__ = ["Platt", "platt"]
 
 STEEPEST = math.exp(4.0)
 """The largest slope that is looked for, and one over the smallest."""

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: Brier score and its parts, calibration error, log loss, recalibration.
+"""Whether probabilities mean what they say: Brier score and its parts, calibration error and slope, recalibration.
 
 Axes: N probabilities with an outcome, K clusters, B bins, R resamples; Q quantities.
 """
@@ -17,17 +17,21 @@ from scipy import special
 from gadfly.errors import InputError
 from gadfly.stats._clusters import Floats, Grouped, group
 from gadfly.stats._estimate import Estimate
+from gadfly.stats._logistic import logistic
 from gadfly.stats._platt import platt
+from gadfly.stats._profile import profile
 from gadfly.stats._rate import Verdict, check_level, known, pick, rate
 from gadfly.stats._sandwich import average, contrasts
 
-__all__ = ["Reliability", "ReliabilityBin", "recalibrated", "reliability"]
+__all__ = ["Reliability", "ReliabilityBin", "calibration_slope", "recalibrated", "reliability"]
 
 Ints = NDArray[np.intp]
 
 BINS = 10
 RESAMPLES = 1_000
 LEAST = 1e-6
+EVEN = 1e-9
+"""Log-odds that differ from 0 by no more differ by rounding."""
 """A probability nearer to 0 or 1 counts as this near: a loss of at most 13.8, a logit of at most that."""
 
 
@@ -137,6 +141,32 @@ def recalibrated(
         found[own == fold] = sigmoid.members(_logits(said[own == fold]))
     made = dict(zip(rows, found.tolist(), strict=True))
     return [made.get(i) for i in range(len(probabilities))]
+
+
+def calibration_slope(
+    probabilities: Sequence[Verdict],
+    outcomes: Sequence[Verdict],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """What the log-odds of probabilities must be multiplied by to come true: above 1 where they say too little, below
+    where too much, and below 0 where they say the opposite.
+
+    The slope of a logistic regression of outcomes (1 or 0) on log-odds (Cox 1958, Biometrika 45:562) without an
+    intercept, so that one half stays one half: the inverse temperature of Guo et al. (2017, arXiv 1706.04599). Fit and
+    interval are those of `slope`, over clusters. Pairs of which either is None are missing. Without a probability other
+    than one half there is no point, and the interval is (-∞, ∞). Raises `InputError` as `reliability` does.
+    """
+    check_level(level)
+    p_N, y_N, data, missing = _pairs(probabilities, outcomes, clusters)
+    odds_N = _logits(p_N)
+    unit = float(np.sqrt((odds_N**2).mean())) if data.n else 0.0
+    if unit < EVEN:
+        return Estimate(None, -math.inf, math.inf, data.n, data.clusters, missing, level)
+    fit = logistic(odds_N[:, None] / unit, y_N, data.labels)
+    [(point, low, high)] = profile(fit, np.array([[1 / unit]]), level).ends()
+    return Estimate(point, low, high, data.n, data.clusters, missing, level)
 
 
 def _pairs(
