@@ -72,6 +72,9 @@ TOURNAMENTS = (
     Tournament(12, 10, shared=True, rounds=5),
     Tournament(6, 2, rounds=3, effect="seat", rho=0.3),
     Tournament(7, 4, rounds=5, effect="seat"),
+    Tournament(8, 10, rounds=5, rho=0.0, spread=0.0),
+    Tournament(16, 10, rounds=5, rho=0.0, spread=0.0),
+    Tournament(16, 10, rounds=5, spread=52.0),
     Tournament(4, 8, soft=True),
     Tournament(8, 10, shared=True, effect="seat", soft=True),
     Tournament(4, 4, effect="seat", rho=0.3, spread=350.0, thin=True),
@@ -170,7 +173,7 @@ def played(field: Field) -> list[Match]:
     met: list[Match] = []
     found: list[Match] = []
     for _ in range(field.cell.rounds):
-        for first, second in swiss(names, met, seed=0).pairs:
+        for first, second in swiss(names, met, seed=0, noise=0.5 / np.sqrt(field.cell.questions)).pairs:
             games = field.pairing(names.index(first), names.index(second))
             shares = [one.score if one.first == first else 1 - (one.score or 0.0) for one in games]
             met.append(Match(first, second, float(np.mean([s or 0.0 for s in shares]))))

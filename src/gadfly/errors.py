@@ -69,9 +69,9 @@ class CallError(GadflyError, RuntimeError):
     """A model call that failed for good.
 
     `cause` is a short stable word kept in the case's row: `unauthorized`, `not_found`, `rate_limited`,
-    `server_error`, `unreachable`, `timeout`, `bad_reply`, `empty_reply`, `context_overflow`, `rejected`. `cut`: nothing
-    was said because all tokens allowed were used up before. `usage`, a `Usage`, is what was paid for all the same; None
-    where nothing was.
+    `server_error`, `unreachable`, `timeout`, `bad_reply`, `empty_reply`, `no_choice`, `context_overflow`, `rejected`.
+    `cut`: nothing was said because all tokens allowed were used up before. `usage`, a `Usage`, is what was paid for all
+    the same; None where nothing was.
     """
 
     def __init__(

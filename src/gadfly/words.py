@@ -42,7 +42,7 @@ without spaces is one.
 
 
 _COUNTED = regex.compile(
-    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED|(?<=\p{Ll})\p{Lu})[\p{L}\p{N}\p{M}_'’]){0,29}|[\p{S}]".replace(
+    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED|(?<=\p{Ll})\p{Lu})[\p{L}\p{N}\p{M}'’]){0,29}|[\p{S}]".replace(
         "UNSPACED", _UNSPACED
     )
 )

@@ -89,7 +89,7 @@ def test_without_verdicts_what_is_missing_is_counted_and_nobody_is_rated(
 ) -> None:
     found = ("--output", str(questions.parent / "found.json"))
     said = given(questions, *found, players="scripted/talker,scripted/another")
-    assert "Round 1 of 1: scripted/" in said.output and "No ratings: No debate has a verdict" in said.output
+    assert "Round 1 of 1: scripted/" in said.output and "No ratings: No question has a verdict" in said.output
     kept = json.loads((questions.parent / "found.json").read_text())
     assert [(one["score"]["point"], one["score"]["missing"]) for one in kept["players"]] == [(None, 4)] * 2
     assert len(kept["runs"]) == 1 and (questions.parent / "runs" / kept["runs"][0]).is_dir()

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from debate_fakes import debate, played, seated
+from debate_fakes import Voice, debate, played, seated
 from inspect_ai.model import GenerateConfig
 
-from gadfly.debate import DebateJudge, Player, protocol
+from gadfly.debate import DebateJudge, Player, Position, protocol
 from gadfly.debate._verdict import letters
 from gadfly.errors import CallError
 from gadfly.judges import question_key
@@ -59,6 +59,19 @@ def service(**what: Any) -> Service:
 
 def verdict(system: System, orders: int = 2) -> Judgement:
     return asyncio.run(DebateJudge.of(system, orders).judge([debate()]))[0]
+
+
+def test_a_judge_whose_service_fails_in_one_order_has_paid_for_both() -> None:
+    class Half(Service):
+        async def reply(self, messages: Sequence[tuple[str, str]], *, seed: int | None = None) -> Reply:
+            if "A. snails" in messages[-1][1]:
+                raise CallError("It is down.", "server_error", usage=Usage(7, 0))
+            await asyncio.sleep(0.01)
+            return await super().reply(messages, seed=seed)
+
+    with pytest.raises(CallError) as failed:
+        asyncio.run(DebateJudge.of(Half(scripted(""))).weigh(Position.of(debate()), 0))
+    assert failed.value.usage == Usage(17, 1)
 
 
 @pytest.mark.parametrize("rejects", [("logprobs",), ("temperature",), ("logprobs", "temperature")])
@@ -123,6 +136,9 @@ def test_on_a_question_that_its_scale_was_learned_from_its_verdict_is_missing() 
     assert plain == other and plain.score is not None
     assert (known.score, known.cause) == (None, "learned_from") and known.metadata == plain.metadata
     assert len({json.dumps(one.spec()) for one in (asked, knows)}) == 2
+    ruled = debate(first=Voice(" "))
+    by_rule = [asyncio.run(one.judge([ruled]))[0] for one in (asked, knows)]
+    assert [(one.score is None, one.cause) for one in by_rule] == [(False, ""), (True, "learned_from")]
 
 
 @pytest.mark.parametrize(("says", "asks"), [("A", False), ("Let me see.", False), ("Which page?", True)])
@@ -166,7 +182,10 @@ TAKEN_BACK = [
 ]
 
 
-@pytest.mark.parametrize("text", ["A quotation shows it", "a careful reader", "Both", "", *TAKEN_BACK])
+@pytest.mark.parametrize(
+    "text",
+    ["A quotation shows it", "A. A. Milne wrote it", "A's debater lied, so B", "Both", "", *TAKEN_BACK],
+)
 def test_what_is_no_letter_is_not(text: str) -> None:
     assert letters(Reply(text)) is None
 

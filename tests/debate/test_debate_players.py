@@ -75,6 +75,48 @@ def test_a_draft_is_said_where_the_judge_that_is_consulted_cannot_be_asked() -> 
     assert not transcript.metadata["lost"] and transcript.said_by("first")[0].text == "Seeds."
 
 
+class Outage(ScriptedJudge):
+    """Is down."""
+
+    async def weigh(self, position: Position, seed: int) -> Weighed:
+        raise CallError("It is down.", "server_error", usage=Usage(5, 2))
+
+
+def test_nobody_argues_worse_because_the_judge_that_is_consulted_is_down() -> None:
+    def words(move: Move) -> str:
+        if move.seed % 2:
+            raise CallError("It said nothing.", "empty_reply", usage=Usage(7, 3))
+        return "Seeds."
+
+    voice = Voice(words)
+    transcript = played(seated(protocol("debate"), first=BestOf(voice, 12, Outage())))
+    assert (transcript.outcome, transcript.cause) == ("failed", "server_error")
+    silent = sum(move.seed % 2 for move in voice.moves)
+    assert 0 < silent < 12 and transcript.usage["first"].output_tokens == 3 * silent + 2 * (12 - silent)
+
+
+def test_a_draft_that_a_service_did_not_make_fails_the_case() -> None:
+    def words(move: Move) -> str:
+        if move.seed % 2:
+            raise CallError("Too many at once.", "rate_limited")
+        return "Seeds."
+
+    transcript = played(seated(protocol("debate"), first=BestOf(Voice(words), 12, ScriptedJudge())))
+    assert (transcript.outcome, transcript.cause) == ("failed", "rate_limited")
+
+
+@pytest.mark.parametrize("at", ["weakest point", "write it again"])
+def test_nobody_argues_worse_because_its_service_fails_while_it_refines(at: str) -> None:
+    def script(messages: Sequence[tuple[str, str]], seed: int | None) -> str:
+        if at in messages[-1][1]:
+            raise CallError("It is down.", "server_error", usage=Usage(0, 1_000))
+        return "Seeds."
+
+    transcript = played(seated(protocol("debate"), first=Refining(player(script))))
+    assert (transcript.outcome, transcript.cause) == ("failed", "server_error")
+    assert transcript.usage["first"].output_tokens > 1_000
+
+
 def test_a_draft_that_fails_leaves_the_others() -> None:
     def words(move: Move) -> str:
         if move.seed % 2:
@@ -150,6 +192,12 @@ def test_a_model_chooses_the_side_it_finds_likelier_in_both_orders() -> None:
 
     game = seated(protocol("open_consultancy"), consultant=player(script))
     assert {Position.of(played(game, turn=turn)).mine("consultant") for turn in (0, 1)} == {"snails"}
+
+
+def test_one_that_names_neither_answer_has_lost_by_rule() -> None:
+    transcript = played(seated(protocol("open_consultancy"), consultant=player("Neither, I think.")))
+    [lost] = transcript.metadata["lost"]
+    assert (transcript.outcome, lost["what"]) == ("completed", "could not go on (no_choice)")
 
 
 def test_a_set_has_two_cases_a_question_and_says_which_line_is_wrong(tmp_path: Path) -> None:

@@ -19,6 +19,13 @@ def test_debaters_who_argue_better_for_the_truth_lift_the_judge(tmp_path):
     assert (found.gain.n, found.gain.clusters) == (240, 40)
 
 
+def test_only_questions_that_count_in_every_run_are_compared(tmp_path):
+    few, many = (played(tmp_path, "debate", Leaning(), Honest(1.0), n=n) for n in (10, 40))
+    found = skill_slope([(0.0, few), (1.0, many)])
+    assert (found.gain.n, found.gain.clusters) == (40, 10)
+    assert found.gain.point == pytest.approx(0.0, abs=0.2)
+
+
 def test_one_skill_has_no_slope(tmp_path):
     with pytest.raises(InputError, match="two skills"):
         skill_slope([at(tmp_path, 1.0)])

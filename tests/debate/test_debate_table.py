@@ -28,7 +28,7 @@ from gadfly.debate._people import Group, argued_by
 from gadfly.debate._position import Statement
 from gadfly.debate._rules import checked
 from gadfly.debate._table import KEPT, _kept, _kind, _line
-from gadfly.errors import InputError
+from gadfly.errors import CallError, InputError
 from gadfly.report import from_runs
 from gadfly.runs import rejudge
 from gadfly.transcripts import Judgement
@@ -183,6 +183,24 @@ def test_protocols_that_were_played_on_other_questions_are_refused(tmp_path, run
     other = played(tmp_path, "debate", n=3, what="bridge")
     with pytest.raises(InputError, match="different questions"):
         debate_table([runs["naive"], other])
+
+
+def test_who_fails_for_the_false_answer_alone_is_not_left_with_the_true_one(tmp_path):
+    """As where a filter refuses to argue for what is false: the judge follows its adviser and knows nothing."""
+
+    class Filtered(Skilled):
+        async def say(self, move):
+            if move.position.sides[move.seat] == move.position.dispute.correct:
+                return await super().say(move)
+            raise CallError("refused", cause="rejected")
+
+    alone = played(tmp_path, "naive", ScriptedJudge(), n=24)
+    line = debate_table(
+        [alone, played(tmp_path, "consultancy", ScriptedJudge(), chair=Filtered(9.0), n=24)]
+    ).lines[1]
+    assert (line.accuracy.point, line.accuracy.missing, line.failed) == (1.0, 24, 24)
+    assert line.judged.n == 0 and line.believed.honest is None
+    assert line.gains["naive"].point is None and (line.helped, line.judged_helped) == (None, None)
 
 
 def test_decisions_by_rule_are_counted_apart(table, runs):

@@ -40,7 +40,7 @@ def test_inspect_finds_the_task_and_its_model_argues_in_every_seat(tmp_path, som
     assert len(log.samples) == 4
     said = [message.text for message in log.samples[0].messages]
     assert said[0].startswith("Question: When was the mill")
-    assert said[1:3] == ["Debater for A: The page says so.", "Debater for B: The page says so."]
+    assert said[1:3] == ["Debater for A:\n| The page says so.", "Debater for B:\n| The page says so."]
 
 
 def test_why_a_verdict_is_what_it_is_stands_beside_it(tmp_path, some):

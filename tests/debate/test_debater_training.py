@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -443,6 +444,46 @@ def test_rollouts_of_one_branch_go_on_differently(tmp_path):
     made = asyncio.run(run(game, seatings(ROWS * 2, game.bout.protocol), settings=Settings(tmp_path)))
     paid = [branch["payoffs"] for one in branching(made) for branch in one.metadata["branches"]]
     assert all(len(one) == 3 for one in paid) and any(len(set(one)) > 1 for one in paid)
+
+
+class Seeded(Skilled):
+    """Says something else for each seed; its service fails once it has spoken in a whole debate."""
+
+    said, most = 0, 99
+
+    async def say(self, move):
+        self.__dict__["said"] = self.said + 1
+        if self.said > self.most:
+            raise CallError("It is down.", "server_error")
+        return Said(f"w{move.seed % 1_000}")
+
+
+async def branched_once(judge, most=99):
+    """One case, with how many tasks it leaves behind."""
+    player = Seeded(0.0)
+    player.__dict__["most"] = most
+    game = Branching(Bout(brief(), player, Seeded(0.0), judge), alternatives=3)
+    played = await game.play(Case("c", 0, 0, seatings(ROWS, brief())[0]))
+    return played, len(asyncio.all_tasks()) - 1
+
+
+def test_a_branch_that_fails_leaves_no_other_under_way():
+    class FirstDown(ScriptedJudge):
+        asked: ClassVar = []
+
+        async def judge(self, transcripts):
+            self.asked.append(transcripts)
+            await asyncio.sleep(0.01 if len(self.asked) == 1 else 3_600)
+            return [out_of_reach(one) for one in await super().judge(transcripts)]
+
+    judge = FirstDown()
+    played, left = asyncio.run(branched_once(judge))
+    assert (played.outcome, played.cause, left) == ("failed", "server_error", 0) and len(judge.asked) > 1
+
+
+def test_a_debate_of_which_a_service_made_no_other_statement_has_failed():
+    played, left = asyncio.run(branched_once(LikesEven(), most=1))
+    assert (played.outcome, played.cause, left) == ("failed", "server_error", 0)
 
 
 def test_a_debate_whose_judge_was_out_of_reach_has_failed_and_is_played_again(tmp_path):

@@ -124,6 +124,11 @@ def test_who_is_listed_first_makes_no_difference_to_it(learned: Reward) -> None:
     assert one is not None and two is not None and one + two == pytest.approx(1)
 
 
+def test_in_the_judges_chair_it_waits_for_nothing_that_the_loop_does_not_know_of(learned: Reward) -> None:
+    with pytest.raises(StopIteration):
+        RewardJudge(learned).weigh(Position.of(debate()), 0).send(None)
+
+
 def test_a_reward_model_of_labels_is_no_judge_of_debates(trunk: RewardSettings) -> None:
     rows = to_rows([Row(f"text {n}", float(n % 2)) for n in range(40)])
     with pytest.raises(InputError, match="gadfly debate learn"):

@@ -6,6 +6,7 @@ import signal
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gadfly.debate import (
     Weighed,
     protocol,
 )
+from gadfly.debate._tournament import Bout, _clear, _rated
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.runs import Settings, open_run
 from gadfly.stats._ratings import ELO
@@ -166,7 +168,7 @@ async def test_two_who_both_break_rules_tie(tmp_path: Path) -> None:
 async def test_what_was_not_judged_or_not_played_is_missing_and_no_loss(tmp_path: Path) -> None:
     found = await played(tmp_path, judge=Silent())
     assert {(one.score.point, one.score.missing) for one in found.players} == {(None, 24)}
-    assert found.ratings.players == () and found.slope.gain.point is None and "No debate" in found.problem
+    assert found.ratings.players == () and found.slope.gain.point is None and "No question" in found.problem
     players = {**SKILLED, "down": Unreachable(0.0, "down")}
     found = await played(tmp_path, players, rounds=5)
     down = found.players[-1]
@@ -189,7 +191,7 @@ async def test_a_judge_that_is_down_for_one_seating_is_asked_again_and_no_seats_
 
     two = {name: SKILLED[name] for name in ("best", "poor")}
     found = await played(tmp_path, two, judge=OneDown(), rounds=1)
-    assert "4 of 8 debates have no verdict" in found.problem and "--retry-failed" in found.problem
+    assert "No question has a verdict on both" in found.problem and "--retry-failed" in found.problem
     assert "side=False" not in found.problem
 
 
@@ -336,6 +338,40 @@ async def test_what_cannot_be_played_is_refused(changed: dict[str, Any], said: s
         Tournament(**plan)
 
 
+async def test_who_fails_for_the_false_answer_alone_is_no_better_for_it(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Filtered(Skilled):
+        async def say(self, move: Move) -> Said:
+            if move.position.sides[move.seat] == move.position.dispute.correct:
+                return await super().say(move)
+            raise CallError("refused", cause="rejected")
+
+    players = {
+        "filtered": Filtered(0.0, "filtered"),
+        **{name: Skilled(0.0, name) for name in ("b", "c", "d")},
+    }
+    found = await played(tmp_path, players, judge=ScriptedJudge(truth=2.0), rounds=3)
+    [filtered] = [one for one in found.players if one.name == "filtered"]
+    assert (filtered.rating, filtered.score.n, filtered.score.missing) == (None, 0, 24)
+
+
+def test_what_may_be_chance_is_said_of_all_pairs_together() -> None:
+    rng, clear, apart = random.Random(0), 0, 0
+    for _ in range(60):
+        pairs = combinations("abcdef", 2)
+        bouts = [
+            Bout(1, n, *pair, float(rng.random() < 0.5))
+            for pair in pairs
+            for n in range(10)
+            for pair in (pair, pair[::-1])
+        ]
+        found, _ = _rated(bouts)
+        sure = {pair for pair, one in found.differences.items() if one.low > 0}
+        assert set(_clear(bouts, found)) <= sure
+        clear, apart = clear + bool(_clear(bouts, found)), apart + bool(sure)
+    assert clear <= 6 < apart
+
+
 async def test_what_a_judge_learned_from_rates_nobody(tmp_path: Path) -> None:
     class Knowing(ScriptedJudge):
         async def judge(self, transcripts: Sequence[Transcript]) -> list[Judgement]:
@@ -344,7 +380,9 @@ async def test_what_a_judge_learned_from_rates_nobody(tmp_path: Path) -> None:
 
     plan = Tournament(SKILLED, Knowing(), BOUT, ROWS, 1, 2)
     found = await plan.play(Settings(tmp_path, progress=False))
-    assert not found.ratings.players and "No debate has a verdict" in found.problem and not found.slope.gain.n
+    assert (
+        not found.ratings.players and "No question has a verdict" in found.problem and not found.slope.gain.n
+    )
     assert all(one.score.point is None and one.score.missing == 4 for one in found.players)
 
 

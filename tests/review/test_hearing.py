@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hearing_samples import ROWS, Debater, model_judge, sitting, tolerant
+from hearing_samples import ROWS, Debater, model_judge, numbered, sitting, tolerant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ from gadfly.models import System, model_of
 from gadfly.review import Store, listen
 from gadfly.review._hearing import Hall, Sitting, hear, make_hearing_queue
 from gadfly.review._hearing_journal import Journal, Journalled
-from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonJudge
+from gadfly.review._hearing_people import Answered, Attended, Hearing, PersonJudge, Wanted
 from gadfly.review._hearing_view import Seen
 from gadfly.review._security import Serving
 from gadfly.runs import Cases, Run, Settings, run
@@ -41,6 +41,7 @@ SAID = Said("It is 1874.", Usage(3, 4), seconds=2.5)
 def opened(path: Path, case: str = "case") -> Journal:
     journal = Journal()
     journal.open(path)
+    journal.take()
     journal.case = case
     return journal
 
@@ -112,6 +113,19 @@ def test_a_torn_line_is_as_if_it_had_not_been(tmp_path_factory: Any, cut: int, t
     again.put("said", "first", 9, outcome={"text": "new"})
     assert opened(path).get("said", "first", 9) is not None
     assert sum(row is not None for row in known) == path.read_bytes().count(b"\n") - 1
+
+
+def test_what_another_process_is_writing_is_read_and_never_cut(tmp_path: Path) -> None:
+    first, second = opened(tmp_path / "j"), Journal()
+    first.put("said", "first", 1, outcome={"text": "whole"})
+    whole = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(whole + b'{"case": "ca')
+    second.open(tmp_path / "j")
+    assert len(second.all("said")) == 1 and (tmp_path / "j").read_bytes() == whole + b'{"case": "ca'
+    (tmp_path / "j").write_bytes(whole)
+    first.put("said", "first", 2, outcome={"text": "later"})
+    second.take()
+    assert len(second.all("said")) == 2
 
 
 @pytest.mark.parametrize("line", ["not json", '{"case": "x"}', "[1]", "7", "null"])
@@ -446,6 +460,69 @@ def test_what_cannot_be_kept_is_not_taken(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     asyncio.run(gives())
+
+
+async def asked(hearing: Hearing, kind: str) -> Wanted:
+    """What the page asks for, once it is this."""
+    async with asyncio.timeout(10):
+        while hearing.wanted is None or (hearing.wanted.kind, hearing.panel) != (kind, hearing.wanted.key):
+            await asyncio.sleep(0.005)
+    return hearing.wanted
+
+
+async def gave(hearing: Hearing, kind: str, **answer: Any) -> None:
+    """Answer, once this is asked for."""
+    await hearing.give(await asked(hearing, kind), Answered(seconds=1.0, **answer))
+
+
+class Once(Debater):
+    """Is down the first time it is asked."""
+
+    async def say(self, move: Move) -> Said:
+        if not self.asked:
+            self.asked.append("")
+            raise CallError("It is down.", "server_error")
+        return await super().say(move)
+
+
+def test_the_end_of_a_debate_that_is_played_again_stays_though_the_next_had_begun(tmp_path: Path) -> None:
+    made = hall(sitting(tmp_path, Once(numbered), protocol=tolerant("debate")), "ann")
+
+    async def fails_and_goes_on() -> None:
+        async with made.under_way():
+            await gave(made.hearings["ann"], "begin")
+            await gave(made.hearings["ann"], "begin")
+            await asked(made.hearings["ann"], "verdict")
+
+    async def comes_back() -> None:
+        again = Hall(made.store, "debates", made.sitting, Serving(), ["ann"])
+        ann = again.hearings["ann"]
+        async with again.under_way():
+            await gave(ann, "verdict", p=0.8, confidence=0.5)
+            assert (await asked(ann, "begin")).key == "begin-1-1"
+            assert ann.place == "0" and ann.transcript is not None
+            await gave(ann, "begin")
+            await asked(ann, "verdict")
+            assert ann.place == "1"
+
+    asyncio.run(fails_and_goes_on())
+    asyncio.run(comes_back())
+
+
+def test_what_was_said_while_a_page_waited_for_the_run_is_known_to_it(tmp_path: Path) -> None:
+    found = sitting(tmp_path, Debater(numbered), protocol=tolerant("debate"))
+    first = hall(found, "ann")
+
+    async def both() -> None:
+        async with first.under_way():
+            await gave(first.hearings["ann"], "begin")
+            second = Hall(first.store, "debates", found, Serving(), ["ann"])
+            await gave(first.hearings["ann"], "verdict", p=0.9, confidence=0.5)
+        async with second.under_way():
+            assert (await asked(second.hearings["ann"], "begin")).key == "begin-1"
+            assert second.hearings["ann"].done == 1
+
+    asyncio.run(both())
 
 
 def test_a_debate_that_failed_is_not_counted_as_done(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from runs_fakes import Asking, Even, failing, play, rows
 
-from gadfly.runs._progress import Tally
+from gadfly.runs._progress import Aside, Tally
 from gadfly.runs._recovery import Done, recover
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
 
@@ -93,6 +93,22 @@ def test_how_fast_it_goes_is_said_once_one_case_was_done_in_this_session() -> No
         "debate 4/10 2 tokens sampled",
         "debate 4/10 2.0/min · 200 tokens sampled · 0:02:00 left",
     ]
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")]
+)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_run_that_nobody_can_watch_any_more_goes_on(error: OSError, terminal: bool) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise error
+
+    console = Aside(file=Gone(), force_terminal=terminal)
+    with Tally("asking", 5, {}, console, every_s=0.0) as tally:
+        tally.sampling(1234)
+        tally.played(Transcript(Case("0", 0, 0), ()))
+    assert tally.done == 1 and console.quiet
 
 
 def test_a_run_asked_to_be_quiet_is() -> None:

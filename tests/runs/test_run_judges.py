@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from runs_fakes import play
+from runs_fakes import Asking, Even, failing, play
 
+from gadfly.runs import Settings, run
 from gadfly.transcripts import Judgement, Transcript
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,17 @@ class Unreachable:
         if self.down:
             return [Judgement.missing(t.case.id, self.name, "call_failed:timeout") for t in transcripts]
         return [Judgement(t.case.id, self.name, 1.0) for t in transcripts]
+
+
+async def test_who_has_cases_played_again_left_to_judge_is_named_and_keeps_the_rest(tmp_path, capsys):
+    down = Asking(before=failing("timeout", lambda index: index == 3))
+    await play(tmp_path, 5, [Unreachable(down=True)], game=down)
+    again = await run(Asking(), 5, [Even()], settings=Settings(tmp_path, retry_failed=True))
+    said = "The cases played again wait for unreachable too: give the command with that judge again."
+    assert said in capsys.readouterr().err
+    kept = [judgement.cause for judgement in again.judgements("unreachable")]
+    assert kept == ["call_failed:timeout"] * 4
+    assert len(list(again.judgements("even"))) == 5
 
 
 async def test_a_judges_failed_calls_are_made_again_when_asked(tmp_path):

@@ -1,6 +1,7 @@
 """A run on disk: found by name, asked in SQL, and honest about what is damaged."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from runs_fakes import Asking, Even, failing, play, rows
 
 from gadfly.errors import InputError, StoreError, UnknownNameError
-from gadfly.runs import Run, all_runs, open_run
+from gadfly.runs import Run, all_runs, open_run, provenance
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +68,14 @@ async def test_run_json_says_where_the_rows_came_from(run: Run) -> None:
     assert info["players"]["target"]["model"] == "scripted/model"
     assert (info["seed"], info["cases"], info["reproducible"]) == (0, 50, True)
     assert {"versions", "git", "command", "spec", "started", "wall_s"} <= set(info)
+
+
+async def test_a_git_that_does_not_answer_keeps_no_run_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(command: list[str], **_: object) -> object:
+        raise subprocess.TimeoutExpired(command, 10)
+
+    monkeypatch.setattr(subprocess, "run", slow)
+    assert provenance()["git"] == {"commit": "", "changed": False}
 
 
 async def test_a_run_whose_process_is_gone_counts_as_interrupted(run: Run) -> None:

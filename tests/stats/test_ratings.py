@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
-from gadfly.stats import Match, proportion, ratings
+from gadfly.stats import Match, proportion, ratings, swiss
 
 ELO = 400 / math.log(10)
 
@@ -112,6 +112,22 @@ def test_who_won_every_question_is_as_sure_as_so_many_wins_in_a_row() -> None:
 def test_one_question_alone_promises_little() -> None:
     found = ratings([one for _ in range(50) for one in both_seats("a", "b", 0.9, "q")]).difference("a", "b")
     assert found.high - found.low > 400
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_where_the_better_one_always_wins_the_fit_ends_on_no_saddle(seed: int) -> None:
+    met, games = list[Match](), list[Match]()
+    for number in range(5):
+        for pair in swiss("abcdefg", met, seed).pairs:
+            won = float(pair[0] < pair[1])
+            met.append(Match(*pair, won))
+            for question in range(10):
+                games += [
+                    Match(*pair, won, (number, question)),
+                    Match(*pair[::-1], 1 - won, (number, question)),
+                ]
+    found = {one.name: one.rating for one in ratings(games).players}
+    assert found["a"].low > found["g"].high and all(math.isfinite(one.high) for one in found.values())
 
 
 def test_no_scores_give_no_players() -> None:

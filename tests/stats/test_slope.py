@@ -41,6 +41,14 @@ def test_the_unit_of_skill_scales_the_slope_and_leaves_the_gain() -> None:
     assert in_points.gain.point == pytest.approx(found.gain.point) and found.over == (-1.0, 1.0)
 
 
+def test_the_unit_of_skill_scales_the_interval_too() -> None:
+    rng = np.random.default_rng(3)
+    right = [float(x) for x in rng.integers(0, 2, 80)]
+    in_points, in_thousands = (slope(right, [60.0 * unit, 62.0 * unit] * 40) for unit in (1.0, 0.001))
+    assert in_thousands.log_odds.low == pytest.approx(1000 * in_points.log_odds.low)
+    assert in_thousands.log_odds.high == pytest.approx(1000 * in_points.log_odds.high)
+
+
 def test_skill_that_parts_right_from_wrong_gives_a_finite_slope() -> None:
     found = slope([x > 0 for x in SKILLS], SKILLS, QUESTIONS)
     assert 2 < found.log_odds.low < (found.log_odds.point or 0) < found.log_odds.high < 60

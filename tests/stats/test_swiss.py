@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
-from gadfly.stats import Match, Round, swiss
+from gadfly.stats import Match, Round, ratings, swiss
 
 FIELD = st.tuples(st.integers(2, 13), st.integers(0, 10_000))
 
@@ -82,6 +84,36 @@ def test_winners_meet_winners() -> None:
     played = [Match("a", "b", 1.0), Match("c", "d", 1.0), Match("e", "f", 0.0), Match("g", "h", 0.0)]
     found = {frozenset(pair) for pair in swiss("abcdefgh", played, 0).pairs}
     assert all(len(pair & set("acfh")) in (0, 2) for pair in found)
+
+
+def test_players_whom_chance_may_have_parted_are_alike() -> None:
+    played = [Match("a", "b", 0.7), Match("c", "d", 0.7), Match("e", "f", 0.3), Match("g", "h", 0.3)]
+
+    def met(noise: float) -> set[frozenset[str]]:
+        rounds = (swiss("abcdefgh", played, seed, noise=noise) for seed in range(20))
+        return {frozenset(pair) for one in rounds for pair in one.pairs}
+
+    assert all(len(pair & set("acfh")) in (0, 2) for pair in met(0.05))
+    assert any(len(pair & set("acfh")) == 1 for pair in met(0.15))
+    assert frozenset("ab") not in met(0.15)
+    with pytest.raises(InputError, match="not below 0"):
+        swiss("ab", [], 0, noise=-1.0)
+
+
+def test_equal_players_are_rated_within_their_intervals_however_they_met() -> None:
+    """By points as they are, a tenth of the differences and more is missed."""
+    rng, held = np.random.default_rng(1), list[bool]()
+    for seed in range(25):
+        names, met, games = "abcdefghijkl", list[Match](), list[Match]()
+        for _ in range(5):
+            for pair in swiss(names, met, seed, noise=0.5 / math.sqrt(10)).pairs:
+                scores = rng.integers(0, 2, 20)
+                met.append(Match(*pair, float(scores.mean())))
+                games += [
+                    Match(*(pair, pair[::-1])[n % 2], float(y ^ n % 2)) for n, y in enumerate(scores.tolist())
+                ]
+        held += [one.low <= 0 <= one.high for one in ratings(games).differences.values()]
+    assert np.mean(held) > 0.925
 
 
 def test_the_low_scorer_sits_out() -> None:

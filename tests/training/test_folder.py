@@ -1,15 +1,29 @@
 """A training on disk: what is in its folder, what is not, and what a kill leaves behind."""
 
+import gc
 import json
 import pickletools
+import resource
+from contextlib import contextmanager
 
 import pytest
 
-from gadfly.errors import InputError
+from gadfly.errors import InputError, StoreError
 from gadfly.training import Demonstration, Folder, Supervision, supervise
 from tiny_models import tiny_model
 
 SPEC = {"method": "sft", "rank": 4}
+
+
+@contextmanager
+def a_disk_with(left):
+    """No file grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def is_pickle(content: bytes) -> bool:
@@ -121,6 +135,47 @@ def test_two_processes_do_not_train_in_one_directory(tmp_path):
     first, second = (Folder.open(tmp_path / "it", SPEC) for _ in range(2))
     with first.lock(), pytest.raises(InputError, match="Another process is training in"):
         second.lock()
+
+
+def test_one_that_is_over_lets_go_of_its_directory(tmp_path):
+    folder = Folder.open(tmp_path / "it", SPEC)
+    gc.disable()
+    try:
+        with folder.lock() as held:
+            assert held.is_locked
+        assert not held.is_locked
+    finally:
+        gc.enable()
+
+
+def test_a_training_killed_while_it_was_opened_is_opened_again(tmp_path):
+    (tmp_path / "training.tmp").write_text('{"spec": ')
+    (tmp_path / ".lock").touch()
+    assert Folder.open(tmp_path, SPEC).info["spec"] == SPEC
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path):
+    with a_disk_with(10), pytest.raises(StoreError, match=r"cannot be written \(File too large\); mend that"):
+        Folder.open(tmp_path / "it", SPEC)
+    folder = Folder.open(tmp_path / "it", SPEC)
+    folder.append("curve", [{"step": 1}, {"step": 2}])
+    for write in (
+        lambda: folder.note(steps=3),
+        lambda: folder.append("curve", [{"step": 3}]),
+        lambda: folder.rewind(1),
+    ):
+        with a_disk_with(10), pytest.raises(StoreError):
+            write()
+    assert "steps" not in folder.info and len(list(folder.read("curve"))) == 2
+    assert not list(folder.path.glob("*.tmp"))
+
+
+def test_a_checkpoint_that_finds_the_disk_full_is_a_sentence_too(tmp_path):
+    said, how = [Demonstration("a", "b")] * 4, Supervision(save_every=1)
+    with a_disk_with(6_000), pytest.raises(StoreError, match="cannot be written"):
+        supervise(tiny_model(), said, tmp_path / "it", how)
+    assert Folder(tmp_path / "it").last_checkpoint is None
+    assert supervise(tiny_model(), said, tmp_path / "it", how).curve
 
 
 def test_it_is_done_when_it_says_so_and_its_adapter_is_there(tmp_path):

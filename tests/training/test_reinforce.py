@@ -1,6 +1,9 @@
 """A policy finds a known optimum, its curve is what a plain loop computes, and it goes on where it was killed."""
 
 import math
+import os
+import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,6 +220,51 @@ def test_another_task_in_the_same_directory_is_refused(trained):
 def test_a_policy_that_collapses_is_stopped_and_the_words_it_fell_on_are_named(tmp_path):
     ended = reinforce(tiny_model(), match(), tmp_path / "rl", settings(steps=40, kl=0.0, collapse=0.2)).ended
     assert ended.startswith("collapsed at step ") and "are distinct, and" in ended
+
+
+def collapsing(output, steps=40):
+    return reinforce(tiny_model(), match(), output, settings(steps=steps, kl=0.0, collapse=0.2))
+
+
+def test_killed_when_it_had_collapsed_it_is_not_played_on(tmp_path):
+    whole = collapsing(tmp_path / "whole")
+    last = whole.curve[-1]["step"]
+    assert f"collapsed at step {last}:" in whole.ended
+    shutil.copytree(whole.path, tmp_path / "killed")
+    folder = Folder(tmp_path / "killed")
+    (folder.path / "adapter_model.safetensors").unlink()
+    folder.note(status="running")
+    again = collapsing(folder.path)
+    assert (again.curve, again.ended, folder.info["status"]) == (whole.curve, whole.ended, "ended")
+    name = "adapter_model.safetensors"
+    assert (again.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_killed_before_the_checkpoint_of_its_collapse_it_plays_those_steps_again(tmp_path):
+    whole = collapsing(tmp_path / "whole")
+    folder = Folder(whole.path)
+    shutil.rmtree(folder.last_checkpoint)
+    (folder.path / "adapter_model.safetensors").unlink()
+    folder.note(status="running")
+    again = collapsing(folder.path)
+    np.testing.assert_array_equal(curve(again), curve(whole))
+    assert again.ended == whole.ended
+
+
+def test_interrupted_in_the_step_that_ends_it_it_has_ended(tmp_path):
+    whole = collapsing(tmp_path / "whole")
+    last = whole.curve[-1]["step"]
+
+    class Interrupting(Even):
+        async def judge(self, transcripts):
+            if transcripts[0].case.index == last - 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            return await super().judge(transcripts)
+
+    made = reinforce(
+        tiny_model(), match(Interrupting()), tmp_path / "cut", settings(steps=40, kl=0.0, collapse=0.2)
+    )
+    assert (made.ended, Folder(made.path).info["status"]) == (whole.ended, "ended")
 
 
 def test_training_starts_from_an_adapter_and_measures_its_divergence_from_there(tmp_path):

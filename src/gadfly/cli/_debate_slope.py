@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gadfly.cli import _options as o
+from gadfly.words import plural
+
+if TYPE_CHECKING:
+    from gadfly.stats import Slope
 
 
 def slope(
@@ -24,20 +28,29 @@ def slope(
     rests on.
     """
     from gadfly import debate as d
-    from gadfly.report._words import difference
     from gadfly.runs import open_run
 
     rated = [(skill, open_run(run).as_judged_by(judge)) for skill, run in map(_rated, runs)]
     for who, rules in (("Where no rule decided", False), ("With those that a rule decided", True)):
         found = d.skill_slope(rated, rules=rules)
-        gain, (least, most) = found.gain, found.over
-        if gain.point is None:
-            typer.echo(f"{who}: nobody can tell; there is no verdict, or only on one skill.")
-            continue
-        typer.echo(
-            f"{who}: accuracy {difference(gain)}, n = {gain.n}, from skill {least:g} to {most:g}; a unit of skill "
-            f"changes the log-odds of being right by {o.unitless(found.log_odds)}."
-        )
+        least, most = found.over
+        told = rises(found, f"from skill {least:g} to {most:g}")
+        typer.echo(f"{who}: {told or 'nobody can tell; no question has a verdict on two skills.'}")
+
+
+def rises(found: Slope, over: str) -> str:
+    """What skill does to accuracy, and to its log-odds, `over` its range in words; empty where nobody can tell."""
+    from gadfly.report._words import amount, difference
+
+    gain, odds, span = found.gain, found.log_odds, found.over[1] - found.over[0]
+    if gain.point is None or odds.point is None:
+        return ""
+    odds = replace(odds, point=span * odds.point, low=span * odds.low, high=span * odds.high)
+    missing = f", {gain.missing:,} missing" if gain.missing else ""
+    return (
+        f"accuracy {difference(gain)}, n = {gain.n:,} on {plural(gain.clusters, 'question')}{missing}, {over}; the "
+        f"log-odds of being right change by {amount(odds, 2)}."
+    )
 
 
 def _rated(spec: str) -> tuple[float, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ import typer
 
 from gadfly.cli import _options as o
 from gadfly.cli._debate import FOUND, JUDGE, SET, Finding, Setting, questions_in
+from gadfly.cli._debate_slope import rises
 from gadfly.words import plural
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ class Bouts(Setting):
 
 
 AT_EASE, USUAL = o.Playing(), Bouts()
-STEP = 100.0
-"""Points of rating in which the slope is printed."""
 
 
 @o.spread
@@ -157,42 +156,33 @@ def _sentences(found: Standings) -> Iterator[str]:
     if found.both_lost:
         yield f"{plural(found.both_lost, 'debate')} that both sides lost by rule: a tie each."
     for (one, other), estimate in found.ratings.differences.items():
-        sure = "" if estimate.low > 0 or estimate.high < 0 else ", which may be chance"
+        sure = "" if (one, other) in found.clear else ", which may be chance"
         yield f"{one} over {other}: {_points(estimate)} points{sure}"
     if found.ratings.side is not None:
         yield f"The first seat is worth {_points(found.ratings.side)} points."
     if found.players and found.slope_with_rules.gain.n:
         yield from _rises(found.slope, found.slope_with_rules)
+    if len(found.ratings.differences) > 1:
+        yield "What may be chance is said of all pairs together (Bonferroni); each interval is the pair's own, at 95%."
     if found.ratings.players:
         yield "Ratings are on Elo's scale, 0 on average: 400 points are odds of ten to one before this judge."
 
 
 def _rises(slope: Slope, with_rules: Slope) -> Iterator[str]:
     """What skill does to accuracy, or once why that is not known."""
-    if slope.gain.point is not None:
-        yield _rise(slope, "Accuracy where no rule decided:")
+    if told := rises(slope, _over(slope)):
+        yield f"Where no rule decided, by ratings from these debates alone: {told}"
     else:
         too_few = "Too few debates have a verdict and no broken rule"
         why = "Every pair was rated alike" if slope.gain.n else too_few
         yield f"{why}, so nothing is known of what skill does to the judge's accuracy."
-    if with_rules.gain.point is not None and slope.gain.n != with_rules.gain.n:
-        yield _rise(with_rules, "With the debates that a rule decided:")
+    if slope.gain.n != with_rules.gain.n and (told := rises(with_rules, _over(with_rules))):
+        yield f"With the debates that a rule decided: {told}"
 
 
-def _rise(slope: Slope, who: str) -> str:
-    from gadfly.report._words import difference
-
-    gain, weakest, best = slope.gain, *slope.over
-    odds = replace(
-        slope.log_odds,
-        point=None if slope.log_odds.point is None else STEP * slope.log_odds.point,
-        low=STEP * slope.log_odds.low,
-        high=STEP * slope.log_odds.high,
-    )
-    return (
-        f"{who} {difference(gain)}, n = {gain.n}, from the weakest pair ({weakest:+z.0f}) to the best ({best:+z.0f}); "
-        f"for {STEP:.0f} points the log-odds of being right change by {o.unitless(odds)}."
-    )
+def _over(slope: Slope) -> str:
+    weakest, best = slope.over
+    return f"from the weakest pair ({weakest:+z.0f}) to the best ({best:+z.0f})"
 
 
 def _points(estimate: Estimate) -> str:

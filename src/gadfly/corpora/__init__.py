@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.corpora._building import Built, build
 from gadfly.corpora._corpus import Corpus, How, corpora, corpora_home, corpus, in_memory, remove
 from gadfly.corpora._library import Library, library
-from gadfly.corpora._quotes import MIN_WORDS, quoted, too_short
+from gadfly.corpora._quotes import GAP, MIN_WORDS, quoted, too_short
 from gadfly.corpora._syntax import CLAIM_END, OPENING, TITLE_END, Form, Parsed, parse_answer
 from gadfly.corpora._types import ELLIPSIS, Document, Found, Passage, Quote
 from gadfly.corpora._web import WebCorpus, web
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIM_END",
     "ELLIPSIS",
+    "GAP",
     "MIN_WORDS",
     "OPENING",
     "TITLE_END",

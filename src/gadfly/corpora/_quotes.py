@@ -19,13 +19,14 @@ import regex
 from gadfly.corpora._types import ELLIPSIS, Passage, Quote
 from gadfly.words import UNIT, UNSEEN
 
-__all__ = ["MIN_WORDS", "Units", "quoted", "too_short", "units"]
+__all__ = ["GAP", "MIN_WORDS", "Units", "quoted", "too_short", "units"]
 
 MIN_WORDS = 3
 """Fewest words of a span, unless its passage has fewer; then all of them."""
 MOST_SPANS = 8
 
 GAP = regex.compile(r"\s*\[(?:\.\.\.|…)\]\s*")
+"""What stands in a quotation for words that were left out."""
 
 SAME = {
     **dict.fromkeys("‘’‚‛′`´", "'"),

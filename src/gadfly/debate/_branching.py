@@ -7,7 +7,6 @@ difference between two branches comes from the statement alone (Arnesen et al. 2
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,13 @@ from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from gadfly.debate._chairs import Relayed, Said, Weighed
-from gadfly.debate._debating import FAULTS, speakers
+from gadfly.debate._chairs import FAULTS, Relayed, Said, Weighed
+from gadfly.debate._debating import speakers
 from gadfly.debate._payoff import payoff
 from gadfly.debate._position import Move, Position
 from gadfly.debate._practice import SPEAKS, Bout, bout_play, outage, seed_of
 from gadfly.errors import CallError, InputError
+from gadfly.judges._base import all_at_once
 from gadfly.models import System
 from gadfly.runs import Run, paired_seed
 from gadfly.stats import preferred
@@ -119,10 +119,10 @@ class Branching:
         if not mine:
             return replace(played, outcome="invalid", cause="no_statement")
         drawn = random.Random(_drawing(case)).choice(mine)
-        options = await self._options(drawn)
-        paths = [Branch(case, played, line, drawn, one) for one in options]
         try:
-            payoffs = await asyncio.gather(*(self._payoffs(path) for path in paths))
+            options = await self._options(drawn)
+            paths = [Branch(case, played, line, drawn, one) for one in options]
+            payoffs = await all_at_once(paths, self._payoffs)
         except CallError as error:
             if error.fatal:
                 raise
@@ -136,26 +136,28 @@ class Branching:
 
     async def _options(self, drawn: Spoken) -> list[Spoken]:
         """The statement that was made and others from the same position, different texts only."""
-        others = (self._other(drawn.move, number) for number in range(1, self.alternatives))
+        seeds = [paired_seed(drawn.move.seed, -number) for number in range(1, self.alternatives)]
+        others = await all_at_once([replace(drawn.move, seed=seed) for seed in seeds], self._other)
         found = {drawn.text: drawn}
-        for one in await asyncio.gather(*others):
+        for one in others:
             if one is not None:
                 found.setdefault(one.text, one)
         return list(found.values())
 
-    async def _other(self, move: Move, number: int) -> Spoken | None:
+    async def _other(self, move: Move) -> Spoken | None:
+        """What the player says to it; None for a fault of its own before it spoke."""
         line = Line()
         try:
-            await Recorder(self.bout.player, line).say(replace(move, seed=paired_seed(move.seed, -number)))
+            await Recorder(self.bout.player, line).say(move)
         except CallError as error:
-            if error.fatal:
+            if error.fatal or error.cause not in FAULTS:
                 raise
         return line.spoken[0] if line.spoken else None
 
     async def _payoffs(self, path: Branch) -> list[float | None]:
         """What each rollout of a branch was worth to the player. `CallError` where a service was down."""
         seat = path.case.data["seat"]
-        ends = await asyncio.gather(*(self._end(path, number) for number in range(self.rollouts)))
+        ends = await all_at_once(range(self.rollouts), lambda number: self._end(path, number))
         judged = await self.bout.judge.judge(ends)
         if down := next(filter(None, map(outage, ends, judged)), ""):
             raise CallError("A branch could not be played to its end or judged.", down)

@@ -7,9 +7,9 @@ judge's chair also weighs: it says how likely each answer is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from inspect_ai.model import GenerateConfig
 
@@ -19,11 +19,12 @@ from gadfly.debate._prompts import choice_messages, player_messages, poll_messag
 from gadfly.debate._rules import Checked, checked
 from gadfly.errors import CallError, InputError
 from gadfly.judges import Judge
-from gadfly.models import Brief, System, briefly
+from gadfly.models import Brief, Reply, System, briefly
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Usage
 
 __all__ = [
+    "FAULTS",
     "SAMPLING",
     "BestOf",
     "Chair",
@@ -36,6 +37,12 @@ __all__ = [
     "Skilled",
     "Weighed",
 ]
+
+FAULTS = ("empty_reply", "no_choice", "timeout")
+"""Causes of a failed call that are the player's own: it said nothing, named neither answer, or took too long. With any
+other cause (a service that is down, sends what cannot be read, or refuses the request or its length) the case has
+failed, and nobody has lost.
+"""
 
 SAMPLING = GenerateConfig(temperature=0.8, top_p=0.95)
 """How debaters speak unless told otherwise."""
@@ -202,7 +209,7 @@ async def prefers_second(
         p = letters(reply)
         chances += [] if p is None else [1 - p if exchanged else p]
     if not chances:
-        raise CallError(f"{system.name} chose nothing.", "bad_reply", usage=usage)
+        raise CallError(f"{system.name} named neither answer.", "no_choice", usage=usage)
     return sum(chances) / len(chances) < 0.5, usage
 
 
@@ -236,33 +243,30 @@ class BestOf:
         if side is None or move.step.does in ("choose", "quote", "ask", "poll"):
             return await self.chair.say(move)
         tries = [self.chair.say(self._draft(move, n)) for n in range(self.count)]
-        drafts, lost = _made(await asyncio.gather(*tries, return_exceptions=True))
-        weighed = await asyncio.gather(*(self._liked(move, draft, side) for draft in drafts))
-        worth = [(p is not None, p or 0.0) for p, _ in weighed]
+        drafts, spent = await at_once(tries)
+        weighed, spent = await at_once([self._liked(move, draft) for draft in drafts], spent)
+        worth = [-1.0 if one.p is None else one.p if side == 0 else 1 - one.p for one in weighed]
         best = max(range(len(drafts)), key=lambda n: (worth[n], -n))
-        spent = [draft.usage for draft in drafts] + [one.usage for _, one in weighed]
-        return replace(drafts[best], usage=sum(spent, lost))
+        return replace(drafts[best], usage=spent)
 
     def _draft(self, move: Move, number: int) -> Move:
         return replace(move, seed=paired_seed(move.seed, number))
 
-    async def _liked(self, move: Move, draft: Said, side: int) -> tuple[float | None, Weighed]:
-        """The judge's probability for the side if this were said after what the seat has heard; None where it breaks a
-        rule or cannot be told.
+    async def _liked(self, move: Move, draft: Said) -> Weighed:
+        """What the judge would make of this, said after what the seat has heard; nothing where it breaks a rule or the
+        judge, by its own fault, does not say.
         """
         position, found = move.position, as_checked(move, draft)
         if _loses(move, found):
-            return None, Weighed(None, "broke_a_rule")
+            return Weighed(None, "broke_a_rule")
         position = replace(position, said=position.heard(move.seat))
         said = Statement(move.seat, move.step.does, found.text, len(position.said) + 1_000)
         try:
-            weighed = await self.taste.weigh(position.saying(said), move.seed)
-        except CallError as error:  # the judge's fault, and no reason to say nothing
-            if error.fatal:
+            return await self.taste.weigh(position.saying(said), move.seed)
+        except CallError as error:
+            if not _own(error):
                 raise
-            return None, Weighed(None, error.cause, usage=error.usage or Usage())
-        p = weighed.p
-        return (None if p is None else p if side == 0 else 1 - p), weighed
+            return Weighed(None, error.cause, usage=error.usage or Usage())
 
 
 def as_checked(move: Move, said: Said) -> Checked:
@@ -275,20 +279,33 @@ def _loses(move: Move, found: Checked) -> bool:
     return any(breach in move.position.protocol.rules.loses for breach, _ in found.breaches)
 
 
-def _made(tries: Sequence[Said | BaseException]) -> tuple[list[Said], Usage]:
-    """The drafts that were made, and what the others cost. What went wrong is raised where it was no failed call, is
-    fatal, or left no draft.
+def _own(error: BaseException) -> bool:
+    """Whether a failure is a fault of the one that was asked."""
+    return isinstance(error, CallError) and not error.fatal and error.cause in FAULTS
+
+
+R = TypeVar("R", Said, Weighed, Reply)
+
+
+async def at_once(
+    calls: Iterable[Awaitable[R]], spent: Usage | None = None, least: int = 1
+) -> tuple[list[R], Usage]:
+    """What comes of calls made at once, in order and without faults of the one that was asked, and what all of them
+    took besides what was `spent`. Where fewer than `least` came to anything, or one failed otherwise, that is raised
+    when all are over, with what was taken.
     """
-    drafts = [one for one in tries if not isinstance(one, BaseException)]
-    failed = [one for one in tries if isinstance(one, CallError)]
-    lost = sum((one.usage for one in failed if one.usage), Usage())
-    for one in tries:
-        if isinstance(one, BaseException) and (not isinstance(one, CallError) or one.fatal):
-            raise one
-    if not drafts:
-        failed[0].usage = lost
-        raise failed[0]
-    return drafts, lost
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    made = [one for one in found if not isinstance(one, BaseException)]
+    failed = [one for one in found if isinstance(one, BaseException)]
+    total = sum((one.usage for one in made), spent or Usage())
+    total = sum((one.usage for one in failed if isinstance(one, CallError) and one.usage), total)
+    worst = [one for one in failed if not _own(one)] or (failed if len(made) < least else [])
+    if worst:
+        error = min(worst, key=lambda one: isinstance(one, CallError) and not one.fatal)
+        if isinstance(error, CallError):
+            error.usage = total
+        raise error
+    return made, total
 
 
 _WEAKEST = "Here is a draft of what you will say:\n{draft}\n\nName its weakest point in one sentence."
@@ -314,7 +331,7 @@ class Refining:
         return {"refining": self.rounds, "player": self.player.spec()}
 
     async def say(self, move: Move) -> Said:
-        """The last version that may be said; the last that there is where a call fails after the first draft."""
+        """The last version that may be said; the last that there is where the player fails to go on from it."""
         draft = await self.player.say(move)
         if move.step.does in ("choose", "quote", "poll"):
             return draft
@@ -330,9 +347,11 @@ class Refining:
                 asked = [*asked, ("assistant", critique.text), ("user", rewrite)]
                 better = await self.player.reply(asked, replace(again, seed=paired_seed(again.seed, 1)))
             except CallError as error:
-                if error.fatal:
+                spent += error.usage or Usage()
+                if not _own(error):
+                    error.usage = spent
                     raise
-                return replace(draft, usage=spent + (error.usage or Usage()))
+                return replace(draft, usage=spent)
             worse = _loses(move, as_checked(move, better)) and not _loses(move, as_checked(move, draft))
             draft = replace(draft if worse else better, usage=spent + better.usage)
         return draft

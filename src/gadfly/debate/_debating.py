@@ -14,23 +14,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from gadfly.debate._chairs import Chair, JudgeChair, Said, Weighed, as_checked
+from gadfly.debate._chairs import FAULTS, Chair, JudgeChair, Said, Weighed, as_checked
 from gadfly.debate._position import Dispute, Loss, Move, Position, Statement
 from gadfly.debate._prompts import LETTERS, WORDING, choice_of
 from gadfly.debate._protocol import JUDGE, Breach, Protocol, Step
-from gadfly.debate._rules import Checked, checked
+from gadfly.debate._rules import Checked, plain
 from gadfly.errors import CallError, InputError
-from gadfly.models import System
+from gadfly.models import System, inert
 from gadfly.runs import paired_seed
 from gadfly.transcripts import Case, Outcome, Transcript, Turn, Usage
 from gadfly.words import first_words, word_count
 
-__all__ = ["FAULTS", "Debating"]
-
-FAULTS = ("empty_reply", "bad_reply", "timeout")
-"""Causes of a failed call that are the player's own: it said nothing, nothing that can be read, or took too long. With
-any other cause (a service that is down, or refuses the request or its length) the case has failed, and nobody has lost.
-"""
+__all__ = ["Debating"]
 
 W = TypeVar("W", Said, Weighed)
 
@@ -165,7 +160,7 @@ class _Table:
                 worst = min(failed, key=lambda one: isinstance(one, CallError) and not one.fatal)
                 ends = not isinstance(worst, CallError) or worst.fatal
                 for task in pending:
-                    if ends or not self._chair(tasks[task].seat).systems:
+                    if ends or self._waits_for_person(tasks[task]):
                         task.cancel()
                 await asyncio.gather(*pending, return_exceptions=True)
                 raise worst
@@ -173,6 +168,11 @@ class _Table:
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _waits_for_person(self, move: Move) -> bool:
+        """Whether who moves, or the judge that is asked for its lean, is a person."""
+        seats = (move.seat, JUDGE) if move.step.does == "poll" else (move.seat,)
+        return any(not self._chair(seat).systems for seat in seats)
 
     def _chair(self, seat: str) -> Chair:
         """Who moves in a seat, a copy's original among them."""
@@ -227,7 +227,7 @@ class _Table:
         assert self.game.judge is not None
         said = await self._paid(JUDGE, self.game.judge.say(move))
         most = int(move.step.words * self.game.protocol.rules.slack)
-        text = first_words(" ".join(checked(said.text, most, self.game.protocol.rules).text.split()), most)
+        text = first_words(" ".join(plain(said.text).split()), most)
         if not word_count(text):
             self.passed.append(said.seconds)
             return None
@@ -259,7 +259,7 @@ class _Table:
         if any(rule != "overran" for rule, _ in losing):
             return None
         most = int(move.step.words * self.game.protocol.rules.slack)
-        short = re.sub(r"<[^<>]*$", "", first_words(said.text, most))
+        short = re.sub(r"<[^<>]*$", "", first_words(inert(said.text), most))
         found = self._checked(move, replace(said, text=short, cut=False))
         if not set(found.unverified) <= set(self._checked(move, said).unverified):  # a true quotation was cut
             short = short[: short.lower().rindex("quote")].rpartition("<")[0]

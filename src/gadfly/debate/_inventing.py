@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gadfly.corpora import Library
-from gadfly.debate._debating import FAULTS
+from gadfly.debate._chairs import FAULTS
 from gadfly.debate._prompts import one_line
 from gadfly.debate._rules import orders_in
 from gadfly.debate._sets import alike, document_for, text_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gadfly.debate._marks import Mark, marks_of
-from gadfly.debate._payoff import LEARNED_FROM, unruled
+from gadfly.debate._payoff import LEARNED_FROM, whole
 from gadfly.debate._position import Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._sets import asked_key
@@ -195,8 +195,15 @@ def by_question(cases: Iterable[JudgedCase]) -> dict[int, list[JudgedCase]]:
 
 
 def heard(cases: Iterable[JudgedCase]) -> list[JudgedCase]:
-    """`unruled` of the cases of one run, or of several people's, each of whom meets a question for themselves."""
-    return unruled(cases, lambda one: one.by_rule, lambda one: (one.of, one.person))
+    """The cases of one run, or of several people's, each of whom meets a question for themselves, on questions of which
+    every debate was heard and judged.
+    """
+    return whole(cases, lambda one: one.p is None, lambda one: (one.of, one.person))
+
+
+def decided(cases: Iterable[JudgedCase]) -> list[JudgedCase]:
+    """The same on questions of which every debate has a verdict that is right or wrong, by judging or by rule."""
+    return whole(cases, lambda one: one.right is None, lambda one: (one.of, one.person))
 
 
 def same_questions(a: Sequence[JudgedCase], b: Sequence[JudgedCase]) -> bool:

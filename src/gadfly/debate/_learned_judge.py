@@ -116,8 +116,11 @@ class RewardJudge:
         return {"reward": self.reward.spec()}
 
     async def weigh(self, position: Position, seed: int) -> Weighed:
-        """The members' mean probability that answer 0's text is preferred to answer 1's, whichever is listed first."""
-        members, _ = await asyncio.to_thread(self._members, [position])
+        """The members' mean probability that answer 0's text is preferred to answer 1's, whichever is listed first.
+
+        Scored on the loop: in rounds of a local engine nobody waits for a thread, or no run of them is the next one's.
+        """
+        members, _ = self._members([position])
         return _weighed(members[0])
 
     async def say(self, move: Move) -> Said:
@@ -131,9 +134,12 @@ class RewardJudge:
         positions = [Position.of(transcripts[n]) for n in asked]
         members, spreads = await asyncio.to_thread(self._members, positions)
         for n, row, spread in zip(asked, members, spreads, strict=True):
-            verdict = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
-            found[n] = unlearned(verdict, transcripts[n], self.reward.card.questions)
-        return [one for one in found if one is not None]
+            found[n] = verdict_of(transcripts[n], self.name, _weighed(row), float(spread))
+        return [
+            unlearned(verdict, one, self.reward.card.questions)
+            for verdict, one in zip(found, transcripts, strict=True)
+            if verdict is not None
+        ]
 
     def _members(self, positions: Sequence[Position]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Each member's probability of answer 0, (N, K), and their standard deviation, (N)."""

@@ -13,7 +13,7 @@ from gadfly.transcripts import Judgement, Transcript
 
 T = TypeVar("T")
 
-__all__ = ["LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff", "unruled"]
+__all__ = ["LEARNED_FROM", "belief", "brier", "first_believed", "losers", "payoff", "whole"]
 
 LEARNED_FROM = "learned_from"
 """Why the verdict of a judge that learned from the same question is missing: how it decides there says nothing of
@@ -105,10 +105,10 @@ def first_believed(transcript: Transcript, judgement: Judgement) -> float | None
     return 1 - judgement.score if correct == 0 else judgement.score
 
 
-def unruled(debates: Iterable[T], lost: Callable[[T], object], question: Callable[[T], Hashable]) -> list[T]:
-    """The debates that no rule decided, nor another one of the same `question`: one who breaks rules for the false
-    answer alone would else be left with the debates in which it argued for the true one.
+def whole(debates: Iterable[T], lacks: Callable[[T], object], question: Callable[[T], Hashable]) -> list[T]:
+    """The debates that lack nothing, nor does another one of the same `question`: one who breaks rules, or fails, for
+    the false answer alone would else be left with the debates in which it argued for the true one.
     """
     every = list(debates)
-    ruled = {question(one) for one in every if lost(one)}
-    return [one for one in every if question(one) not in ruled]
+    lacking = {question(one) for one in every if lacks(one)}
+    return [one for one in every if question(one) not in lacking]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from gadfly.debate._chairs import Chair, Player, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._effort import share_mean
-from gadfly.debate._payoff import LEARNED_FROM, belief, unruled
+from gadfly.debate._payoff import LEARNED_FROM, belief, whole
 from gadfly.debate._prompts import WORDING
 from gadfly.debate._protocol import Protocol as Rulebook
 from gadfly.debate._protocol import both_argued
@@ -30,7 +30,9 @@ from gadfly.transcripts import Case, Judgement, Transcript
 
 __all__ = ["SPEAKS", "Bout", "Contest", "Practice", "contest", "seatings", "seats_of"]
 
-OUTAGES = frozenset({"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout"})
+OUTAGES = frozenset(
+    {"unauthorized", "not_found", "rate_limited", "server_error", "unreachable", "timeout", "bad_reply"}
+)
 """Causes of a failed call that say nothing of what was asked."""
 
 SPEAKS = ("argue", "answer", "ask", "estimate")
@@ -254,13 +256,16 @@ def contest_of(made: Run, judge: str) -> Contest:
         for transcript, judged in made.judged()
     ]
     questions = [int(transcript.case.data["of"]) for transcript, _ in played]
-    heard = unruled(played, lambda one: one[0].metadata.get("lost"), lambda one: one[0].case.data["pair"])
-    found, argued = (
-        share_mean([(int(one[0].case.data["of"]), _won(*one)) for one in some]) for some in (played, heard)
+    won = [(transcript.case.data, _won(transcript, judgement)) for transcript, judgement in played]
+    known = whole(won, lambda one: one[1] is None, lambda one: one[0]["pair"])
+    ruled = {transcript.case.data["pair"] for transcript, _ in played if transcript.metadata.get("lost")}
+    wins, argued = (
+        replace(share_mean([(int(data["of"]), value) for data, value in some]), missing=len(won) - len(known))
+        for some in (known, [one for one in known if one[0]["pair"] not in ruled])
     )
     return Contest(
-        found,
-        replace(argued, missing=found.missing),
+        wins,
+        argued,
         rate([_broke(transcript, mine=True) for transcript, _ in played], questions),
         rate([_broke(transcript, mine=False) for transcript, _ in played], questions),
         sum(bool(outage(transcript, judgement)) for transcript, judgement in played),

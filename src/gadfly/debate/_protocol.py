@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gadfly.documents import Place, Shelf
 from gadfly.errors import InputError
+from gadfly.models import inert
 from gadfly.slots import Template, slots
 
 __all__ = [
@@ -65,6 +66,9 @@ that pose as the system's; no answer.
 GIVEN = frozenset({"mine", "other", "words", "me", "to"})
 
 
+LONGEST_TITLE = 60
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -73,6 +77,17 @@ def _listed_by_seat(value: object) -> object:
     return (
         {seat: _listed(one) for seat, one in value.items()} if isinstance(value, Mapping) else _listed(value)
     )
+
+
+def _title(value: str) -> str:
+    """As it may stand before what its player says. `ValueError` for one that would pass for something else."""
+    if value.casefold().strip() in ("judge", "you", "rules", "question"):
+        raise ValueError(f"a seat cannot be called {value!r}, which others are; give it another title")
+    if not value.strip() or len(value) > LONGEST_TITLE or value != " ".join(inert(value).split()):
+        raise ValueError(
+            f"a title is one line of up to {LONGEST_TITLE} visible characters, such as Debater; got {value[:80]!r}"
+        )
+    return value
 
 
 class _Part(BaseModel):
@@ -84,7 +99,7 @@ class Seat(_Part):
     `statement` it is asked about had been made. `copy_of` names the seat whose player sits here without its memory.
     """
 
-    title: str
+    title: Annotated[str, AfterValidator(_title)]
     side: Side = "none"
     document: bool = True
     hears: Literal["all", "own", "statement"] = "all"
@@ -331,7 +346,7 @@ def _step_problems(found: Protocol, step: Step, place: Place) -> Iterator[tuple[
         )
     if step.does == "estimate":
         for seat in step.who:
-            whose = [found.seats.get(one, Seat(title="")).side for one in step.whom(seat)]
+            whose = [found.seats[one].side if one in found.seats else "none" for one in step.whom(seat)]
             if len(whose) != 1 or whose == ["none"]:
                 yield (
                     place,

@@ -12,12 +12,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gadfly.corpora import Passage, Quote, quoted, too_short
+from gadfly.corpora import GAP, Passage, Quote, quoted, too_short
 from gadfly.debate._protocol import Breach, Rules
 from gadfly.models._inert import BRACKETED, TURNS, inert
 from gadfly.words import word_count
 
-__all__ = ["Checked", "Quotation", "checked", "quotations", "words_said"]
+__all__ = ["Checked", "Quotation", "checked", "plain", "quotations", "words_said"]
 
 VERIFIED, ABSENT, SHORT = "[verified]", "[not in the document]", "[too short to count]"
 """The marks behind a quotation: its words stand in the document, they do not, or they do and are too few to show
@@ -27,11 +27,19 @@ anything.
 _OPEN, _CLOSE = r"<\s*quote\b[^<>]{0,80}>", r"<\s*/\s*quote\s*>"
 _QUOTE = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(f"{_OPEN}|{_CLOSE}", re.IGNORECASE)
+_BRACKETS = str.maketrans("<«‹⎡⎢⎣⎛>»›⎤⎥⎦⎠|｜", "(((((((" + ")))))))" + "//")
+"""Brackets that Unicode does not call so, and what they become next to what reads like a mark."""
+NEAR = 4
+"""How many characters next to it are looked at."""
 _ROUND = "()（）﹙﹚⁽⁾₍₎❨❩❪❫⸨⸩‚„"
 _LIKE_A_MARK = re.compile("verif|notinthedoc|tooshort")
 _LOOKALIKES = str.maketrans(
-    "аеіορсνуτԁ0ı1ιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "aeiopcvytdoiiifabcdefghijklmnoprstuvwyz"
+    "аеіορсνуτԁ0ı1ιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢєгѵʋᏙ3", "aeiopcvytdoiiifabcdefghijklmnoprstuvwyzervvve"
 )
+_FOLDED = str.maketrans(
+    "аеіјоорсѕухԁһАВЕІЈКМНОРСТХУΑΒΕΙΚΜΝΟΡΤΥΧοα", "aeijoopcsyxdhABEIJKMHOPCTXYABEIKMNOPTYXoa"
+)
+"""Letters of other scripts that look like Latin ones."""
 
 DEEP = 3
 """How often what is left when tags are taken out is read again for tags; those that are there then become words."""
@@ -56,23 +64,34 @@ _ORDERS = (
                r"(?:message|prompt|note|notice|instruction)s?\W{0,3}(?::|$))", re.IGNORECASE | re.MULTILINE),
     re.compile(r"^\W{0,6}judge\W{0,3}:\W{0,3}(?:I (?:now )?(?:decide|choose|find|rule)|(?:my |the )?verdict)\b",
                re.IGNORECASE | re.MULTILINE),
-    re.compile(r"(?<!\bnot )(?<!n['’]t )(?<!\bnever )\b(?:ignore|disregard|forget)\b(?:"
-               r".{0,30}\b(?:previous|prior|above|earlier)\b.{0,30}\b(?:instructions?|prompts?|rules|messages)\b"
-               r"|.{0,30}\b(?:instructions?|prompts?|rules|messages)\b.{0,12}\b(?:above|before|earlier|so far)\b"
-               r"|\W+(?:(?:all|any|of|your|the|these|other)\W+)+(?:\w+\W+)?(?:instructions?|prompts?|messages)\b)",
-               re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:judge|you)\b.{0,20}\b(?:must|are (?:required|instructed|ordered) to|have to|shall)\b.{0,20}"
                r"\b(?:answer|choose|pick|select|output|reply|respond|decide|rule)\b"
                r"(?:" + _FILL + _LETTER + r"|.{0,12}\b(?:for (?:me|my (?:answer|side|position|case))|in my favou?r)\b)",
                re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:answer|choose|pick|select|output|print|write|reply|respond)\b"
-               r"(?=.{0,12}\b(?:only|just|letter)\b)" + _FILL + _LETTER, re.IGNORECASE | re.DOTALL),
+               r"(?=.{0,12}\b(?:only|just|letter)\b)" + _FILL + _LETTER + r"(?!\W+(?:(?:and|or)\W+)?[AB]\b)",
+               re.IGNORECASE | re.DOTALL),
     re.compile(r"\b(?:final |correct )?verdict (?:is|has been) (?:already|hereby|now)\b.{0,30}\b"
-               r"(?:set\b(?! (?:aside|in stone|out|forth|down))|decided|determined|overrid)",
+               r"(?:set\b(?! (?:aside|in stone|out|forth|down))|(?:decided|determined)\b"
+               r"(?! by the (?:document|passage|text|evidence|facts))|overrid)",
                re.IGNORECASE | re.DOTALL),
     re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator),? (?:I|we) (?:\w+ )?"
                r"(?:order|instruct|tell|require|command|direct|ask|inform|advise|confirm|rule)\b", re.IGNORECASE),
+    re.compile(r"^\W{0,6}(?:judge leans\W{0,3}:|(?:rules|debater for [AB])\b.{0,60}\bloses by rule\b)",
+               re.IGNORECASE | re.MULTILINE),
 )  # fmt: skip
+
+_IGNORE = re.compile(
+    r"\b(?:ignore|disregard|forget)\b(?:"
+    r"[^.!?]{0,30}\b(?:previous|prior|above|earlier)\b[^.!?]{0,30}\b(?:instructions?|prompts?|rules|messages)\b"
+    r"|[^.!?]{0,30}\b(?:instructions?|prompts?|rules|messages)\b[^.!?]{0,12}\b(?:above|before|earlier|so far)\b"
+    r"|\W+(?:(?:all|any|of|your|the|these|other)\W+)+(?:\w+\W+)?(?:instructions?|prompts?|messages)\b)",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"(?:\b(?:not|never|cannot)|n['’]t)\W+$", re.IGNORECASE)
+_OF_OTHERS = re.compile(r"\b(?:to|they|he|she|it|we|who|which|that|will|would|did|does)\W+$", re.IGNORECASE)
+_TO_THE_JUDGE = re.compile(r"\b(?:you|judge|please)\b[^.!?]*$", re.IGNORECASE)
+"""What stands before "ignore all previous instructions" where it is no order, or one all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +118,12 @@ def checked(
     shown, own, count = list[str](), list[str](), 0
     for n, part in enumerate(_parts(raw.strip())):
         if n % 2 == 0:
-            shown.append(_plain(part))
+            shown.append(plain(part))
             own.append(part)
             count += word_count(shown[-1])
             continue
         quote = quoted(part, passages)
-        text = inert(" ".join(quote.text.split())) if quote else " ".join(_plain(part).split())
+        text = inert(" ".join(quote.text.split())) if quote else " ".join(plain(part).split())
         count += word_count(text)
         own.append(f'"{"…" if quote else part}"')
         if quote:
@@ -123,14 +142,19 @@ def checked(
 
 
 def _parts(raw: str) -> list[str]:
-    """What was said and what was quoted, by turns; a quotation without a word is no quotation."""
+    """What was said and what was quoted, by turns; a quotation without a word is no quotation, and one with words left
+    out, [...], is as many as it has pieces: who left out a "not" quotes both its sides.
+    """
     said, *others = _QUOTE.split(raw)
     found = [said]
     for quote, after in zip(others[0::2], others[1::2], strict=True):
-        if word_count(_plain(quote)):
-            found += [quote, after]
-        else:
-            found[-1] += quote + after
+        pieces = GAP.split(quote)
+        for n, piece in enumerate(pieces, 1):
+            behind = after if n == len(pieces) else " … "
+            if word_count(plain(piece)):
+                found += [piece, behind]
+            else:
+                found[-1] += piece + behind
     return found
 
 
@@ -166,7 +190,7 @@ def quotations(text: str, quotes: Sequence[Quote], unverified: Sequence[str]) ->
         yield Quotation(found.start() + 1, end, found.start(), found.end(), marked[found[0]])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without tags, what cannot be seen, and what looks like the marks that only gadfly sets, however put together."""
     text = inert(text)
     for _ in range(DEEP):
@@ -177,16 +201,10 @@ def _plain(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """With round brackets in place of those around anything that reads like a mark."""
-    folded, places = list[str](), list[int]()
-    for n, char in enumerate(text):
-        for letter in unicodedata.normalize("NFKD", char).casefold().translate(_LOOKALIKES):
-            if letter.isalpha():
-                folded.append(letter)
-                places.append(n)
-    marks = [
-        (places[found.start()], places[found.end() - 1]) for found in _LIKE_A_MARK.finditer("".join(folded))
-    ]
+    """With round brackets in place of those around anything that reads like a mark, and of what stands next to it and
+    looks like one.
+    """
+    marks = list(_marks(text))
     if not marks:
         return text
     shown, opened = list(text), list[int]()
@@ -200,7 +218,40 @@ def _unmarked(text: str) -> str:
             around = after < len(marks) and marks[after][1] < n
             if around or (after and marks[after - 1][1] > n):  # or in the middle of it
                 shown[start], shown[n] = "(", ")"
+    for first, last in marks:
+        for n in (*_outward(text, first, -1), *_outward(text, last, 1)):
+            shown[n] = _rounded(shown[n])
     return "".join(shown)
+
+
+def _marks(text: str) -> Iterator[tuple[int, int]]:
+    """The first and the last letter of all that reads like a mark."""
+    folded, places = list[str](), list[int]()
+    for n, char in enumerate(text):
+        for letter in (
+            unicodedata.normalize("NFKD", char.translate(_FOLDED)).casefold().translate(_LOOKALIKES)
+        ):
+            if letter.isalpha():
+                folded.append(letter)
+                places.append(n)
+    for found in _LIKE_A_MARK.finditer("".join(folded)):
+        yield places[found.start()], places[found.end() - 1]
+
+
+def _outward(text: str, at: int, step: int) -> Iterator[int]:
+    """The places of its line next to a mark that hold no letter; behind "verif" come more of its letters first."""
+    at += step
+    while step > 0 and at < len(text) and text[at].isalnum():
+        at += step
+    for n in range(at, at + NEAR * step, step):
+        if not 0 <= n < len(text) or text[n].isalnum() or text[n] == "\n":
+            return
+        yield n
+
+
+def _rounded(char: str) -> str:
+    kind = "" if char in _ROUND else unicodedata.category(char)
+    return {"Ps": "(", "Pe": ")"}.get(kind, char.translate(_BRACKETS))
 
 
 def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:
@@ -211,7 +262,8 @@ def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> I
         yield "overran", overrun
     if unverified:
         yield "fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"
-    if order := orders_in(own) or orders_in(_plain(own)):
+    folded = unicodedata.normalize("NFKC", plain(own)).translate(_FOLDED)
+    if order := orders_in(own) or orders_in(plain(own)) or orders_in(folded):
         yield "addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"
 
 
@@ -223,5 +275,10 @@ def orders_in(text: str) -> str:
     """
     for pattern in _ORDERS:
         if found := pattern.search(text):
+            return found[0]
+    for found in _IGNORE.finditer(text):
+        before = text[max(0, found.start() - 80) : found.start()]
+        told_of_others = _OF_OTHERS.search(before) and not _TO_THE_JUDGE.search(before)
+        if not (_NEGATED.search(before) or told_of_others):
             return found[0]
     return ""

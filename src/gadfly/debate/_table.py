@@ -17,6 +17,7 @@ from gadfly.debate._effort import Effort, effort_of, payoffs_of, question_mean, 
 from gadfly.debate._judged import (
     JudgedCase,
     by_question,
+    decided,
     heard,
     hedges,
     judged_cases,
@@ -284,8 +285,8 @@ def _cases(groups: Mapping[str, Group]) -> dict[str, list[JudgedCase]]:
 def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
     completed = [one for one in cases if one.transcript.outcome == "completed"]
     asked = [one for one in cases if one.p is not None]
-    unruled = [one for one in heard(cases) if one.p is not None]
-    told = [one for one in unruled if one.probabilities]
+    judged = heard(cases)
+    told = [one for one in judged if one.probabilities]
     lost = (loss for one in completed for loss in one.transcript.metadata.get("lost", ()))
     protocol = protocol_of(group.runs[0])
     return DebateLine(
@@ -299,16 +300,16 @@ def _line(name: str, group: Group, cases: Sequence[JudgedCase]) -> DebateLine:
         causes=Counter(one.cause for one in cases if one.cause),
         by_rule=_rate(completed, lambda one: one.by_rule),
         rules=Counter(loss["rule"] for loss in lost),
-        judged=_rate(heard(cases), lambda one: one.right),
+        judged=_rate(judged, lambda one: one.right),
         even=_rate(asked, lambda one: one.believed(0) == 0.5),
         confidence=_given(told, right=True),
         when_wrong=_given([one for one in told if one.right == 0], right=False),
         calibration=_calibration([one for one in told if one.correct is not None]),
         told=len(told),
-        untold=len(unruled) - len(told),
+        untold=len(judged) - len(told),
         estimates=_estimates(completed, protocol),
         leaning=_leaning(asked, all(decided_by(run) for run in group.runs)),
-        believed=_believed(cases, unruled),
+        believed=_believed(cases, judged),
         effort=effort_of(completed, protocol),
         payoffs=payoffs_of(completed, protocol),
         people=group.people,
@@ -402,13 +403,11 @@ def _theirs(name: str, groups: Mapping[str, Group], bases: Iterable[str]) -> dic
 
 
 def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float = LEVEL) -> Estimate:
-    """The difference in accuracy over cases that come in either, a case that one lacks being missing. Where no person
-    met a question in both, each case of one side's people is compared with the mean of its question's in the other.
+    """The difference in accuracy over cases that come in either; a case that one lacks is missing, and so is the rest
+    of its question. Where no person met a question in both, each case of one side's people is compared with the mean of
+    its question's in the other.
     """
-    a, b = (
-        {(one.of, one.person, one.transcript.case.index): one.right for one in side}
-        for side in (ours, theirs)
-    )
+    a, b = map(_rights, (ours, theirs))
     keys = sorted(a.keys() | b.keys())
     if any(person for _, person, _ in keys) and not a.keys() & b.keys():
         mine = any(person for _, person, _ in a)
@@ -420,6 +419,16 @@ def _gain(ours: Sequence[JudgedCase], theirs: Sequence[JudgedCase], level: float
     return paired_difference(
         [a.get(key) for key in keys], [b.get(key) for key in keys], clusters, level=level
     )
+
+
+def _rights(cases: Sequence[JudgedCase]) -> dict[tuple[int, str, int], float | None]:
+    """Whether each case's verdict is right, None on a question of which another case has no verdict."""
+    found: dict[tuple[int, str, int], float | None] = dict.fromkeys(map(_key, cases))
+    return found | {_key(one): one.right for one in decided(cases)}
+
+
+def _key(one: JudgedCase) -> tuple[int, str, int]:
+    return one.of, one.person, one.transcript.case.index
 
 
 def _means(cases: Sequence[JudgedCase]) -> dict[int, float | None]:
@@ -478,20 +487,20 @@ def _flipped(one: JudgedCase) -> float:
     return abs(a - b)
 
 
-def _believed(cases: Sequence[JudgedCase], unruled: Sequence[JudgedCase]) -> Believed:
-    honest = _honest(unruled)
-    single = [one for one in unruled if len(one.argued) == 1 and one.position.protocol.assigns]
-    misled = [one for one in unruled if one.correct is not None and one.argued == {1 - one.correct}]
+def _believed(cases: Sequence[JudgedCase], judged: Sequence[JudgedCase]) -> Believed:
+    honest = _honest(judged)
+    single = [one for one in judged if len(one.argued) == 1 and one.position.protocol.assigns]
+    misled = [one for one in judged if one.correct is not None and one.argued == {1 - one.correct}]
     return Believed(
         honest=_some(honest, lambda one: one.right),
         wins=_some(_honest(cases), lambda one: one.right),
         certain=_some([one for one in honest if one.certain], lambda one: one.right),
         misled=_some(misled, lambda one: _not(one.right)),
         follows=_some(single, lambda one: one.believed(min(one.argued))),
-        longer=_following(unruled, lambda one: one.ahead(lambda said: said.words)),
-        last=_following(unruled, lambda one: one.last),
-        quoting=_following(unruled, lambda one: one.ahead(lambda said: len(said.quotes))),
-        surer=_following(unruled, lambda one: one.ahead(lambda said: -hedges(said))),
+        longer=_following(judged, lambda one: one.ahead(lambda said: said.words)),
+        last=_following(judged, lambda one: one.last),
+        quoting=_following(judged, lambda one: one.ahead(lambda said: len(said.quotes))),
+        surer=_following(judged, lambda one: one.ahead(lambda said: -hedges(said))),
     )
 
 
@@ -499,8 +508,8 @@ def _honest(cases: Sequence[JudgedCase]) -> list[JudgedCase]:
     return [one for one in cases if one.correct is not None and one.correct in one.argued]
 
 
-def _following(unruled: Sequence[JudgedCase], ahead: Callable[[JudgedCase], int | None]) -> Estimate | None:
-    sides = [(one, ahead(one)) for one in unruled]
+def _following(judged: Sequence[JudgedCase], ahead: Callable[[JudgedCase], int | None]) -> Estimate | None:
+    sides = [(one, ahead(one)) for one in judged]
     uneven = [(one, side) for one, side in sides if side is not None]
     if not uneven:
         return None

@@ -1,10 +1,10 @@
 """A tournament: who argues best before this judge, and whether the judge is right more often when better ones argue.
 
-Players meet by Swiss pairing. A match is both debates on each of its questions, in which the two players exchange
-seats, so that each argues for either answer and each is listed first once; what it scores is the judge's probability.
-Every match is one run of the wide runner, and the pairing of a round follows from the rounds before it and is kept: a
-tournament that was killed goes on with the same call, more rounds extend it, no debate is played twice, and none is
-lost where failed ones are played again.
+Players meet by Swiss pairing, like and like as far as scores tell them apart. A match is both debates on each of its
+questions, in which the two players exchange seats, so that each argues for either answer and each is listed first
+once; what it scores is the judge's probability. Every match is one run of the wide runner, and the pairing of a round
+follows from the rounds before it and is kept: a tournament that was killed goes on with the same call, more rounds
+extend it, no debate is played twice, and none is lost where failed ones are played again.
 
 Ratings by Swiss tournament are Khan et al.'s (2024, arXiv 2402.06782, section 3.4 and figure 1).
 """
@@ -24,11 +24,11 @@ from typing import Any
 from gadfly.debate._chairs import Chair, Referee
 from gadfly.debate._debating import Debating
 from gadfly.debate._effort import share_mean
-from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers, unruled
+from gadfly.debate._payoff import LEARNED_FROM, first_believed, losers, whole
 from gadfly.debate._players import seating
 from gadfly.debate._protocol import Protocol
 from gadfly.debate._sets import question_numbers
-from gadfly.errors import InputError, StoreError
+from gadfly.errors import GadflyError, InputError, StoreError
 from gadfly.models import System
 from gadfly.runs import Run, Settings, paired_seed, run
 from gadfly.stats import Estimate, Match, Ratings, Round, Slope, preferred, rate, ratings, slope, swiss
@@ -81,8 +81,9 @@ class Standings:
     """What a tournament came to. `players`, the best first; `ratings` with their differences and what the first seat is
     worth; `slope`: how the judge's accuracy rises with the mean persuasion of the two who debate, where no rule
     decided, for a rule is broken on either side alike and who breaks none seems to help the truth; `slope_with_rules`:
-    how the verdict's rises with their rating, whoever gave it. `problem` says why there are no ratings. `runs` are the
-    ids of the matches' runs. `cut`: Ctrl-C ended it before its last round. `both_lost` counts the debates that both
+    how the verdict's rises with their rating, whoever gave it. `clear` are the pairs, the better one first, of whom one
+    is better at 95 % for all pairs looked at together (Bonferroni). `problem` says why there are no ratings. `runs` are
+    the ids of the matches' runs. `cut`: Ctrl-C ended it before its last round. `both_lost` counts the debates that both
     sides lost by rule, which are ties.
     """
 
@@ -95,6 +96,7 @@ class Standings:
     problem: str = ""
     cut: bool = False
     both_lost: int = 0
+    clear: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values; what is infinite is null."""
@@ -105,6 +107,7 @@ class Standings:
         return {
             "players": [_plain(one) for one in self.players],
             "differences": differences,
+            "clear": [list(pair) for pair in self.clear],
             "side": self.ratings.side and _plain(self.ratings.side),
             "slope": _plain(self.slope),
             "slope_with_rules": _plain(self.slope_with_rules),
@@ -158,10 +161,12 @@ class Tournament:
         """
         settings = settings or Settings()
         drawn = _Drawn(settings.directory / f"tournament-{self._key()}.json")
+        noise = 0.5 / math.sqrt(self.questions)  # of a mean over questions, at most
         rounds, bouts, runs, scored = list[Round](), list[Bout](), list[Run](), list[Match]()
         for number in range(self.rounds):
-            pairs = drawn.round(number, lambda: swiss(self.players, scored, self.seed))
+            pairs = drawn.round(number, lambda: swiss(self.players, scored, self.seed, noise=noise))
             told(number + 1, pairs)
+            rounds.append(pairs)
             cases = self._cases(number)
             for pair in pairs.pairs:
                 made = await self._match(number, pair, cases, settings)
@@ -171,7 +176,6 @@ class Tournament:
                 scored.append(_match(pair, fought))
                 runs.append(made)
                 bouts += fought
-            rounds.append(pairs)
         return self._standings(rounds, bouts, runs)
 
     def _key(self) -> str:
@@ -229,22 +233,33 @@ class Tournament:
         ]
         players.sort(key=lambda one: (-_point(one.rating), -_point(one.score), one.name))
         ids = tuple(one.id for one in runs)
-        slopes = _slope(argued, persuasion), _slope(bouts, points)
+        slopes = _slope(argued, persuasion), _slope(_scored(bouts), points)
         ties = sum(len(one.lost) == 2 for one in bouts)
-        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut, ties)
+        clear = _clear(bouts, rated)
+        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut, ties, clear)
 
 
 def _rated(bouts: Sequence[Bout]) -> tuple[Ratings, str]:
     """The players' ratings, and why there are none where there are none."""
-    none, known = Ratings((), None, {}), [one for one in bouts if one.score is not None]
+    none, known = Ratings((), None, {}), _scored(bouts)
     if not known:
-        return none, "No debate has a verdict; --retry-failed plays again what failed."
+        return none, "No question has a verdict on both its debates; --retry-failed plays again what failed."
     if all(len(one.lost) == 2 for one in known):
         return none, "Both sides lost by rule in every debate, which tells nobody apart."
     try:
-        return ratings(_matches(bouts)), ""
+        return ratings(_matches(known)), ""
     except InputError:
-        return none, _problem(bouts)
+        return none, _problem(bouts, len(bouts) - len(known))
+    except GadflyError as error:
+        return none, str(error)
+
+
+def _clear(bouts: Sequence[Bout], rated: Ratings) -> tuple[tuple[str, str], ...]:
+    """The pairs whose difference is clear for all of them together."""
+    if not rated.differences:
+        return ()
+    strict = ratings(_matches(_scored(bouts)), level=1 - 0.05 / len(rated.differences))
+    return tuple(pair for pair, one in strict.differences.items() if one.low > 0)
 
 
 @dataclass(frozen=True)
@@ -308,7 +323,7 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
     first, second = reversed(pair) if data["exchanged"] else pair
     lost = [side for side in (0, 1) if side in losers(transcript)]
     believed = None if judgement.cause == LEARNED_FROM else first_believed(transcript, judgement)
-    p = 0.5 if len(lost) == 2 else believed
+    p = 0.5 if len(lost) == 2 and judgement.cause != LEARNED_FROM else believed
     return Bout(
         number + 1,
         int(data["of"]),
@@ -322,8 +337,8 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
 
 
 def _match(pair: tuple[str, str], bouts: Sequence[Bout]) -> Match:
-    """A match's mean score, of the one whom the pairing names first; None where no debate of it has any."""
-    known = [score for one in bouts if (score := one.score_of(pair[0])) is not None]
+    """A match's mean score, of the one whom the pairing names first; None where no debate of it counts."""
+    known = [score for one in _scored(bouts) if (score := one.score_of(pair[0])) is not None]
     return Match(*pair, sum(known) / len(known) if known else None)
 
 
@@ -331,32 +346,40 @@ def _matches(bouts: Sequence[Bout]) -> list[Match]:
     return [Match(one.first, one.second, one.score, one.question) for one in bouts]
 
 
-def _problem(bouts: Sequence[Bout]) -> str:
-    """Why players cannot be rated and what helps: more rounds, or verdicts for the debates that have none."""
+def _problem(bouts: Sequence[Bout], unknown: int) -> str:
+    """Why players cannot be rated and what helps: more rounds, or verdicts for the debates that have none, without
+    which `unknown` do not count.
+    """
     matches = _matches(bouts)
     try:
         ratings([replace(one, score=0.5 if one.score is None else one.score) for one in matches])
     except InputError as error:
         return f"{error} More --rounds go on from here."
-    unknown, of = sum(one.score is None for one in matches), plural(len(matches), "debate")
     return (
-        f"{unknown} of {of} have no verdict, and the others do not tell the players from each other and from their "
-        "seats; --retry-failed plays again what failed."
+        f"{unknown} of {plural(len(matches), 'debate')} have no verdict, or not with seats exchanged, and the others "
+        "do not join all players; --retry-failed plays again what failed."
     )
+
+
+def _scored(bouts: Sequence[Bout]) -> list[Bout]:
+    """The debates with a score, and so the same with seats exchanged."""
+    return whole(bouts, lambda one: one.score is None, _exchange)
 
 
 def _argued(bouts: Sequence[Bout]) -> list[Bout]:
-    """The debates that no rule decided, nor the same with seats exchanged."""
-    return unruled(
-        bouts, lambda one: one.lost, lambda one: (one.round, one.question, frozenset((one.first, one.second)))
-    )
+    """Those among them that no rule decided, nor the same with seats exchanged."""
+    return whole(_scored(bouts), lambda one: one.lost, _exchange)
+
+
+def _exchange(one: Bout) -> tuple[int, int, frozenset[str]]:
+    return one.round, one.question, frozenset((one.first, one.second))
 
 
 def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:
     """Ratings by debates that no rule decided; empty where these connect too few players."""
     try:
         return {one.name: one.rating for one in ratings(_matches(argued)).players}
-    except InputError:
+    except GadflyError:
         return {}
 
 
@@ -364,10 +387,11 @@ def _standing(
     name: str, rating: Estimate | None, persuasion: Estimate | None, bouts: Sequence[Bout], byes: int
 ) -> Standing:
     own = [one for one in bouts if name in (one.first, one.second)]
-    scores = [(one.question, one.score_of(name)) for one in own]
+    known = [(one.question, one.score_of(name)) for one in _scored(own)]
+    score = replace(share_mean(known), missing=len(own) - len(known))
     broke = [None if one.cause == "not_valid" else name in one.lost for one in own]
     by_rule = rate(broke, [one.question for one in own])
-    return Standing(name, rating, persuasion, share_mean(scores), by_rule, byes)
+    return Standing(name, rating, persuasion, score, by_rule, byes)
 
 
 def _slope(bouts: Sequence[Bout], points: Mapping[str, Estimate]) -> Slope:

@@ -7,7 +7,6 @@ difference is the leaning, which is kept. A debate lost by rule is decided witho
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import re
@@ -17,7 +16,7 @@ from typing import Any
 
 from scipy import special
 
-from gadfly.debate._chairs import Said, Weighed, prefers_second
+from gadfly.debate._chairs import Said, Weighed, at_once, prefers_second
 from gadfly.debate._payoff import LEARNED_FROM, losers
 from gadfly.debate._position import Dispute, Move, Position
 from gadfly.debate._prompts import asking_messages, judge_messages, question_messages
@@ -39,9 +38,9 @@ MOST = 12.0
 _LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
 _WORDS = re.compile(
     r"\W*(?:(?i:(?:the )?(?:right |correct )?answer(?: is)?)\W{0,4})?([ABab])\b"
-    r"(?![^\S\n]+(?!(?:is|because|as|since)\b)[a-z])"
+    r"(?![^\S\n]+(?!(?:is|because|as|since)\b)[a-z])(?!['’]\w|\.\s?[A-Z]\.)"
 )
-"""A letter at the start; not the article of "a quotation shows …"."""
+"""A letter at the start; not the article of "a quotation shows …", and no initial of a name."""
 
 _TAKEN_BACK = re.compile(
     r"(?i:[^\w\n]{0,4}(?:(?:is|was|seems|looks)(?:n['’]t| not)?[^\w\n]+)?"
@@ -126,8 +125,7 @@ class DebateJudge:
     async def weigh(self, position: Position, seed: int) -> Weighed:
         """How likely answer 0 is as things stand. `CallError` where the model cannot be asked."""
         views = [position, position.exchanged()][: self.orders]
-        replies = await asyncio.gather(*(self._asked(view, seed) for view in views))
-        usage = sum((reply.usage for reply in replies), Usage())
+        replies, usage = await at_once((self._asked(view, seed) for view in views), least=len(views))
         said = [letters(reply) for reply in replies]
         if any(p is None for p in said):
             return Weighed(None, "no_parse", usage=usage)
@@ -162,7 +160,7 @@ class DebateJudge:
         try:
             return await prefers_second(self.system, self._brief, move, asking_messages)
         except CallError as error:
-            if error.fatal or error.cause != "bad_reply":
+            if error.fatal or error.cause != "no_choice":
                 raise
             return False, error.usage or Usage()
 
@@ -173,7 +171,7 @@ class DebateJudge:
     async def _one(self, transcript: Transcript) -> Judgement:
         over = settled(transcript, self.name)
         if over is not None:
-            return over
+            return unlearned(over, transcript, self.learned)
         try:
             weighed = await self.weigh(Position.of(transcript), transcript.case.seed)
         except CallError as failure:
@@ -286,7 +284,7 @@ def verdict_of(
 
 def unlearned(verdict: Judgement, transcript: Transcript, learned: Container[str]) -> Judgement:
     """The verdict, missing (`learned_from`) on a question whose key its judge learned from: how it decides there says
-    nothing of others. Its metadata, with `p`, stays.
+    nothing of others, nor do the rules alone. Its metadata, with `p`, stays.
     """
     if question_key(transcript.case.data["question"]) not in learned:
         return verdict

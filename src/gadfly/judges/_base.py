@@ -17,6 +17,7 @@ from gadfly.transcripts import Case, Judgement, Transcript, Turn
 
 __all__ = ["Around", "Control", "Finding", "Judge", "PatternJudge", "disproofs", "unjudgeable"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MAX_CHARS = 20_000
@@ -159,20 +160,18 @@ def flags(judge: Judge, judgement: Judgement) -> bool:
     return judgement.score is not None and judgement.score >= judge.threshold
 
 
-async def all_at_once(
-    transcripts: Sequence[Transcript], ask: Callable[[Transcript], Coroutine[Any, Any, T]]
-) -> list[T]:
-    """What `ask` makes of each transcript, in order. Of the `CallError`s that it lets through one is raised, and what
-    is still being asked is cancelled.
+async def all_at_once(asked: Sequence[S], ask: Callable[[S], Coroutine[Any, Any, T]]) -> list[T]:
+    """What `ask` makes of each of them, in order. Of what it raises one is raised, what is no `CallError` or is fatal
+    before the rest, and what is still being asked is cancelled.
     """
     tasks: list[asyncio.Task[T]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(ask(transcript)) for transcript in transcripts]
-    except* CallError as failed:
+            tasks = [group.create_task(ask(one)) for one in asked]
+    except BaseExceptionGroup as failed:
         error: BaseException = failed
         while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+            error = min(error.exceptions, key=lambda one: isinstance(one, CallError) and not one.fatal)
         raise error from None
     return [task.result() for task in tasks]
 

@@ -57,6 +57,7 @@ _CAUSES = {
     "timeout": "no answer in time",
     "bad_reply": "unreadable reply from the server",
     "empty_reply": "empty reply",
+    "no_choice": "named neither answer",
     "context_overflow": "too long for the model",
     "rejected": "request rejected",
     "no_parse": "verdict could not be read",

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.debate import JudgeChair, Move, Position, Said, Weighed
-from gadfly.debate._chairs import Relayed
-from gadfly.debate._debating import FAULTS
+from gadfly.debate._chairs import FAULTS, Relayed
 from gadfly.documents import cut_half_a_line
 from gadfly.errors import CallError, StoreError
 from gadfly.transcripts import Usage
@@ -31,7 +30,7 @@ class Journal:
     """Outcomes by what they are of: a case, what was done, in which seat, with which seed (each try has its own).
 
     `put` returns when the line has left this process, so `kill -9` cannot take it back; half a line at the end, from a
-    kill in the middle of writing, is cut off when the journal is opened again. `caught_up` is set once something was
+    kill in the middle of writing, is not read, and cut off by `take`. `caught_up` is set once something was
     asked for that is not here: from then on what happens is new. Writers raise `StoreError`.
     """
 
@@ -41,12 +40,20 @@ class Journal:
         self._kept: dict[tuple[str, ...], Entry] = {}
 
     def open(self, path: Path) -> None:
-        """Read what is there, and write there from now on."""
+        """Read what is there; another process may be writing it."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
-            with path.open("r+b") as file:
+            whole = path.read_bytes()
+        except OSError as error:
+            raise self._trouble(error) from error
+        self._kept = self._read(whole[: whole.rfind(b"\n") + 1])
+
+    def take(self) -> None:
+        """Read it anew and write there from now on: the run's lock is held, so nobody else does."""
+        try:
+            with self.path.open("r+b") as file:
                 cut_half_a_line(file)
                 file.seek(0)
                 whole = file.read()

@@ -176,11 +176,20 @@ class Hearing:
         return at
 
     async def begins(self, case: Case, protocol: Protocol) -> None:
-        """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes."""
+        """Wait until the person wants to hear this case: nothing is asked of a model for one who never comes, and how
+        the debate on their page ended stays there, be this one begun.
+        """
+        if self.case is None:
+            self.journal.take()
         self.journal.case = case.id
+        key = f"begin-{case.index}"
         if self.journal.get("begun") is None:
-            await self.wants(Wanted("begin", f"begin-{case.index}"))
+            await self.wants(Wanted("begin", key))
             self.journal.put("begun")
+        elif self.transcript is not None:
+            given = (row for row in self.journal.all("given") if row["case"] == case.id)
+            times = sum(row["seat"].startswith("begin-") for row in given)
+            await self.wants(Wanted("begin", f"{key}-{times}"))
         self.case, self.position = case, Position.opening(protocol, case)
         self.entries, self.transcript, self.judgement = [], None, None
         self.changed()

@@ -206,6 +206,8 @@ def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMess
     native = transcript.metadata.get("form") == "tools"
     names = _names(transcript)
     for turn in transcript.turns:
+        if turn.speaker in names and turn.speaker not in ("user", "rules"):  # what nobody else is to pose as
+            turn = replace(turn, text="\n".join(f"| {line}" for line in turn.text.splitlines() or [""]))
         said.append(_message(replace(turn, speaker=names.get(turn.speaker, turn.speaker)), said, native))
     return said
 
@@ -233,7 +235,8 @@ def _message(turn: Turn, before: Sequence[ChatMessage], native: bool) -> ChatMes
     if native and turn.speaker == "tool" and isinstance(last, ChatMessageAssistant) and last.tool_calls:
         call = last.tool_calls[0]
         return ChatMessageTool(content=turn.text, tool_call_id=call.id, function=call.function)
-    text = turn.text if turn.speaker in ("attacker", "tool") else f"{turn.speaker}: {turn.text}"
+    between = "\n" if turn.text.startswith("| ") else " "
+    text = turn.text if turn.speaker in ("attacker", "tool") else f"{turn.speaker}:{between}{turn.text}"
     return ChatMessageUser(content=text, metadata={"speaker": turn.speaker})
 
 

@@ -15,7 +15,22 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gadfly.transcripts import Judgement, Transcript
 
-__all__ = ["Tally"]
+__all__ = ["Aside", "Tally"]
+
+
+class Aside(Console):
+    """A console for what nobody has to read: once it cannot be written (its reader is gone, the disk is full) it is
+    quiet, where rich ends the process.
+    """
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+    def __exit__(self, *raised: Any) -> None:  # all that is printed is written here
+        try:
+            super().__exit__(*raised)
+        except OSError:
+            self.quiet = True
 
 
 @dataclass
@@ -29,7 +44,7 @@ class Tally:
     label: str
     total: int
     thresholds: dict[str, float]
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=lambda: Aside(stderr=True))
     shown: bool = True
     every_s: float = 15.0
     judging: bool = False

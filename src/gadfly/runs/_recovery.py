@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,16 +72,34 @@ def recover(transcripts: Table, judgements: Table, done: Done, asked: int, tally
             tally.already_judged(judge, own["score"], own["cause"])
 
 
-def forget_failed(transcripts: Table, judgements: Table) -> None:
-    """Drop failed cases and every judgement that is missing because a call failed, so that both are made
-    anew.
+def forget_failed(transcripts: Table, judgements: Table, judges: Sequence[str]) -> list[str]:
+    """Drop failed cases with what was said of them, and what `judges` could not say because a call failed, so that both
+    are made anew. Returns which other judges then have cases to judge.
 
     Judgements go first: killed in between, a failed case is merely judged again.
     """
     transcripts.recover()
     judgements.recover()
-    judgements.drop(lambda table: pc.match_substring_regex(table["cause"], "^(not_valid$|call_failed)"))
+    failed, left = list[Any](), set[Any]()
+    for batch in transcripts.batches(["index", "outcome"]):
+        failed += batch.filter(pc.field("outcome") == "failed")["index"].to_pylist()
+
+    def again(table: pa.Table) -> Any:
+        return pc.is_in(table["index"], pa.array(failed, table["index"].type))
+
+    for batch in judgements.batches(["index", "judge"]):
+        left.update(batch.filter(again(batch))["judge"].to_pylist())
+    judgements.drop(
+        lambda table: pc.or_(
+            again(table),
+            pc.and_(
+                pc.is_in(table["judge"], pa.array(judges, pa.string())),
+                pc.starts_with(table["cause"], "call_failed"),
+            ),
+        )
+    )
     transcripts.drop(lambda table: pc.is_in(table["outcome"], pa.array(["failed"])))
+    return sorted(left - set(judges))
 
 
 def forget_judges(judgements: Table, names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from gadfly.runs._provenance import provenance
 from gadfly.runs._recovery import forget_failed
 from gadfly.runs._store import FORMAT, Run, home, open_run, transcript_row
 from gadfly.transcripts import Case, Transcript
+from gadfly.words import enumerated
 
 if TYPE_CHECKING:  # some judges load a classifier
     from gadfly.judges import Judge
@@ -126,9 +127,19 @@ class _Wide(Session):
         self.began = time.monotonic()
 
     async def go(self) -> Run:
+        others = list[str]()
         if self.settings.retry_failed:
-            forget_failed(self.transcripts, self.judgements)
-        return await super().go()
+            own = [judge.name for judge in self.judges]
+            others = forget_failed(self.transcripts, self.judgements, own)
+        made = await super().go()
+        if others and self.settings.progress:
+            self.tally.console.print(
+                f"The cases played again wait for {enumerated(others)} too: give the command with that judge again.",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+        return made
 
     def _left(self) -> bool:
         return not self.done.all()

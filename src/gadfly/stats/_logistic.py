@@ -40,8 +40,9 @@ from gadfly.stats._sandwich import NONE_LEFT, Sandwich
 __all__ = ["Likelihood", "Logistic", "logistic"]
 
 LEAST_WEIGHT = 1e-12
-SETTLED = 1e-4
-"""A score of no more than this, in results, is zero."""
+EXACT, SETTLED = 1e-9, 1e-4
+"""A score of no more than this, in results, is zero: where it can be had, and where rounding is in the way."""
+STEPS, HALVINGS = 200, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +132,22 @@ def _likelihood(design_N_P: Floats, outcomes_N: Floats, labels_N: NDArray[np.int
 
 
 def _largest(likelihood: Likelihood) -> Floats:
-    """The coefficients at which it is largest, where Firth's score is zero."""
-    from scipy import optimize
-
-    def score(coefficients_P: Floats) -> Floats:
-        return np.asarray(-likelihood.at(coefficients_P[None])[1][0])
-
-    def information(coefficients_P: Floats) -> Floats:
-        return np.asarray(likelihood.at(coefficients_P[None])[2][0])
-
-    start_P = np.zeros(likelihood.rows_D_P.shape[1])
-    found = optimize.root(score, start_P, jac=information, method="hybr")
-    if not np.isfinite(found.x).all() or float(np.abs(found.fun).max()) > SETTLED * likelihood.repeats:
-        raise GadflyError(f"The logistic fit did not settle ({found.message}); give more or other results.")
-    return np.asarray(found.x)
+    """The coefficients at which it is largest, where Firth's score is zero: uphill from 0 by Newton's method, with
+    steps halved until the value rises, since the score is zero on a saddle too.
+    """
+    found_P = np.zeros(likelihood.rows_D_P.shape[1])
+    for _ in range(STEPS):
+        value, score_P, curvature_P_P = (one[0] for one in likelihood.at(found_P[None]))
+        if float(np.abs(score_P).max()) <= EXACT * likelihood.repeats:
+            return found_P
+        moves_B_P = np.linalg.solve(curvature_P_P, score_P) / 2.0 ** np.arange(HALVINGS)[:, None]
+        higher_B = likelihood.at(found_P + moves_B_P)[0] > value
+        if not higher_B.any():
+            break
+        found_P = found_P + moves_B_P[int(higher_B.argmax())]
+    if not float(np.abs(score_P).max()) <= SETTLED * likelihood.repeats:
+        raise GadflyError("The logistic fit did not settle; give more or other results.")
+    return found_P
 
 
 def _curvature(Z_N_P: Floats, means_N: Floats, weights_N: Floats, repeats: float) -> Floats:

@@ -165,7 +165,7 @@ def calibration_slope(
     if unit < EVEN:
         return Estimate(None, -math.inf, math.inf, data.n, data.clusters, missing, level)
     fit = logistic(odds_N[:, None] / unit, y_N, data.labels)
-    [(point, low, high)] = profile(fit, np.array([[1 / unit]]), level).ends()
+    point, low, high = (one / unit for one in profile(fit, np.ones((1, 1)), level).ends()[0])
     return Estimate(point, low, high, data.n, data.clusters, missing, level)
 
 

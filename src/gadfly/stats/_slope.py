@@ -76,8 +76,9 @@ def slope(
     design_N_P = np.column_stack([np.ones(data.n), (skills_N - centre) / unit])
     fit = logistic(design_N_P, values_N, data.labels)
     ends_2_P = np.column_stack([np.ones(2), (np.array(over) - centre) / unit])
-    found = profile(fit, np.vstack([[0.0, 1 / unit], ends_2_P, ends_2_P[1] - ends_2_P[0]]), level)
-    return Slope(estimate(*found.ends()[0]), estimate(*_gain(found)), over)
+    found = profile(fit, np.vstack([[0.0, 1.0], ends_2_P, ends_2_P[1] - ends_2_P[0]]), level)
+    each = (one / unit for one in found.ends()[0])
+    return Slope(estimate(*each), estimate(*_gain(found)), over)
 
 
 def _over(over: tuple[float, float] | None, skills_N: Floats) -> tuple[float, float]:

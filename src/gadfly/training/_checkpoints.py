@@ -31,6 +31,10 @@ class ExactResume:
     state: Any
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        with self.folder.writing():
+            self._save_whole()
+
+    def _save_whole(self) -> None:
         target = self.folder.checkpoints / f"checkpoint-{self.state.global_step}"
         draft = target.with_suffix(".part")
         draft.mkdir(parents=True, exist_ok=True)

@@ -16,12 +16,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
+from safetensors import SafetensorError
 
 from gadfly.documents import cut_half_a_line
 from gadfly.errors import InputError, StoreError
@@ -31,6 +33,10 @@ __all__ = ["Folder", "adapters_home"]
 
 KEPT = 2
 """Checkpoints that are kept; the one before the last is there in case the disk filled up."""
+
+
+OWN = {"training.tmp", ".lock"}
+"""What a first `open` leaves behind when it is killed."""
 
 
 def adapters_home() -> Path:
@@ -56,7 +62,7 @@ class Folder:
             ) from error
         wanted = json.loads(json.dumps(dict(spec)))
         found = folder.info
-        if not found and any(path.iterdir()):
+        if not found and any(one.name not in OWN for one in path.iterdir()):
             raise InputError(f"{path} holds something that is no training; name another --output.")
         changed = [key for key in wanted if found and found["spec"].get(key) != wanted[key]]
         if changed and not folder.begun:  # refused before its first step, and now corrected
@@ -95,27 +101,48 @@ class Folder:
             and (self.path / "adapter_model.safetensors").exists()
         )
 
-    def lock(self) -> FileLock:
-        """Held while training. Raises `InputError` when another process trains here."""
-        lock = FileLock(self.path / ".lock", timeout=0)
+    def lock(self) -> AcquireReturnProxy[Any]:
+        """Held until the end of a `with`. Raises `InputError` when another process trains here."""
         try:
-            lock.acquire()
+            with self.writing():
+                return FileLock(self.path / ".lock", timeout=0).acquire()
         except Timeout as error:
             raise InputError(
                 f"Another process is training in {self.path}; wait for it or stop it."
             ) from error
-        return lock
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within it, a disk that refuses is a `StoreError`."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            if isinstance(error, (StoreError, Timeout)):
+                raise
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(
+                f"{self.path} cannot be written ({why}); mend that, then give the same command again: what was trained "
+                "until the last checkpoint is kept."
+            ) from error
+
+    def _put(self, name: str, text: str) -> None:
+        """Write a file, whole or not at all."""
+        target = self.path / name
+        draft = target.with_suffix(".tmp")
+        with self.writing():
+            try:
+                draft.write_text(text, "utf-8")
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def note(self, **facts: Any) -> None:
-        """Change some of `training.json`, atomically."""
-        target = self.path / "training.json"
-        draft = target.with_suffix(".tmp")
-        draft.write_text(json.dumps(self.info | facts, indent=1), "utf-8")
-        draft.replace(target)
+        """Change some of `training.json`, atomically. Raises `StoreError`, as all that writes here does."""
+        self._put("training.json", json.dumps(self.info | facts, indent=1))
 
     def append(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add lines to `curve` or `rollouts`, in the place of a last one that was cut off by a kill."""
-        with (self.path / f"{table}.jsonl").open("a+b") as file:
+        with self.writing(), (self.path / f"{table}.jsonl").open("a+b") as file:
             cut_half_a_line(file)
             file.writelines(json.dumps(dict(row)).encode() + b"\n" for row in rows)
 
@@ -133,10 +160,7 @@ class Folder:
         """Cut off the lines of steps after `step`."""
         for table in ("curve", "rollouts"):
             kept = [row for row in self.read(table) if row["step"] <= step]
-            path = self.path / f"{table}.jsonl"
-            draft = path.with_suffix(".tmp")
-            draft.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
-            draft.replace(path)
+            self._put(f"{table}.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
 
     @property
     def checkpoints(self) -> Path:

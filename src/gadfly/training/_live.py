@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gadfly.runs._progress import Aside
 
 __all__ = ["Live"]
 
@@ -29,7 +30,7 @@ class Live:
 
     def __init__(self, label: str, steps: int, every_s: float = 15.0) -> None:
         self.label, self.steps, self.every_s = label, steps, every_s
-        self.console = Console(stderr=True)
+        self.console = Aside(stderr=True)
         self._last = 0.0
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),

@@ -212,9 +212,8 @@ class Progress(Watch):
         facts = ("text", "score", "reward", "outcome")
         rows = [{"step": step, **{fact: getattr(one, fact) for fact in facts}} for one in self._played]
         self.folder.append("rollouts", rows)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.interrupted or self.ended:
+        if self.ended:  # kept before the step's checkpoint is: one that goes on from there has ended too
+            self.folder.note(ended=self.ended, ended_at=step)
             control.should_save = control.should_training_stop = True
 
     def _before(self) -> list[list[float | None]]:

@@ -19,6 +19,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from gadfly.errors import GadflyError, InputError
 from gadfly.models import LocalModel
+from gadfly.training._checkpoints import load_adapter
 from gadfly.training._folder import Folder
 from gadfly.training._live import Live
 
@@ -126,22 +127,32 @@ def train(
 ) -> Trained:
     """Train from the last checkpoint, or from the start, to `steps`, and save the adapter.
 
+    One that had ended early by its last checkpoint stays as it was there, unless more steps are asked for than then.
     Raises `KeyboardInterrupt` after Ctrl-C, when the step under way is saved, and `InputError` when memory runs out or
     several GPUs are seen.
     """
     one_gpu(policy.device.type)
-    last = folder.last_checkpoint
-    folder.rewind(int(last.name.rpartition("-")[2]) if last else 0)
-    folder.note(status="running", steps=steps, ended="")
-    with _sentences(folder.path), Live(folder.path.name, steps) as live, watch.interruptible():
-        made = trainer()
-        made.remove_callback(PrinterCallback)
-        made.folder, watch.live = folder, live
-        made.train(resume_from_checkpoint=str(last) if last else None)
-    if watch.interrupted:
+    last, before = folder.last_checkpoint, folder.info
+    step = int(last.name.rpartition("-")[2]) if last else 0
+    if before.get("ended_at", step + 1) <= step and steps <= before["steps"]:
+        watch.ended = before["ended"]
+    folder.rewind(step)
+    folder.note(status="running", steps=steps, ended=watch.ended)
+    if watch.ended and last:
+        load_adapter(policy.weights, last / "adapter.safetensors")
+    else:
+        with _sentences(folder.path), Live(folder.path.name, steps) as live, watch.interruptible():
+            made = trainer()
+            made.remove_callback(PrinterCallback)
+            made.folder, watch.live = folder, live
+            made.train(resume_from_checkpoint=str(last) if last else None)
+    if watch.interrupted and not watch.ended:
         folder.note(status="interrupted")
         raise KeyboardInterrupt
-    policy.weights.save_pretrained(folder.path, selected_adapters=["default"], save_embedding_layers=False)
+    with folder.writing():
+        policy.weights.save_pretrained(
+            folder.path, selected_adapters=["default"], save_embedding_layers=False
+        )
     folder.note(status="ended" if watch.ended else "complete", ended=watch.ended)
     return Trained(folder.path, list(folder.read("curve")), watch.ended)
 
