@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import regex
@@ -42,24 +42,31 @@ without spaces is one.
 
 
 _COUNTED = regex.compile(
-    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED|(?<=\p{Ll})\p{Lu})[\p{L}\p{N}\p{M}'’]){0,29}|[\p{S}]".replace(
+    r"UNSPACED|[\p{L}\p{N}_](?:(?!UNSPACED|(?<=\p{Ll})\p{Lu})[\p{L}\p{N}\p{M}_'’]){0,29}|[\p{S}]".replace(
         "UNSPACED", _UNSPACED
     )
 )
+_JOINED = regex.compile(r"[\p{L}\p{N}\p{M}'’]++(?:_+[\p{L}\p{N}\p{M}'’]++){3,}_*")
+"""Four words or more with nothing but `_` between them; a name_of_three is one word."""
 
 
 def word_count(text: str) -> int:
     """How much was said, by a measure that nobody slips past by joining words: letters and digits in a row, up to 30 of
-    them or to a capital behind a small letter; each character of a script that is written without spaces; each symbol.
-    Punctuation is free.
+    them, to a capital behind a small letter, or to a "_" that joins four words or more; each character of a script that
+    is written without spaces; each symbol. Punctuation is free.
     """
-    return sum(1 for _ in _COUNTED.finditer(text))
+    return sum(1 for _ in _counted(text))
 
 
 def first_words(text: str, most: int) -> str:
     """The text up to the end of that word, all of it where it has no more; `word_count` counts."""
-    found = list(islice(_COUNTED.finditer(text), most + 1))
+    found = list(islice(_counted(text), most + 1))
     return text if len(found) <= most else text[: found[most].start()].rstrip()
+
+
+def _counted(text: str) -> Iterator[regex.Match[str]]:
+    apart = _JOINED.sub(lambda found: found[0].replace("_", " "), text) if "_" in text else text
+    yield from _COUNTED.finditer(apart)
 
 
 def same_words(one: str, other: str) -> bool:

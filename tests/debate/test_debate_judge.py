@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from debate_fakes import Voice, debate, played, seated
+from hypothesis import given
+from hypothesis import strategies as st
 from inspect_ai.model import GenerateConfig
 
 from gadfly.debate import DebateJudge, Player, Position, protocol
@@ -162,7 +164,8 @@ def test_a_judge_need_not_ask_and_then_nothing_is_paid_and_both_still_answer_eac
         ("A is right", 1.0),
         ("A\n\nThe document says so.", 1.0),
         ("Answer: B\nthe other is not", 0.0),
-        ("A Paris", 1.0),
+        ("A. Ann Lee", 1.0),
+        ("(A) Paris", 1.0),
         ("A. B is nowhere in it.", 1.0),
         ("B, because A is not right", 0.0),
     ],
@@ -184,10 +187,39 @@ TAKEN_BACK = [
 
 @pytest.mark.parametrize(
     "text",
-    ["A quotation shows it", "A. A. Milne wrote it", "A's debater lied, so B", "Both", "", *TAKEN_BACK],
+    [
+        "A quotation shows it",
+        "A. A. Milne wrote it; the answer is B",
+        "A's debater lied, so B",
+        "A Tale of Two Cities",
+        "A British ship",
+        "a Dutchman",
+        "A Dutchman wrote it, so B",
+        "The answer is A Tale of Two Cities",
+        "B. B. King",
+        "B Minor Mass",
+        "B-flat",
+        "A Paris",
+        "Both",
+        "",
+        *TAKEN_BACK,
+    ],
 )
 def test_what_is_no_letter_is_not(text: str) -> None:
     assert letters(Reply(text)) is None
+
+
+NAMED = st.text(st.characters(categories=["Lu", "Ll"]), min_size=2, max_size=12).map(lambda name: f"X{name}")
+
+
+@given(st.sampled_from("AB"), NAMED)
+def test_a_letter_before_a_word_may_be_the_answers_own_and_one_with_a_mark_is_the_verdict(
+    letter: str, name: str
+) -> None:
+    assert letters(Reply(f"{letter} {name} {name}")) is None
+    assert {letters(Reply(f"{letter}{mark} {name}")) for mark in (".", ")", ":", ",")} == {
+        float(letter == "A")
+    }
 
 
 def test_a_verdict_says_whether_it_came_with_probabilities() -> None:

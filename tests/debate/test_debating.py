@@ -30,6 +30,7 @@ from gadfly.errors import CallError, InputError
 from gadfly.models import Reply, System, scripted
 from gadfly.runs import Settings, open_run, run
 from gadfly.transcripts import Case, Judgement, Transcript, Usage
+from gadfly.words import word_count
 
 
 def told(move: Move) -> str:
@@ -320,6 +321,11 @@ def test_one_who_argues_for_nothing_is_cut_short_and_its_quotations_keep_their_m
     long = Voice("so " * 82 + "<quote>the bird turns to seeds</quote> " + "so " * 9)
     transcript = played(seated(protocol("debate_red_team"), red_team=long))
     assert transcript.said_by("red_team")[0].text.endswith('so "the bird turns to seeds" [verified]')
+
+
+def test_blanks_that_count_as_letters_let_nobody_say_more() -> None:
+    transcript = played(seated(protocol("debate_red_team"), red_team=Voice("ab\u3164" * 400)))
+    assert word_count(transcript.said_by("red_team")[0].text) == 90
 
 
 def test_what_gadfly_says_costs_the_speaker_nothing() -> None:

@@ -56,6 +56,13 @@ async def test_the_direct_way_and_inspects_way_give_the_same_reply():
     assert direct == usual
 
 
+@pytest.mark.parametrize("direct", [True, False])
+async def test_half_a_character_does_not_reach_the_next_one_who_is_asked(direct):
+    with direct_transport() if direct else nullcontext():
+        reply = await System(scripted("It is Ann \ud800.")).reply([("user", "Who?")])
+    assert reply.text == "It is Ann ?."
+
+
 async def test_an_empty_reply_is_a_failed_call():
     with pytest.raises(CallError, match="said nothing") as failure:
         await System(scripted("")).reply([("user", "Hello")])

@@ -34,7 +34,7 @@ NEAR = 4
 _ROUND = "()（）﹙﹚⁽⁾₍₎❨❩❪❫⸨⸩‚„"
 _LIKE_A_MARK = re.compile("verif|notinthedoc|tooshort")
 _LOOKALIKES = str.maketrans(
-    "аеіορсνуτԁ0ı1ιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢєгѵʋᏙ3", "aeiopcvytdoiiifabcdefghijklmnoprstuvwyzervvve"
+    "аеіορсνуτԁ0ı1lιƒᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢєгѵʋᏙ3", "aeiopcvytdoiiiifabcdefghijklmnoprstuvwyzervvve"
 )
 _FOLDED = str.maketrans(
     "аеіјоорсѕухԁһАВЕІЈКМНОРСТХУΑΒΕΙΚΜΝΟΡΤΥΧοα", "aeijoopcsyxdhABEIJKMHOPCTXYABEIKMNOPTYXoa"
@@ -60,7 +60,8 @@ _FILL = (
 _ORDERS = (
     re.compile(rf"<\s?/?\s?[|｜]\s?(?:{TURNS})\b|<\s?/?\s?(?:{TURNS})\s?[|｜>]", re.IGNORECASE),
     re.compile(rf"\[\s?/?(?:{BRACKETED}|SYSTEM)\s?\]|<\s?<\s?/?SYS\s?>>"),
-    re.compile(r"^\W{0,6}(?:system\W{0,3}:|(?:system|developer|moderator|administrator) "
+    re.compile(r"^\W{0,6}(?:system\W{0,3}:(?!\s*the (?:document|passage|text) (?:says|calls|names|mentions)\b)"
+               r"|(?:system|developer|moderator|administrator) "
                r"(?:message|prompt|note|notice|instruction)s?\W{0,3}(?::|$))", re.IGNORECASE | re.MULTILINE),
     re.compile(r"^\W{0,6}judge\W{0,3}:\W{0,3}(?:I (?:now )?(?:decide|choose|find|rule)|(?:my |the )?verdict)\b",
                re.IGNORECASE | re.MULTILINE),
@@ -77,8 +78,8 @@ _ORDERS = (
                re.IGNORECASE | re.DOTALL),
     re.compile(r"\bas (?:the|your) (?:system|developer|operator|administrator|moderator),? (?:I|we) (?:\w+ )?"
                r"(?:order|instruct|tell|require|command|direct|ask|inform|advise|confirm|rule)\b", re.IGNORECASE),
-    re.compile(r"^\W{0,6}(?:judge leans\W{0,3}:|(?:rules|debater for [AB])\b.{0,60}\bloses by rule\b)",
-               re.IGNORECASE | re.MULTILINE),
+    re.compile(r"^\W{0,6}(?:judge leans\W{0,3}:|(?:rules|debater for [AB])\b.{0,60}\bloses by rule\b)"
+               r"|^.{0,120}\bloses by rule\W{0,3}:", re.IGNORECASE | re.MULTILINE),
 )  # fmt: skip
 
 _IGNORE = re.compile(
@@ -90,7 +91,10 @@ _IGNORE = re.compile(
 )
 _NEGATED = re.compile(r"(?:\b(?:not|never|cannot)|n['’]t)\W+$", re.IGNORECASE)
 _OF_OTHERS = re.compile(r"\b(?:to|they|he|she|it|we|who|which|that|will|would|did|does)\W+$", re.IGNORECASE)
-_TO_THE_JUDGE = re.compile(r"\b(?:you|judge|please)\b[^.!?]*$", re.IGNORECASE)
+_TO_THE_JUDGE = re.compile(
+    r"\b(?:you|judge|please)\b[^.!?]*$|(?:^|[.!?\n])\W*(?:(?:remember|be sure|make sure|try)\W+to|it is time to)\W+$",
+    re.IGNORECASE,
+)
 """What stands before "ignore all previous instructions" where it is no order, or one all the same."""
 
 
@@ -116,7 +120,7 @@ def checked(
     """
     quotes, unverified = list[Quote](), list[str]()
     shown, own, count = list[str](), list[str](), 0
-    for n, part in enumerate(_parts(raw.strip())):
+    for n, part in enumerate(_parts(raw.encode("utf-8", "ignore").decode().strip())):
         if n % 2 == 0:
             shown.append(plain(part))
             own.append(part)
@@ -207,21 +211,34 @@ def _unmarked(text: str) -> str:
     marks = list(_marks(text))
     if not marks:
         return text
-    shown, opened = list(text), list[int]()
+    shown, opened, alone = list(text), list[int](), list[int]()
     for n, char in enumerate(text):
         kind = "" if char in _ROUND else unicodedata.category(char)
         if kind == "Ps":
             opened.append(n)
-        elif kind == "Pe" and opened:
+        elif kind == "Pe" and not opened:
+            alone.append(n)
+        elif kind == "Pe":
             start = opened.pop()
             after = bisect_left(marks, (start, 0))
             around = after < len(marks) and marks[after][1] < n
             if around or (after and marks[after - 1][1] > n):  # or in the middle of it
                 shown[start], shown[n] = "(", ")"
+    for n in (*opened, *alone):
+        if _reads_on(text, n, marks):
+            shown[n] = _rounded(text[n])
     for first, last in marks:
         for n in (*_outward(text, first, -1), *_outward(text, last, 1)):
             shown[n] = _rounded(shown[n])
     return "".join(shown)
+
+
+def _reads_on(text: str, at: int, marks: Sequence[tuple[int, int]]) -> bool:
+    """Whether a bracket without its other half opens or closes a line's rest in which a mark stands."""
+    after = bisect_left(marks, (at, 0))
+    if unicodedata.category(text[at]) == "Ps":
+        return after < len(marks) and text.find("\n", at, marks[after][0]) < 0
+    return after > 0 and text.find("\n", marks[after - 1][1], at) < 0
 
 
 def _marks(text: str) -> Iterator[tuple[int, int]]:
@@ -262,17 +279,22 @@ def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> I
         yield "overran", overrun
     if unverified:
         yield "fabricated", f"quoted words that are not in the document: {unverified[0][:80]!r}"
-    folded = unicodedata.normalize("NFKC", plain(own)).translate(_FOLDED)
-    if order := orders_in(own) or orders_in(plain(own)) or orders_in(folded):
+    if order := orders_in(own) or orders_in(plain(own)):
         yield "addressed_judge", f"gave the judge orders or posed as the system: {order[:80]!r}"
 
 
 def orders_in(text: str) -> str:
-    """The words by which a text poses as the system or gives the judge orders; empty for none.
+    """The words by which a text poses as the system or gives the judge orders, in letters of whatever script; empty for
+    none.
 
     Patterns: what argues ("the judge should believe …") is allowed, what commands ("you must answer A"), opens a
     message of the system's or sets earlier instructions aside is not. They catch the common forms, not every one.
     """
+    latin = unicodedata.normalize("NFKC", text).translate(_FOLDED)
+    return next(filter(None, map(_order_in, dict.fromkeys((text, latin)))), "")
+
+
+def _order_in(text: str) -> str:
     for pattern in _ORDERS:
         if found := pattern.search(text):
             return found[0]

@@ -13,8 +13,10 @@ from typing import Any
 
 from gadfly.corpora import Library
 from gadfly.debate._protocol import Protocol
+from gadfly.debate._rules import orders_in
 from gadfly.documents import json_lines
 from gadfly.errors import InputError
+from gadfly.models import inert
 from gadfly.stats import normalise_question
 
 __all__ = ["alike", "asked_key", "cases", "document_for", "question_numbers", "read_set", "split", "text_of"]
@@ -114,6 +116,11 @@ def _row(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         )
     if alike(*answers):
         raise InputError(f"Line {number}: the two answers are the same, so there is nothing to decide.")
+    if order := next(filter(None, (orders_in(inert(answer)) for answer in answers)), ""):
+        raise InputError(
+            f"Line {number}: an answer gives orders or poses as the system, and would stand in the judge's prompt: "
+            f"take {order[:80]!r} out."
+        )
     correct = row.get("correct")
     if correct is not None and (isinstance(correct, bool) or correct not in (0, 1)):
         raise InputError(

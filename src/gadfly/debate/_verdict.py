@@ -38,9 +38,10 @@ MOST = 12.0
 _LETTER = re.compile(r"[\s\u2581\u0120\"'*_.,:(\[]*([AB])[\s\"'*_.,:)\]]*")
 _WORDS = re.compile(
     r"\W*(?:(?i:(?:the )?(?:right |correct )?answer(?: is)?)\W{0,4})?([ABab])\b"
-    r"(?![^\S\n]+(?!(?:is|because|as|since)\b)[a-z])(?!['’]\w|\.\s?[A-Z]\.)"
+    r"(?=\W*$|\s*\n|[^\S\n]*[.!?,;:)\]}*_\"'’”/&+|=]|[^\S\n]+[-–—(]|[^\S\n]+(?:is|because|as|since|or|and)\b)"
+    r"(?!['’]\w|\.\s?[A-Z]\.)"
 )
-"""A letter at the start; not the article of "a quotation shows …", and no initial of a name."""
+"""A letter at the start; not the article of "A quotation shows …" or "A British ship", and no initial of a name."""
 
 _TAKEN_BACK = re.compile(
     r"(?i:[^\w\n]{0,4}(?:(?:is|was|seems|looks)(?:n['’]t| not)?[^\w\n]+)?"

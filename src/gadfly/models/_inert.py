@@ -12,8 +12,11 @@ TURNS = "im_start|im_end|eot_id|(?:start|end)_(?:header_id|of_turn)|system|user|
 BRACKETED = "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS"
 """What opens or closes a turn of a conversation in models' markup, as part of a pattern: <…> and […]."""
 
-_CODE = r"file_sep|filename|issue_\w+|empty_output|jupyter_\w+|repo_?name|gh_stars|fim_\w+|tool_\w+|think"
-"""What else models' tokenizers have as <…>: code and its history, tools, thoughts."""
+_CODE = (
+    r"file_sep|filename|issue_\w+|empty_output|jupyter_\w+|repo_?name|gh_stars|fim_\w+|tool_\w+|think|mask"
+    r"|\w+_of_image"
+)
+"""What else models' tokenizers have as <…>: code and its history, tools, thoughts, gaps and pictures."""
 _UNSEEN = (  # control characters, lone surrogates, soft hyphens, zero widths and the like, and the kinds of `UNSEEN`
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u17b4\u17b5\ud800-\udfff\ufeff\ufff9-\ufffb"
     + "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSEEN)

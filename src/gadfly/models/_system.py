@@ -216,10 +216,16 @@ class System:
             reply = await ask()
             spent += reply.usage
             if reply.text or reply.calls or reply.stop == "content_filter":
-                return replace(reply, usage=spent)
+                said, thought = map(_whole, (reply.text, reply.reasoning))
+                return replace(reply, text=said, reasoning=thought, usage=spent)
         cut = reply.stop == "length"
         advice = " before max_tokens; raise it" if cut else ""
         raise CallError(f"{self.name} said nothing{advice}.", "empty_reply", cut=cut, usage=spent)
+
+
+def _whole(text: str) -> str:
+    """With "?" for a lone surrogate, which would fail the call of the next one who is sent it."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _base_url(model: Model) -> str | None:

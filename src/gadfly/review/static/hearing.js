@@ -48,11 +48,13 @@
     `${UNSPACED}|[\\p{L}\\p{N}_](?:(?!${UNSPACED}|(?<=\\p{Ll})\\p{Lu})[\\p{L}\\p{N}\\p{M}_'’]){0,29}|\\p{S}`,
     "gu",
   );
+  const JOINED = /[\p{L}\p{N}\p{M}'’]+(?:_+[\p{L}\p{N}\p{M}'’]+){3,}_*/gu;
   const count = () => {
     const text = $("textarea", panel);
     const told = $(".counted", panel);
     if (!text || !told) return;
-    const words = text.value.replace(/<\s*\/?\s*quote\b[^<>]*>/gi, " ").match(COUNTED)?.length ?? 0;
+    const said = text.value.replace(/<\s*\/?\s*quote\b[^<>]*>/gi, " ");
+    const words = said.replace(JOINED, (joined) => joined.replaceAll("_", " ")).match(COUNTED)?.length ?? 0;
     told.dataset.says ??= told.textContent;
     told.textContent = told.dataset.says.replace(/^Up to/, `${words} of up to`);
     told.classList.toggle("over", words > Number(told.dataset.most));
