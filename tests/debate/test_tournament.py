@@ -26,7 +26,7 @@ from gadfly.debate import (
     Weighed,
     protocol,
 )
-from gadfly.debate._tournament import Bout, _clear, _rated
+from gadfly.debate._tournament import Fought, _clear, _rated
 from gadfly.errors import CallError, InputError, StoreError
 from gadfly.runs import Settings, open_run
 from gadfly.stats._ratings import ELO
@@ -360,7 +360,7 @@ def test_what_may_be_chance_is_said_of_all_pairs_together() -> None:
     for _ in range(60):
         pairs = combinations("abcdef", 2)
         bouts = [
-            Bout(1, n, *pair, float(rng.random() < 0.5))
+            Fought(1, n, *pair, float(rng.random() < 0.5))
             for pair in pairs
             for n in range(10)
             for pair in (pair, pair[::-1])

@@ -124,7 +124,16 @@ def serve(
     rows = questions_in(questions, limit, finding.at_hand())
     decider = seats.decider(setting.orders)
     chairs = seats.chairs(found, decider)
-    sitting = Sitting(rows, found, chairs, decider, seats.seat, output or home(), reveal, seed)
+    sitting = Sitting(
+        rows=rows,
+        protocol=found,
+        chairs=chairs,
+        judge=decider,
+        seat=seats.seat,
+        output=output or home(),
+        reveal=reveal,
+        seed=seed,
+    )
     names = o.listed(people, "--people") or [f"person-{n}" for n in range(1, (raters or 1) + 1)]
     serving = listening.serving()
     with Store(store or None) as kept:

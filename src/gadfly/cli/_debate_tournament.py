@@ -71,13 +71,13 @@ def tournament(
     decider = d.judge(judge, setting.orders)
     rows = questions_in(questions, library=finding.at_hand())
     plan = d.Tournament(
-        {name: d.seated(name, decider) for name in _names(players)},
-        decider,
-        setting.protocol(protocol),
-        rows,
-        times,
-        each or min(10, len(rows)),
-        playing.seed,
+        players={name: d.seated(name, decider) for name in _names(players)},
+        judge=decider,
+        protocol=setting.protocol(protocol),
+        rows=rows,
+        rounds=times,
+        questions=each or min(10, len(rows)),
+        seed=playing.seed,
     )
     found = asyncio.run(plan.play(playing.settings(), lambda number, pairs: _told(number, times, pairs)))
     _print(found)
@@ -162,7 +162,7 @@ def _sentences(found: Standings) -> Iterator[str]:
         yield f"The first seat is worth {_points(found.ratings.side)} points."
     if found.players and found.slope_with_rules.gain.n:
         yield from _rises(found.slope, found.slope_with_rules)
-    if len(found.ratings.differences) > 1:
+    if 1 < len(found.ratings.differences) != len(found.clear):
         yield "What may be chance is said of all pairs together (Bonferroni); each interval is the pair's own, at 95%."
     if found.ratings.players:
         yield "Ratings are on Elo's scale, 0 on average: 400 points are odds of ten to one before this judge."

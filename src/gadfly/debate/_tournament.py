@@ -35,11 +35,11 @@ from gadfly.stats import Estimate, Match, Ratings, Round, Slope, preferred, rate
 from gadfly.transcripts import Case, Judgement, Transcript
 from gadfly.words import plural
 
-__all__ = ["Bout", "Standing", "Standings", "Tournament"]
+__all__ = ["Fought", "Standing", "Standings", "Tournament"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bout:
+class Fought:
     """One debate of a match: who sat first, and its `score` in [0, 1], the probability of the answer it argued for.
 
     1 or 0 where a player lost by rule, ½ where both did, None where nobody could tell, and then `cause` says why.
@@ -162,7 +162,7 @@ class Tournament:
         settings = settings or Settings()
         drawn = _Drawn(settings.directory / f"tournament-{self._key()}.json")
         noise = 0.5 / math.sqrt(self.questions)  # of a mean over questions, at most
-        rounds, bouts, runs, scored = list[Round](), list[Bout](), list[Run](), list[Match]()
+        rounds, bouts, runs, scored = list[Round](), list[Fought](), list[Run](), list[Match]()
         for number in range(self.rounds):
             pairs = drawn.round(number, lambda: swiss(self.players, scored, self.seed, noise=noise))
             told(number + 1, pairs)
@@ -214,13 +214,13 @@ class Tournament:
             for exchanged in (False, True)
         ]
 
-    def _bouts(self, number: int, pair: tuple[str, str], made: Run) -> Iterator[Bout]:
+    def _bouts(self, number: int, pair: tuple[str, str], made: Run) -> Iterator[Fought]:
         for transcript, given in made.judged():
             judgement = next(one for one in given if one.judge == self.judge.name)
             yield _bout(number, pair, transcript, judgement)
 
     def _standings(
-        self, rounds: Sequence[Round], bouts: Sequence[Bout], runs: Sequence[Run], *, cut: bool = False
+        self, rounds: Sequence[Round], bouts: Sequence[Fought], runs: Sequence[Run], *, cut: bool = False
     ) -> Standings:
         rated, problem = _rated(bouts)
         points = {one.name: one.rating for one in rated.players}
@@ -232,14 +232,21 @@ class Tournament:
             for name in self.players
         ]
         players.sort(key=lambda one: (-_point(one.rating), -_point(one.score), one.name))
-        ids = tuple(one.id for one in runs)
-        slopes = _slope(argued, persuasion), _slope(_scored(bouts), points)
-        ties = sum(len(one.lost) == 2 for one in bouts)
-        clear = _clear(bouts, rated)
-        return Standings(tuple(players), rated, *slopes, tuple(rounds), ids, problem, cut, ties, clear)
+        return Standings(
+            players=tuple(players),
+            ratings=rated,
+            slope=_slope(argued, persuasion),
+            slope_with_rules=_slope(_scored(bouts), points),
+            rounds=tuple(rounds),
+            runs=tuple(one.id for one in runs),
+            problem=problem,
+            cut=cut,
+            both_lost=sum(len(one.lost) == 2 for one in bouts),
+            clear=_clear(bouts, rated),
+        )
 
 
-def _rated(bouts: Sequence[Bout]) -> tuple[Ratings, str]:
+def _rated(bouts: Sequence[Fought]) -> tuple[Ratings, str]:
     """The players' ratings, and why there are none where there are none."""
     none, known = Ratings((), None, {}), _scored(bouts)
     if not known:
@@ -254,7 +261,7 @@ def _rated(bouts: Sequence[Bout]) -> tuple[Ratings, str]:
         return none, str(error)
 
 
-def _clear(bouts: Sequence[Bout], rated: Ratings) -> tuple[tuple[str, str], ...]:
+def _clear(bouts: Sequence[Fought], rated: Ratings) -> tuple[tuple[str, str], ...]:
     """The pairs whose difference is clear for all of them together."""
     if not rated.differences:
         return ()
@@ -317,14 +324,14 @@ class _Exchanging:
         return await (self.other if case.data["exchanged"] else self.one).play(case)
 
 
-def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement: Judgement) -> Bout:
+def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement: Judgement) -> Fought:
     """What a debate came to for whoever argued for the answer listed first."""
     data = transcript.case.data
     first, second = reversed(pair) if data["exchanged"] else pair
     lost = [side for side in (0, 1) if side in losers(transcript)]
     believed = None if judgement.cause == LEARNED_FROM else first_believed(transcript, judgement)
     p = 0.5 if len(lost) == 2 and judgement.cause != LEARNED_FROM else believed
-    return Bout(
+    return Fought(
         number + 1,
         int(data["of"]),
         first,
@@ -336,17 +343,17 @@ def _bout(number: int, pair: tuple[str, str], transcript: Transcript, judgement:
     )
 
 
-def _match(pair: tuple[str, str], bouts: Sequence[Bout]) -> Match:
+def _match(pair: tuple[str, str], bouts: Sequence[Fought]) -> Match:
     """A match's mean score, of the one whom the pairing names first; None where no debate of it counts."""
     known = [score for one in _scored(bouts) if (score := one.score_of(pair[0])) is not None]
     return Match(*pair, sum(known) / len(known) if known else None)
 
 
-def _matches(bouts: Sequence[Bout]) -> list[Match]:
+def _matches(bouts: Sequence[Fought]) -> list[Match]:
     return [Match(one.first, one.second, one.score, one.question) for one in bouts]
 
 
-def _problem(bouts: Sequence[Bout], unknown: int) -> str:
+def _problem(bouts: Sequence[Fought], unknown: int) -> str:
     """Why players cannot be rated and what helps: more rounds, or verdicts for the debates that have none, without
     which `unknown` do not count.
     """
@@ -361,21 +368,21 @@ def _problem(bouts: Sequence[Bout], unknown: int) -> str:
     )
 
 
-def _scored(bouts: Sequence[Bout]) -> list[Bout]:
+def _scored(bouts: Sequence[Fought]) -> list[Fought]:
     """The debates with a score, and so the same with seats exchanged."""
     return whole(bouts, lambda one: one.score is None, _exchange)
 
 
-def _argued(bouts: Sequence[Bout]) -> list[Bout]:
+def _argued(bouts: Sequence[Fought]) -> list[Fought]:
     """Those among them that no rule decided, nor the same with seats exchanged."""
     return whole(_scored(bouts), lambda one: one.lost, _exchange)
 
 
-def _exchange(one: Bout) -> tuple[int, int, frozenset[str]]:
+def _exchange(one: Fought) -> tuple[int, int, frozenset[str]]:
     return one.round, one.question, frozenset((one.first, one.second))
 
 
-def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:
+def _persuasion(argued: Sequence[Fought]) -> dict[str, Estimate]:
     """Ratings by debates that no rule decided; empty where these connect too few players."""
     try:
         return {one.name: one.rating for one in ratings(_matches(argued)).players}
@@ -384,7 +391,7 @@ def _persuasion(argued: Sequence[Bout]) -> dict[str, Estimate]:
 
 
 def _standing(
-    name: str, rating: Estimate | None, persuasion: Estimate | None, bouts: Sequence[Bout], byes: int
+    name: str, rating: Estimate | None, persuasion: Estimate | None, bouts: Sequence[Fought], byes: int
 ) -> Standing:
     own = [one for one in bouts if name in (one.first, one.second)]
     known = [(one.question, one.score_of(name)) for one in _scored(own)]
@@ -394,7 +401,7 @@ def _standing(
     return Standing(name, rating, persuasion, score, by_rule, byes)
 
 
-def _slope(bouts: Sequence[Bout], points: Mapping[str, Estimate]) -> Slope:
+def _slope(bouts: Sequence[Fought], points: Mapping[str, Estimate]) -> Slope:
     """The accuracy of the verdict on the mean of what the two who debate are rated, which is the same whoever is
     honest.
     """

@@ -10,7 +10,7 @@ from gadfly.debate import DebateLine, DebateTable, Kept, Marks, debate_table
 from gadfly.debate._judged import DISHONEST
 from gadfly.debate._people import argued_by, person_in
 from gadfly.debate._prompts import called, label
-from gadfly.debate._table import KINDS
+from gadfly.debate._table import KINDS, Kind
 from gadfly.pages import line
 from gadfly.report._debate_charts import debate_charts
 from gadfly.report._debated import Debated, HeardLine, ReadDebate
@@ -28,18 +28,18 @@ __all__ = ["debate_report", "debate_section", "debate_verdict", "from_debate", "
 LITTLE = 0.05
 """A gain in accuracy that is no more than this at best is none worth having."""
 
-KIND_WORDS = dict(
-    zip(
-        KINDS,
-        (
-            "Sure and wrong, although a flaw was there",
-            "Sure and wrong",
-            "Right",
-            "Decided by a broken rule",
-        ),
-        strict=True,
-    )
-)
+KIND_WORDS: dict[Kind, str] = {
+    "overlooked": "Sure and wrong, although a flaw was there",
+    "fooled": "Sure and wrong",
+    "right": "Right",
+    "by_rule": "Decided by a broken rule",
+}
+UNTOLD_WORDS: dict[Kind, str] = {
+    **KIND_WORDS,
+    "overlooked": "Wrong, although a flaw was there",
+    "fooled": "Wrong",
+}
+"""The same where the judge gave no probabilities."""
 
 FLAW_WORDS = {
     "marked": "people say that the flaw lies there",
@@ -401,7 +401,7 @@ def _read(kept: Kept) -> ReadDebate:
     return ReadDebate(
         case_id=case.transcript.case.id,
         protocol=kept.protocol,
-        kind=KIND_WORDS[kept.kind] if told else KIND_WORDS[kept.kind].replace("Sure and wrong", "Wrong"),
+        kind=(KIND_WORDS if told else UNTOLD_WORDS)[kept.kind],
         question=position.dispute.question,
         answers=position.dispute.answers,
         correct=case.correct,
