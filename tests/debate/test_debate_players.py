@@ -75,6 +75,13 @@ def test_a_draft_is_said_where_the_judge_that_is_consulted_cannot_be_asked() -> 
     assert not transcript.metadata["lost"] and transcript.said_by("first")[0].text == "Seeds."
 
 
+def half_silent(move: Move) -> str:
+    """What is said to a move of an even seed; nothing comes to the others."""
+    if move.seed % 2:
+        raise CallError("It said nothing.", "empty_reply", usage=Usage(7, 3))
+    return "Seeds."
+
+
 class Outage(ScriptedJudge):
     """Is down."""
 
@@ -83,12 +90,7 @@ class Outage(ScriptedJudge):
 
 
 def test_nobody_argues_worse_because_the_judge_that_is_consulted_is_down() -> None:
-    def words(move: Move) -> str:
-        if move.seed % 2:
-            raise CallError("It said nothing.", "empty_reply", usage=Usage(7, 3))
-        return "Seeds."
-
-    voice = Voice(words)
+    voice = Voice(half_silent)
     transcript = played(seated(protocol("debate"), first=BestOf(voice, 12, Outage())))
     assert (transcript.outcome, transcript.cause) == ("failed", "server_error")
     silent = sum(move.seed % 2 for move in voice.moves)
@@ -118,12 +120,7 @@ def test_nobody_argues_worse_because_its_service_fails_while_it_refines(at: str)
 
 
 def test_a_draft_that_fails_leaves_the_others() -> None:
-    def words(move: Move) -> str:
-        if move.seed % 2:
-            raise CallError("It said nothing.", "empty_reply", usage=Usage(7, 3))
-        return "Seeds."
-
-    voice = Voice(words)
+    voice = Voice(half_silent)
     transcript = played(seated(protocol("debate"), first=BestOf(voice, 12, ScriptedJudge())))
     assert {turn.text for turn in transcript.said_by("first")} == {"Seeds."}
     failed = sum(move.seed % 2 for move in voice.moves)

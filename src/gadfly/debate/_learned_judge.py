@@ -25,8 +25,7 @@ from gadfly.debate._protocol import JUDGE
 from gadfly.debate._verdict import settled, unlearned, verdict_of
 from gadfly.errors import InputError
 from gadfly.judges import Reward
-from gadfly.judges._model import as_material
-from gadfly.models import System
+from gadfly.models import System, as_material
 from gadfly.runs import Run
 from gadfly.transcripts import Judgement, Transcript
 

@@ -13,8 +13,7 @@ from typing import Any
 from gadfly.debate._position import Move, Position, Statement
 from gadfly.debate._protocol import JUDGE, Breach, Protocol
 from gadfly.debate._rules import ABSENT, SHORT, VERIFIED
-from gadfly.judges._model import as_material
-from gadfly.models import inert
+from gadfly.models import as_material, inert
 from gadfly.slots import fill
 from gadfly.words import enumerated, lowered
 

@@ -213,7 +213,7 @@ def _unmarked(text: str) -> str:
         return text
     shown, opened, alone = list(text), list[int](), list[int]()
     for n, char in enumerate(text):
-        kind = "" if char in _ROUND else unicodedata.category(char)
+        kind = _bracket(char)
         if kind == "Ps":
             opened.append(n)
         elif kind == "Pe" and not opened:
@@ -267,8 +267,12 @@ def _outward(text: str, at: int, step: int) -> Iterator[int]:
 
 
 def _rounded(char: str) -> str:
-    kind = "" if char in _ROUND else unicodedata.category(char)
-    return {"Ps": "(", "Pe": ")"}.get(kind, char.translate(_BRACKETS))
+    return {"Ps": "(", "Pe": ")"}.get(_bracket(char), char.translate(_BRACKETS))
+
+
+def _bracket(char: str) -> str:
+    """Its category, which is Ps or Pe for a bracket; empty for a round one, which is harmless."""
+    return "" if char in _ROUND else unicodedata.category(char)
 
 
 def _breaches(text: str, own: str, unverified: Sequence[str], overrun: str) -> Iterator[tuple[Breach, str]]:

@@ -224,7 +224,8 @@ class Tournament:
     ) -> Standings:
         rated, problem = _rated(bouts)
         points = {one.name: one.rating for one in rated.players}
-        argued = _argued(bouts)
+        scored = _scored(bouts)
+        argued = _argued(scored)
         persuasion = _persuasion(argued)
         byes = Counter(one.bye for one in rounds)
         players = [
@@ -236,13 +237,13 @@ class Tournament:
             players=tuple(players),
             ratings=rated,
             slope=_slope(argued, persuasion),
-            slope_with_rules=_slope(_scored(bouts), points),
+            slope_with_rules=_slope(scored, points),
             rounds=tuple(rounds),
             runs=tuple(one.id for one in runs),
             problem=problem,
             cut=cut,
             both_lost=sum(len(one.lost) == 2 for one in bouts),
-            clear=_clear(bouts, rated),
+            clear=_clear(scored, rated),
         )
 
 
@@ -261,11 +262,11 @@ def _rated(bouts: Sequence[Fought]) -> tuple[Ratings, str]:
         return none, str(error)
 
 
-def _clear(bouts: Sequence[Fought], rated: Ratings) -> tuple[tuple[str, str], ...]:
+def _clear(scored: Sequence[Fought], rated: Ratings) -> tuple[tuple[str, str], ...]:
     """The pairs whose difference is clear for all of them together."""
     if not rated.differences:
         return ()
-    strict = ratings(_matches(_scored(bouts)), level=1 - 0.05 / len(rated.differences))
+    strict = ratings(_matches(scored), level=1 - 0.05 / len(rated.differences))
     return tuple(pair for pair, one in strict.differences.items() if one.low > 0)
 
 
@@ -373,9 +374,9 @@ def _scored(bouts: Sequence[Fought]) -> list[Fought]:
     return whole(bouts, lambda one: one.score is None, _exchange)
 
 
-def _argued(bouts: Sequence[Fought]) -> list[Fought]:
+def _argued(scored: Sequence[Fought]) -> list[Fought]:
     """Those among them that no rule decided, nor the same with seats exchanged."""
-    return whole(_scored(bouts), lambda one: one.lost, _exchange)
+    return whole(scored, lambda one: one.lost, _exchange)
 
 
 def _exchange(one: Fought) -> tuple[int, int, frozenset[str]]:

@@ -26,7 +26,7 @@ from inspect_ai.model import Model
 from gadfly.errors import CallError, InputError, UnknownNameError
 from gadfly.judges._base import all_at_once, check_threshold, unjudgeable
 from gadfly.judges._turns import EARLIER
-from gadfly.models import Brief, Reply, System, briefly, inert
+from gadfly.models import Brief, Reply, System, as_material, briefly
 from gadfly.models import model as named_model
 from gadfly.transcripts import Judgement, Transcript
 
@@ -209,11 +209,6 @@ def quoted(text: str) -> str:
         half = MAX_CHARS // 2
         text = f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
     return as_material(text)
-
-
-def as_material(text: str) -> str:
-    """The text as no instruction: chat markup broken, nothing invisible, a mark before every line."""
-    return "\n".join(f"| {line}" for line in inert(text).splitlines() or [""])
 
 
 # --- the verdict ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gadfly.models._brief import Brief, briefly
-from gadfly.models._inert import inert
+from gadfly.models._inert import as_material, inert
 from gadfly.models._resolve import model
 from gadfly.models._scripted import scripted
 from gadfly.models._system import Reply, System, direct_transport
@@ -30,6 +30,7 @@ __all__ = [
     "Sample",
     "System",
     "ToolCall",
+    "as_material",
     "briefly",
     "direct_transport",
     "inert",

@@ -6,7 +6,7 @@ import re
 
 from gadfly.words import UNSEEN
 
-__all__ = ["BRACKETED", "TURNS", "inert"]
+__all__ = ["BRACKETED", "TURNS", "as_material", "inert"]
 
 TURNS = "im_start|im_end|eot_id|(?:start|end)_(?:header_id|of_turn)|system|user|assistant"
 BRACKETED = "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS"
@@ -41,3 +41,8 @@ def inert(text: str) -> str:
     for markup, harmless in _MARKUP:
         text = markup.sub(harmless, text)
     return text
+
+
+def as_material(text: str) -> str:
+    """The text as no instruction: chat markup broken, nothing invisible, a mark before every line."""
+    return "\n".join(f"| {line}" for line in inert(text).splitlines() or [""])

@@ -48,6 +48,7 @@ from inspect_ai.scorer import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.errors import CallError, InputError, StoreError
+from gadfly.models import as_material
 from gadfly.models._tools import calls_in, inspect_calls
 from gadfly.runs._game import Cases, Game, paired_seed
 from gadfly.runs._store import Run, transcript_from_row, transcript_row
@@ -207,7 +208,7 @@ def messages(transcript: Transcript, system_prompt: str | None) -> list[ChatMess
     names = _names(transcript)
     for turn in transcript.turns:
         if turn.speaker in names and turn.speaker not in ("user", "rules"):  # what nobody else is to pose as
-            turn = replace(turn, text="\n".join(f"| {line}" for line in turn.text.splitlines() or [""]))
+            turn = replace(turn, text=as_material(turn.text))
         said.append(_message(replace(turn, speaker=names.get(turn.speaker, turn.speaker)), said, native))
     return said
 
